@@ -1,0 +1,196 @@
+"""Loading: all mistakes of `params.yaml` and its conf entries at once, before any work.
+
+A stage declares what it reads as a `StageConfig`: a field named after a knob takes that knob; a
+field listed in `ENTRIES` takes the declared keys of `conf/<group>/<name>.yaml`, where the knob
+`<group>` gives the name. Reading a key that is not declared raises AttributeError, and a test holds
+the declarations to the `params` of dvc.yaml: so DVC sees all that a stage reads.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Self, TypeVar
+
+import yaml
+from pydantic import ValidationError
+
+from stillhouse.config.base import Conf
+from stillhouse.config.dataset import DatasetConf
+from stillhouse.config.embedder import EmbedderConf
+from stillhouse.config.knobs import Knobs
+from stillhouse.config.prompt import PromptConf
+from stillhouse.config.student import StudentConf
+from stillhouse.config.teacher import TeacherConf
+from stillhouse.core import paths
+from stillhouse.core.errors import StillhouseError, did_you_mean
+
+C = TypeVar("C", bound=Conf)
+
+GROUPS: dict[str, type[Conf]] = {
+    "dataset": DatasetConf,
+    "embedder": EmbedderConf,
+    "prompt": PromptConf,
+    "teacher": TeacherConf,
+    "student": StudentConf,
+}
+
+
+class _Yaml12Loader(yaml.SafeLoader):
+    """PyYAML with YAML 1.2 numbers: `1e-05`, as `-S lambda=1e-5` writes it, is a float."""
+
+
+_Yaml12Loader.yaml_implicit_resolvers = {
+    first: [pair for pair in resolvers if pair[0] != "tag:yaml.org,2002:float"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Yaml12Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(
+        r"^[-+]?(?:\d+\.\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|\d+[eE][-+]?\d+|\.inf|\.nan)$",
+        re.IGNORECASE,
+    ),
+    list("-+0123456789."),
+)
+
+
+def read_yaml(path: Path) -> Any:
+    """Read a YAML file; a malformed one is an error that names the line."""
+    try:
+        with path.open(encoding="utf-8") as source:
+            return yaml.load(source, Loader=_Yaml12Loader)  # noqa: S506 - a SafeLoader
+    except FileNotFoundError as error:
+        raise StillhouseError(f"{path} does not exist.") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise StillhouseError(f"{path} is not well-formed YAML: {error}") from error
+
+
+def _problems(path: Path, error: ValidationError, model: type[Conf]) -> list[str]:
+    problems = []
+    for detail in error.errors():
+        where = ".".join(str(part) for part in detail["loc"]) or "(top level)"
+        message = detail["msg"].removeprefix("Value error, ")
+        if detail["type"] == "extra_forbidden":
+            known = [field.alias or name for name, field in model.model_fields.items()]
+            hint = did_you_mean(str(detail["loc"][-1]), known) if len(detail["loc"]) == 1 else ""
+            problems.append(f"{path}: unknown key `{where}`.{hint}")
+        elif detail["type"] == "missing":
+            problems.append(f"{path}: `{where}` is missing.")
+        else:
+            shown = repr(detail["input"])
+            shown = shown if len(shown) <= 80 else shown[:77] + "..."
+            problems.append(f"{path}: `{where}` is {shown}: {message}.")
+    return problems
+
+
+def _checked(path: Path, model: type[C], problems: list[str]) -> C | None:
+    try:
+        values = read_yaml(path)
+    except StillhouseError as error:
+        problems.append(str(error))
+        return None
+    if not isinstance(values, dict):
+        problems.append(f"{path}: expected a mapping of keys, found {type(values).__name__}.")
+        return None
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        problems.extend(_problems(path, error, model))
+        return None
+
+
+def _fail_on(problems: list[str]) -> None:
+    if problems:
+        count = f"{len(problems)} mistakes" if len(problems) > 1 else "A mistake"
+        lines = "\n".join(f"  - {problem}" for problem in problems)
+        raise StillhouseError(f"{count} in the configuration:\n{lines}")
+
+
+def names(group: str, root: Path = Path()) -> list[str]:
+    """The entries of one conf group."""
+    return sorted(path.stem for path in (root / paths.CONF / group).glob("*.yaml"))
+
+
+def _entry(group: str, name: str, root: Path, problems: list[str]) -> Conf | None:
+    if name not in names(group, root):
+        problems.append(
+            f"{root / paths.PARAMS}: `{group}` is {name!r}, but conf/{group}/{name}.yaml does not "
+            f"exist.{did_you_mean(name, names(group, root))}"
+        )
+        return None
+    return _checked(root / paths.CONF / group / f"{name}.yaml", GROUPS[group], problems)
+
+
+def load_entry(model: type[C], name: str, root: Path = Path()) -> C:
+    """Load one entry of `conf/`, whichever group the model belongs to."""
+    group = next(group for group, candidate in GROUPS.items() if candidate is model)
+    problems: list[str] = []
+    entry = _entry(group, name, root, problems)
+    _fail_on(problems)
+    assert isinstance(entry, model)
+    return entry
+
+
+def load_all(root: Path = Path()) -> tuple[Knobs, dict[str, Conf]]:
+    """Load `params.yaml` and the five entries it names; every mistake is reported at once."""
+    problems: list[str] = []
+    knobs = _checked(root / paths.PARAMS, Knobs, problems)
+    entries = {}
+    if knobs:
+        for group in GROUPS:
+            entry = _entry(group, getattr(knobs, group), root, problems)
+            if entry:
+                entries[group] = entry
+    _fail_on(problems)
+    assert knobs
+    return knobs, entries
+
+
+def check_all(root: Path = Path()) -> int:
+    """Check `params.yaml` and every file under `conf/`; returns how many files were checked."""
+    problems: list[str] = []
+    _checked(root / paths.PARAMS, Knobs, problems)
+    checked = 1
+    for group, model in GROUPS.items():
+        for name in names(group, root):
+            _checked(root / paths.CONF / group / f"{name}.yaml", model, problems)
+            checked += 1
+    _fail_on(problems)
+    return checked
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Marks a stage's field as the entry that a knob names, and the keys of it that are read.
+
+    `keys` change the result and stand under the stage's `params`; `untracked` ones only change how
+    it is computed, so DVC does not see them.
+    """
+
+    keys: tuple[str, ...]
+    untracked: tuple[str, ...] = ()
+
+    def view(self, entry: C) -> C:
+        """The entry with the declared keys alone; any other attribute is missing."""
+        declared = {key: getattr(entry, key) for key in (*self.keys, *self.untracked)}
+        view = type(entry).model_construct(**declared)
+        for key in type(entry).model_fields.keys() - declared.keys():
+            view.__dict__.pop(key, None)  # a default that the stage did not declare
+        return view
+
+
+class StageConfig(Conf):
+    """What one stage reads of the configuration."""
+
+    ENTRIES: ClassVar[dict[str, Entry]] = {}
+
+    @classmethod
+    def load(cls, root: Path = Path()) -> Self:
+        """Check the whole configuration, then take this stage's part of it."""
+        knobs, entries = load_all(root)
+        values = {
+            name: cls.ENTRIES[name].view(entries[name])
+            if name in cls.ENTRIES
+            else getattr(knobs, name)
+            for name in cls.model_fields
+        }
+        return cls.model_validate(values)

@@ -1,0 +1,1 @@
+"""What every stage shares: errors, tables, atomic files, joins, seeded order, templates."""

@@ -1,0 +1,52 @@
+"""Where each stage reads and writes, relative to the repository; a test holds dvc.yaml to it."""
+
+from pathlib import Path
+
+PARAMS = Path("params.yaml")
+CONF = Path("conf")
+RAW = Path("data/raw")
+
+EXAMPLES = Path("data/examples.parquet")
+EMBEDDINGS = Path("data/embeddings.parquet")
+NEIGHBOURS = Path("data/neighbours.parquet")
+PROMPTS = Path("data/prompts.parquet")
+COMPLETIONS = Path("data/completions.parquet")
+PARSED = Path("data/parsed.parquet")
+SPLITS = Path("data/splits.parquet")
+TRAINING = Path("data/training.parquet")
+PREDICTIONS = Path("data/predictions")
+STUDENTS = Path("models/student")
+
+INGEST_METRICS = Path("metrics/ingest.json")
+RETRIEVE_METRICS = Path("metrics/retrieve.json")
+TEACHER_METRICS = Path("metrics/teacher.json")
+PARSE_METRICS = Path("metrics/parse.json")
+FEEDBACK_METRICS = Path("metrics/feedback.json")
+AUGMENT_METRICS = Path("metrics/augment.json")
+BASELINE_METRICS = Path("metrics/baseline.json")
+TRAIN_METRICS = Path("metrics/train")
+EVAL_METRICS = Path("metrics/eval")
+SUMMARY = Path("metrics/summary.json")
+PLOTS = Path("metrics/plots")
+
+BASELINE = "untrained"
+
+
+def student(seed: int) -> Path:
+    """The folder of the student trained with `seed`."""
+    return STUDENTS / f"seed={seed}"
+
+
+def train_curve(seed: int) -> Path:
+    """The losses by step of the student trained with `seed`, as CSV."""
+    return TRAIN_METRICS / f"seed={seed}.csv"
+
+
+def eval_metrics(seed: int) -> Path:
+    """The metrics of the student trained with `seed`."""
+    return EVAL_METRICS / f"seed={seed}.json"
+
+
+def predictions(name: str) -> Path:
+    """The per-row predictions of one model: `seed=N`, or the untrained student's."""
+    return PREDICTIONS / f"{name}.parquet"

@@ -1,0 +1,71 @@
+"""Progress: a bar on a terminal, a line now and then elsewhere."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+LINE_EVERY_SECONDS = 15.0
+
+
+class Progress(Protocol):
+    """What long work reports to."""
+
+    def advance(self, steps: int = 1, note: str = "") -> None:
+        """Count `steps` as done; `note` is shown beside the count."""
+
+
+class _Lines:
+    def __init__(self, title: str, total: int) -> None:
+        self.title, self.total, self.done = title, total, 0
+        self.started = self.printed = time.monotonic()
+
+    def advance(self, steps: int = 1, note: str = "") -> None:
+        self.done += steps
+        now = time.monotonic()
+        if now - self.printed < LINE_EVERY_SECONDS and self.done < self.total:
+            return
+        self.printed = now
+        elapsed = now - self.started
+        suffix = f", {note}" if note else ""
+        print(
+            f"{self.title}: {self.done:,}/{self.total:,} in {elapsed:.0f} s{suffix}",
+            file=sys.stderr,
+            flush=True,
+        )
+
+
+@contextmanager
+def progress(title: str, total: int) -> Iterator[Progress]:
+    """Show the progress of `total` steps of work on standard error."""
+    if not sys.stderr.isatty():
+        yield _Lines(title, total)
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+    from rich.progress import Progress as RichProgress
+
+    bar = RichProgress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+        console=Console(stderr=True),
+    )
+    with bar:
+        task = bar.add_task(title, total=total, note="")
+
+        class _Bar:
+            def advance(self, steps: int = 1, note: str = "") -> None:
+                bar.update(task, advance=steps, note=note)
+
+        yield _Bar()

@@ -1,0 +1,27 @@
+"""How a stage script runs: user errors without a traceback, seconds in the run log."""
+
+import errno
+import sys
+import time
+from collections.abc import Callable
+
+from stillhouse.core.errors import StillhouseError
+from stillhouse.core.log import record
+
+
+def run_stage(name: str, main: Callable[[], None]) -> None:
+    """Run `main`; print a user's mistake as one message and exit with 1, an interrupt with 130."""
+    started = time.perf_counter()
+    try:
+        main()
+        record("stage", stage=name, seconds=round(time.perf_counter() - started, 2))
+    except StillhouseError as error:
+        sys.exit(f"error in {name}: {error}")
+    except KeyboardInterrupt:
+        print(f"{name} interrupted; run `dvc repro` again to go on.", file=sys.stderr)
+        sys.exit(130)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
+            raise
+        where = f" at {error.filename}" if error.filename else ""
+        sys.exit(f"error in {name}: {error.strerror}{where}. Nothing was half-written.")
