@@ -27,7 +27,8 @@ BASELINE_METRICS = Path("metrics/baseline.json")
 TRAIN_METRICS = Path("metrics/train")
 EVAL_METRICS = Path("metrics/eval")
 SUMMARY = Path("metrics/summary.json")
-PLOTS = Path("metrics/plots")
+ACCURACY_PLOT = Path("metrics/plots/accuracy.csv")
+STATUS_PLOT = Path("metrics/plots/status.csv")
 
 BASELINE = "untrained"
 

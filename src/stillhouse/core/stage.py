@@ -1,6 +1,7 @@
 """How a stage script runs: user errors without a traceback, seconds in the run log."""
 
 import errno
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -12,9 +13,10 @@ from stillhouse.core.log import record
 def run_stage(name: str, main: Callable[[], None]) -> None:
     """Run `main`; print a user's mistake as one message and exit with 1, an interrupt with 130."""
     started = time.perf_counter()
+    stage = os.environ.get("DVC_STAGE", name)  # tells the seeds of a matrix apart
     try:
         main()
-        record("stage", stage=name, seconds=round(time.perf_counter() - started, 2))
+        record("stage", stage=stage, seconds=round(time.perf_counter() - started, 2))
     except StillhouseError as error:
         sys.exit(f"error in {name}: {error}")
     except KeyboardInterrupt:

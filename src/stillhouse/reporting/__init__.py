@@ -1,0 +1,1 @@
+"""Reporting: every figure of a run in one summary, its plots, and the table in the terminal."""

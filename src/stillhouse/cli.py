@@ -1,0 +1,111 @@
+"""The `stillhouse` command: look at a configuration, its prompts and its results.
+
+DVC builds (`dvc repro`, `dvc exp run -S k=10`); this command never changes an output.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stillhouse.core import paths
+from stillhouse.core.errors import StillhouseError, did_you_mean
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Look at a stillhouse project. Building is DVC's: `dvc repro` rebuilds what a change "
+    "touches, `dvc exp run -S k=10` tries another value.",
+)
+prompts = typer.Typer(no_args_is_help=True, help="Look at the prompts that the teacher is sent.")
+app.add_typer(prompts, name="prompts")
+
+
+@app.command()
+def check() -> None:
+    """Check params.yaml and every file under conf/, and list all mistakes at once.
+
+    The stages check the same before they start; this is for looking before you run.
+    """
+    from stillhouse.config.load import check_all
+
+    typer.echo(f"{check_all()} files are fine.")
+
+
+@app.command("list")
+def list_entries(
+    group: Annotated[
+        str | None,
+        typer.Argument(help="dataset, embedder, prompt, teacher or student; all by default."),
+    ] = None,
+) -> None:
+    """List what each knob can name, with descriptions; `*` marks what params.yaml chooses.
+
+    Take another one with `dvc exp run -S teacher=NAME`; add one as conf/GROUP/NAME.yaml.
+    """
+    from stillhouse.config.load import GROUPS, load_entry, names, read_yaml
+
+    if group is not None and group not in GROUPS:
+        raise StillhouseError(f"There is no group {group!r}.{did_you_mean(group, GROUPS)}")
+    chosen = read_yaml(paths.PARAMS)
+    for name in [group] if group else GROUPS:
+        typer.echo(f"{name}:")
+        for entry in names(name):
+            mark = "*" if chosen.get(name) == entry else " "
+            description = load_entry(GROUPS[name], entry).model_dump()["description"]
+            typer.echo(f"{mark} {entry:<24} {description}")
+
+
+@app.command()
+def pin(
+    path: Annotated[Path, typer.Argument(help="A file or folder of data or weights.")],
+) -> None:
+    """Print a local file or folder as a pinned source, to paste into a conf entry.
+
+    The hash makes the content part of the configuration: change a byte, and the run says so.
+    Files below data/raw need none, since DVC watches that folder.
+    """
+    from stillhouse.sources.pin import pin as pinned
+
+    typer.echo(pinned(path))
+
+
+@prompts.command("show")
+def show_prompts(
+    id_: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="A row's id; without it, the first row.")
+    ] = None,
+) -> None:
+    """Print a row's prompt exactly as rendered, from data/prompts.parquet."""
+    from stillhouse.core.tables import PROMPTS, read_rows
+
+    rows = {row["id"]: row["messages"] for row in read_rows(paths.PROMPTS, PROMPTS)}
+    if not rows:
+        raise StillhouseError(f"{paths.PROMPTS} is empty: no row is asked about.")
+    wanted = id_ if id_ is not None else min(rows)
+    if wanted not in rows:
+        near = did_you_mean(wanted, rows) if len(rows) < 20 else f" One of them is {min(rows)!r}."
+        raise StillhouseError(f"{paths.PROMPTS} has no row {wanted!r}.{near}")
+    typer.echo(f"# {wanted}", err=True)
+    for message in rows[wanted]:
+        typer.echo(f"[{message['role']}]\n{message['content']}\n")
+
+
+@app.command()
+def results() -> None:
+    """Print the results table of the last run again."""
+    from stillhouse.core.log import read_events
+    from stillhouse.reporting.summary import read_metrics
+    from stillhouse.reporting.table import latest_seconds, print_results
+
+    print_results(read_metrics(paths.SUMMARY), latest_seconds(read_events("stage")))
+
+
+def main() -> None:
+    """Run the command; a user's mistake is one message and exit status 1."""
+    try:
+        app()
+    except StillhouseError as error:
+        sys.exit(f"error: {error}")

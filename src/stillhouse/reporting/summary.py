@@ -1,0 +1,136 @@
+"""Gathering every stage's metrics into one summary: numbers only, nested, for `dvc metrics diff`."""
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+from stillhouse.config.teacher import Price
+from stillhouse.core import paths
+from stillhouse.core.errors import StillhouseError
+from stillhouse.core.joins import by_id
+from stillhouse.core.tables import Row
+from stillhouse.evaluation.intervals import bootstrap_interval
+
+Metrics = Mapping[str, Any]
+Correct = Mapping[str, bool]
+"""Whether each row, by id, was answered correctly."""
+
+DIGITS = 6
+PER_MILLION = 1_000_000
+
+
+def read_metrics(path: Path) -> Metrics:
+    """Read one metrics file; a missing one says how to make it."""
+    if not path.exists():
+        raise StillhouseError(f"{path} does not exist. Run `dvc repro` to build it.")
+    metrics: Metrics = json.loads(path.read_text(encoding="utf-8"))
+    return metrics
+
+
+def models(seeds: Iterable[int]) -> list[str]:
+    """The names under which predictions are kept: the untrained student and each seed's."""
+    return [paths.BASELINE, *(f"seed={seed}" for seed in seeds)]
+
+
+def summarise(
+    stages: Mapping[str, Metrics],
+    evaluations: Mapping[int, Metrics],
+    examples: Iterable[Row],
+    predictions: Mapping[str, Iterable[Row]],
+    price: Price,
+) -> dict[str, Any]:
+    """Everything a run measured, as nested numbers; shares lie between 0 and 1.
+
+    `stages`: the metrics of ingest, retrieve, teacher, parse, feedback, augment and baseline.
+    `evaluations`: the metrics of each seed's student. `predictions`: the rows of each of `models`,
+    which must be over exactly the test rows.
+    """
+    correct = {name: _correct(name, rows) for name, rows in predictions.items()}
+    require_same_rows((row["id"] for row in examples if row["split"] == "test"), correct)
+    rows = pooled([correct[f"seed={seed}"] for seed in evaluations])
+    untrained = correct[paths.BASELINE]
+    summary = {
+        "student": student(list(evaluations.values()), rows),
+        "untrained": stages["baseline"]["untrained"],
+        "majority": stages["baseline"]["majority"],
+        "gain_over_untrained": interval([rows[id_] - untrained[id_] for id_ in sorted(rows)]),
+        "teacher": teacher(stages["parse"], stages["teacher"], price),
+        "data": stages["ingest"],
+        "retrieval": stages["retrieve"],
+        "feedback": stages["feedback"],
+        "augment": stages["augment"],
+    }
+    if len(evaluations) > 1:
+        summary["seeds"] = {str(seed): values for seed, values in evaluations.items()}
+    return numbers(summary)
+
+
+def _correct(name: str, rows: Iterable[Row]) -> Correct:
+    return {id_: bool(row["correct"]) for id_, row in by_id(rows, f"predictions {name}").items()}
+
+
+def pooled(seeds: Sequence[Correct]) -> dict[str, float]:
+    """For each row, the share of the seeds that got it right."""
+    return {id_: fmean(seed[id_] for seed in seeds) for id_ in seeds[0]}
+
+
+def interval(values: Sequence[float]) -> dict[str, float]:
+    """The mean of `values` as an accuracy with its 95% bootstrap interval over rows."""
+    found = bootstrap_interval(values)
+    return {"accuracy": found.mean, "accuracy_low": found.low, "accuracy_high": found.high}
+
+
+def student(evaluations: Sequence[Metrics], rows: Mapping[str, float]) -> dict[str, float]:
+    """The student over its seeds: means, the interval over rows, the standard error over seeds."""
+    names = set.intersection(*(set(metrics) for metrics in evaluations))
+    means = {
+        name: fmean(metrics[name] for metrics in evaluations)
+        for name in names
+        if not name.endswith(("_low", "_high"))
+    }
+    spread = {"seeds": len(evaluations)} | standard_error(
+        [metrics["accuracy"] for metrics in evaluations]
+    )
+    return means | interval([rows[id_] for id_ in sorted(rows)]) | spread
+
+
+def standard_error(accuracies: Sequence[float]) -> dict[str, float]:
+    """The standard error of the mean over seeds; nothing to say about a single one."""
+    if len(accuracies) < 2:
+        return {}
+    return {"standard_error": stdev(accuracies) / math.sqrt(len(accuracies))}
+
+
+def teacher(parse: Metrics, usage: Metrics, price: Price) -> dict[str, Any]:
+    """What the teacher answered and what it cost, in the currency of its price."""
+    cost = (
+        usage.get("prompt_tokens", 0) * price.prompt
+        + usage.get("completion_tokens", 0) * price.completion
+    ) / PER_MILLION
+    return dict(usage) | dict(parse) | {"cost": {price.currency: cost}}
+
+
+def numbers(value: Mapping[str, Any]) -> dict[str, Any]:
+    """The same nesting with the numbers alone, rounded: figures below 1e-6 are noise in a diff."""
+    kept: dict[str, Any] = {}
+    for name, inner in value.items():
+        if isinstance(inner, Mapping):
+            kept[name] = numbers(inner)
+        elif isinstance(inner, (int, float)):
+            kept[name] = round(inner, DIGITS) if isinstance(inner, float) else inner
+    return kept
+
+
+def require_same_rows(test_ids: Iterable[str], correct: Mapping[str, Correct]) -> None:
+    """Fail when predictions are not over exactly the test rows: they come from different runs."""
+    expected = set(test_ids)
+    for name, rows in correct.items():
+        if rows.keys() != expected:
+            example = min(rows.keys() ^ expected)
+            raise StillhouseError(
+                f"The predictions of '{name}' and the test rows differ in "
+                f"{len(rows.keys() ^ expected)} ids, the first {example!r}. Run `dvc repro`."
+            )
