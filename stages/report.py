@@ -1,7 +1,7 @@
 """Put every figure into one summary, its plots, and a table in the terminal.
 
-Reads every stage's metrics, data/examples.parquet and data/predictions. Writes
-metrics/summary.json, metrics/plots/. Params: seeds, teacher (price). Run it with `dvc repro report`.
+Reads every stage's metrics, data/examples.parquet, data/predictions. Writes
+metrics/summary.json, metrics/plots. Params: seeds, teacher. Run it with `dvc repro report`.
 """
 
 from stillhouse.config.load import Entry, StageConfig

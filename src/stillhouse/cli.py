@@ -4,6 +4,8 @@ DVC builds (`dvc repro`, `dvc exp run -S k=10`); this command never changes an o
 """
 
 import sys
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -90,7 +92,12 @@ def show_prompts(
         raise StillhouseError(f"{paths.PROMPTS} has no row {wanted!r}.{near}")
     typer.echo(f"# {wanted}", err=True)
     for message in rows[wanted]:
-        typer.echo(f"[{message['role']}]\n{message['content']}\n")
+        typer.echo(f"[{message['role']}]\n{_printable(message['content'])}\n")
+
+
+def _printable(text: str) -> str:
+    """Data may hold terminal escapes: show control characters, never send them."""
+    return "".join(c if c.isprintable() or c in "\n\t" else repr(c)[1:-1] for c in text)
 
 
 @app.command()
@@ -101,6 +108,19 @@ def results() -> None:
     from stillhouse.reporting.table import latest_seconds, print_results
 
     print_results(read_metrics(paths.SUMMARY), latest_seconds(read_events("stage")))
+
+
+if find_spec("stillhouse.teachers.store.cli"):
+
+    @app.command(
+        add_help_option=False,
+        context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    )
+    def store(context: typer.Context) -> None:
+        """Look after the store of teacher completions; `stillhouse store --help` tells more."""
+        # A stub, so that the other commands start without the store's imports.
+        commands = import_module("stillhouse.teachers.store.cli").app
+        commands(context.args, prog_name="stillhouse store")
 
 
 def main() -> None:

@@ -1,0 +1,1 @@
+"""Answers: reading them, evaluating them, and deciding whether two are the same."""

@@ -1,13 +1,15 @@
-"""`conf/dataset/*.yaml`: where the rows are, and how a row becomes a query, a label and the rest."""
+"""`conf/dataset/*.yaml`: where the rows are, and how a row becomes a query, a label and more."""
 
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from stillhouse.config.base import Conf, Expression, Template
+from stillhouse.core.errors import did_you_mean
 
 Task = Literal["multiple_choice", "nli", "math", "classification", "text"]
 Metric = Literal["exact", "choice", "equation", "number"]
+SPLITS = ("train", "validation", "test", "unlabelled")
 Share = Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -19,6 +21,12 @@ class Permutation(Conf):
     stop: Annotated[int, Field(ge=1)]
     order_by: Expression | None = None
     """Sort the raw rows by this expression first, when the source has lost the original order."""
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> Self:
+        if self.start >= self.stop:
+            raise ValueError("`start` must be below `stop`")
+        return self
 
 
 class Split(Conf):
@@ -41,14 +49,19 @@ class Split(Conf):
             raise ValueError("give either `read` or `hold_out_from`")
         if bool(self.hold_out_from) != (self.share is not None):
             raise ValueError("`hold_out_from` and `share` go together")
+        if self.hold_out_from and (self.mirror or self.permutation):
+            raise ValueError("a held-out split takes its rows from another: no `mirror` or order")
         return self
 
 
 class Fields(Conf):
-    """Jinja2 templates over a raw row."""
+    """Jinja2 templates over a raw row's columns, and `_split` and `_row` (its place, from 0).
+
+    What they give is stripped of outer white space.
+    """
 
     query: Template
-    label: Template | None = None
+    label: Template
     id: Template | None = None
     """Without it a row's id is made from its content, stable under reordering."""
     choices: Expression | tuple[Template, ...] = ()
@@ -56,7 +69,8 @@ class Fields(Conf):
     rationale: Template | None = None
     group: Template | None = None
     """Rows of one group (an NLI premise) stay in one split and may be kept apart in retrieval."""
-    meta: dict[str, Template] = {}
+    meta: dict[str, Template] = Field(default_factory=dict)
+    """Texts to keep beside a row, such as its id in the source; no stage reads them."""
 
 
 class Reject(Conf):
@@ -82,8 +96,9 @@ class DatasetConf(Conf):
     description: str
     licence: str
     source: str
-    """`hf://repo@revision`, `pypi://name==version#sha256=...`, or `file:` below `data/raw`."""
+    """`hf://repo@commit`, `pypi://name==version/path#sha256=...`, or `file:` (docs/sources.md)."""
     splits: dict[str, Split]
+    """`train`, and as there are `validation`, `test`, and `unlabelled` (its labels are unread)."""
     task: Task
     fields: Fields
     answer: Answer
@@ -98,8 +113,12 @@ class DatasetConf(Conf):
         if "train" not in self.splits:
             raise ValueError("`splits` must have a `train` split")
         for name, split in self.splits.items():
-            if split.hold_out_from and split.hold_out_from not in self.splits:
-                raise ValueError(f"split `{name}` is held out from an unknown split")
+            if name not in SPLITS:
+                raise ValueError(f"unknown split `{name}`.{did_you_mean(name, SPLITS)}")
+            if split.hold_out_from and not (
+                split.hold_out_from in self.splits and self.splits[split.hold_out_from].read
+            ):
+                raise ValueError(f"split `{name}` must be held out from a split that is read")
         if self.answer.metric == "choice" and not self.fields.choices:
             raise ValueError("metric `choice` needs `fields.choices`")
         return self

@@ -8,10 +8,12 @@ from stillhouse.config.base import Conf
 
 
 class EmbedderCompute(Conf):
-    """What only changes how the vectors are computed."""
+    """What only changes how the vectors are computed.
 
-    batch_size: Annotated[int, Field(ge=1)] = 64
-    device: str = "auto"
+    There is no batch size: batches have fixed shapes, since another shape changes the last bits.
+    """
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
 
 
 class EmbedderConf(Conf):
@@ -19,8 +21,12 @@ class EmbedderConf(Conf):
 
     description: str
     kind: Literal["sentence_transformers", "mean_pooling"]
+    """`sentence_transformers`: a folder in that library's layout, with its own pooling.
+    `mean_pooling`: any encoder; the mean of the last hidden state over the query's tokens."""
     source: str
     mirror: str | None = None
     max_tokens: Annotated[int, Field(ge=1)]
+    """Tokens of a query that are read, special ones included; the rest is cut off."""
     normalise: bool
+    """Scale every vector to length one, so that Euclidean order is the order of the cosine."""
     compute: EmbedderCompute = EmbedderCompute()

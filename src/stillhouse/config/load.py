@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Self, TypeVar
 
 import yaml
 from pydantic import ValidationError
+from pydantic_core import to_json
 
 from stillhouse.config.base import Conf
 from stillhouse.config.dataset import DatasetConf
@@ -33,6 +34,16 @@ GROUPS: dict[str, type[Conf]] = {
     "teacher": TeacherConf,
     "student": StudentConf,
 }
+
+OPTIONAL: dict[type[Conf], frozenset[str]] = {
+    Knobs: frozenset(),
+    DatasetConf: frozenset(),
+    EmbedderConf: frozenset({"mirror", "compute"}),
+    PromptConf: frozenset({"separator", "reply_separator", "splits"}),
+    TeacherConf: frozenset(),
+    StudentConf: frozenset({"mirror", "compute"}),
+}
+"""Keys that an entry may leave out: those that dvc.yaml does not track by name."""
 
 
 class _Yaml12Loader(yaml.SafeLoader):
@@ -91,11 +102,23 @@ def _checked(path: Path, model: type[C], problems: list[str]) -> C | None:
     if not isinstance(values, dict):
         problems.append(f"{path}: expected a mapping of keys, found {type(values).__name__}.")
         return None
+    problems.extend(_left_out(path, model, values))
     try:
         return model.model_validate(values)
     except ValidationError as error:
         problems.extend(_problems(path, error, model))
         return None
+
+
+def _left_out(path: Path, model: type[Conf], values: dict[str, Any]) -> list[str]:
+    # DVC runs a stage to its end and then fails when a file lacks a key that dvc.yaml tracks,
+    # so such a key has to be written even where the default would do.
+    return [
+        f"{path}: `{name}` is missing; write it out even as its default, since DVC tracks it: "
+        f"`{name}: {to_json(field.get_default(call_default_factory=True)).decode()}`."
+        for name, field in model.model_fields.items()
+        if name not in values and not field.is_required() and name not in OPTIONAL[model]
+    ]
 
 
 def _fail_on(problems: list[str]) -> None:
@@ -135,14 +158,23 @@ def load_all(root: Path = Path()) -> tuple[Knobs, dict[str, Conf]]:
     problems: list[str] = []
     knobs = _checked(root / paths.PARAMS, Knobs, problems)
     entries = {}
-    if knobs:
-        for group in GROUPS:
-            entry = _entry(group, getattr(knobs, group), root, problems)
-            if entry:
-                entries[group] = entry
+    for group, name in _chosen(root).items():
+        entry = _entry(group, name, root, problems)
+        if entry:
+            entries[group] = entry
     _fail_on(problems)
     assert knobs
     return knobs, entries
+
+
+def _chosen(root: Path) -> dict[str, str]:
+    """The entries that `params.yaml` names, also where another knob of it is wrong."""
+    try:
+        values = read_yaml(root / paths.PARAMS)
+    except StillhouseError:
+        return {}
+    named = values if isinstance(values, dict) else {}
+    return {group: named[group] for group in GROUPS if isinstance(named.get(group), str)}
 
 
 def check_all(root: Path = Path()) -> int:
@@ -187,10 +219,11 @@ class StageConfig(Conf):
     def load(cls, root: Path = Path()) -> Self:
         """Check the whole configuration, then take this stage's part of it."""
         knobs, entries = load_all(root)
-        values = {
+        values: dict[str, Any] = {
             name: cls.ENTRIES[name].view(entries[name])
             if name in cls.ENTRIES
             else getattr(knobs, name)
             for name in cls.model_fields
         }
-        return cls.model_validate(values)
+        # Checked already; validating again would run the entries' own checks on keys left out.
+        return cls.model_construct(**values)

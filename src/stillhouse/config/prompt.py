@@ -1,28 +1,38 @@
 """`conf/prompt/*.yaml`: how a row and its exemplars become a prompt, and what the reply holds."""
 
+from collections.abc import Iterator
 from typing import Literal, Self
 
 from pydantic import model_validator
 
 from stillhouse.config.base import Conf, Template
 from stillhouse.config.dataset import Task
+from stillhouse.core.errors import did_you_mean
+from stillhouse.core.templates import names_used
 
 Reply = Literal["rationale_then_label", "label", "rationale"]
 
+SHARED_NAMES = frozenset({"task", "metric", "marker", "choices"})
+ROW_NAMES = SHARED_NAMES | {"query"}
+EXEMPLAR_NAMES = ROW_NAMES | {"label", "rationale"}
+
 
 class Parts(Conf):
-    """The parts of a prompt for one kind of task; empty parts are left out.
+    """The parts of a prompt for one kind of task; parts that render to nothing are left out.
 
-    Templates see `query`, `choices`, `marker` (the dataset's first answer marker), `task`, and,
-    in `exemplar_*`, that exemplar's `query`, `label`, `rationale`. Only a prompt whose reply is
-    `rationale` sees the row's own `label` in `query`.
+    Every template sees `task`, the dataset's `metric` and first answer `marker`, and `choices`;
+    `query` also sees the row's `query`; `exemplar_*` see the exemplar's `query`, `label` and, where
+    it has one, `rationale`. Only a prompt whose reply is `rationale` sees the row's own `label`.
+    Newlines at either end of a rendered part are dropped.
     """
 
     system: Template = ""
     preamble: Template = ""
+    """Before the exemplars."""
     exemplar_query: Template = ""
     exemplar_reply: Template = ""
     request: Template = ""
+    """Between the exemplars and the row's query."""
     query: Template
 
 
@@ -31,10 +41,13 @@ class PromptConf(Conf):
 
     description: str
     layout: Literal["turns", "text"]
-    """`turns`: a message for each part. `text`: one message, the parts joined as plain text."""
+    """`turns`: each exemplar is a user message and an assistant message. `text`: all but `system`
+    is one user message, the parts joined by `separator`."""
     separator: str = "\n\n"
+    reply_separator: str = " "
+    """Between an exemplar's query and its reply, in layout `text`."""
     reply: Reply
-    splits: tuple[Literal["train", "validation", "test"], ...] = ("train",)
+    splits: tuple[Literal["train", "validation", "test", "unlabelled"], ...] = ("train",)
     """Whose rows the teacher is asked about; each split beyond `train` costs calls."""
     tasks: dict[Task, Parts]
 
@@ -46,3 +59,31 @@ class PromptConf(Conf):
                 "the train split; set `splits: [train]`"
             )
         return self
+
+    @model_validator(mode="after")
+    def _known_names(self) -> Self:
+        problems = [
+            problem
+            for task, parts in self.tasks.items()
+            for problem in _problems(parts, f"tasks.{task}", own_label=self.reply == "rationale")
+        ]
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+
+def _problems(parts: Parts, where: str, *, own_label: bool) -> Iterator[str]:
+    if bool(parts.exemplar_query) != bool(parts.exemplar_reply):
+        yield f"{where}: `exemplar_query` and `exemplar_reply` go together"
+    for field in Parts.model_fields:
+        known = _names_for(field, own_label=own_label)
+        for name in sorted(names_used(getattr(parts, field)) - known):
+            yield f"{where}.{field} uses the unknown name `{name}`.{did_you_mean(name, known)}"
+
+
+def _names_for(field: str, *, own_label: bool) -> frozenset[str]:
+    if field.startswith("exemplar_"):
+        return EXEMPLAR_NAMES
+    if field != "query":
+        return SHARED_NAMES
+    return ROW_NAMES | {"label"} if own_label else ROW_NAMES

@@ -8,6 +8,8 @@ from stillhouse.config.base import Conf, Template
 
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
+Precision = Literal["float32", "bfloat16"]
+Family = Literal["decoder", "encoder_decoder"]
 
 
 class Lora(Conf):
@@ -17,6 +19,9 @@ class Lora(Conf):
     alpha: Count
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     targets: str | tuple[str, ...] = "all-linear"
+    """`all-linear`, or the last part of the modules' names, such as `q_proj`."""
+    layers: Count | None = None
+    """Adapt only the last so many layers of each stack: what lies below needs no backward pass."""
 
 
 class Templates(Conf):
@@ -42,7 +47,12 @@ class Training(Conf):
     objective: Literal["cross_entropy", "mse"] = "cross_entropy"
     max_query_tokens: Count
     max_target_tokens: Count
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Precision = "float32"
+    """bfloat16: autocast over float32 weights. There is no float16, in which T5 v1.1 overflows."""
+    saved_precision: Precision = "float32"
+    """The type of the saved weights, which is also the one that predictions are computed in."""
+    trainable_layers: Count | None = None
+    """Train only the last so many layers of each stack; embeddings and the rest stay frozen."""
 
     @model_validator(mode="after")
     def _one_length(self) -> Self:
@@ -52,16 +62,19 @@ class Training(Conf):
 
 
 class Generation(Conf):
-    """Greedy decoding of the label."""
+    """Greedy decoding of the label, up to the end-of-sequence token."""
 
     max_tokens: Count
+    stop: tuple[str, ...] = ()
+    """A prediction ends before the first of these, leading white space aside."""
 
 
 class StudentCompute(Conf):
     """What only changes how the student is computed."""
 
-    device: str = "auto"
+    device: Literal["auto", "cpu", "cuda"] = "auto"
     micro_batch_size: Count | None = None
+    """Rows in one forward pass; the loss stays that of the whole batch."""
     eval_batch_size: Count = 32
 
 
@@ -69,7 +82,7 @@ class StudentConf(Conf):
     """One student."""
 
     description: str
-    family: Literal["decoder", "encoder_decoder"]
+    family: Family
     source: str | None = None
     """Pretrained weights (and the tokenizer). None: random weights from `architecture`."""
     mirror: str | None = None
@@ -92,4 +105,6 @@ class StudentConf(Conf):
             raise ValueError("`architecture` needs a `tokenizer` source")
         if (self.method == "lora") != (self.lora is not None):
             raise ValueError("`method: lora` and a `lora` section go together")
+        if self.method == "lora" and self.training.trainable_layers is not None:
+            raise ValueError("`training.trainable_layers` is for `method: full`; use `lora.layers`")
         return self

@@ -57,7 +57,7 @@ def write_json(target: Path, value: object) -> None:
 def atomic_directory(target: Path) -> Iterator[Path]:
     """Yield a temporary directory beside `target` that replaces it when the block succeeds."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+    temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.", suffix=".tmp"))
     try:
         yield temporary
         if target.exists():

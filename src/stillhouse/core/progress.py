@@ -16,31 +16,40 @@ class Progress(Protocol):
         """Count `steps` as done; `note` is shown beside the count."""
 
 
+def announce(message: str) -> None:
+    """Say something about the run on standard error."""
+    print(message, file=sys.stderr, flush=True)
+
+
 class _Lines:
     def __init__(self, title: str, total: int) -> None:
-        self.title, self.total, self.done = title, total, 0
+        self.title, self.total, self.done, self.note = title, total, 0, ""
         self.started = self.printed = time.monotonic()
 
     def advance(self, steps: int = 1, note: str = "") -> None:
         self.done += steps
-        now = time.monotonic()
-        if now - self.printed < LINE_EVERY_SECONDS and self.done < self.total:
-            return
-        self.printed = now
-        elapsed = now - self.started
-        suffix = f", {note}" if note else ""
-        print(
-            f"{self.title}: {self.done:,}/{self.total:,} in {elapsed:.0f} s{suffix}",
-            file=sys.stderr,
-            flush=True,
-        )
+        self.note = note
+        if time.monotonic() - self.printed >= LINE_EVERY_SECONDS:
+            self.print_line()
+
+    def print_line(self) -> None:
+        self.printed = time.monotonic()
+        elapsed = self.printed - self.started
+        parts = [f"{self.title}: {self.done:,}/{self.total:,} in {elapsed:.0f} s"]
+        if 0 < self.done < self.total:
+            parts.append(f"{elapsed * (self.total - self.done) / self.done:.0f} s left")
+        announce(", ".join([*parts, *filter(None, [self.note])]))
 
 
 @contextmanager
 def progress(title: str, total: int) -> Iterator[Progress]:
     """Show the progress of `total` steps of work on standard error."""
     if not sys.stderr.isatty():
-        yield _Lines(title, total)
+        lines = _Lines(title, total)
+        try:
+            yield lines
+        finally:
+            lines.print_line()
         return
     from rich.console import Console
     from rich.progress import (
@@ -58,7 +67,7 @@ def progress(title: str, total: int) -> Iterator[Progress]:
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
+        TextColumn("{task.fields[note]}", markup=False),
         console=Console(stderr=True),
     )
     with bar:

@@ -27,3 +27,14 @@ def run_stage(name: str, main: Callable[[], None]) -> None:
             raise
         where = f" at {error.filename}" if error.filename else ""
         sys.exit(f"error in {name}: {error.strerror}{where}. Nothing was half-written.")
+
+
+def seed_argument() -> int:
+    """The seed that a matrix stage gets as its argument."""
+    try:
+        return int(sys.argv[1])
+    except (IndexError, ValueError) as error:
+        raise StillhouseError(
+            "the stage needs a seed as its one argument, as in `python stages/evaluate.py 0`; "
+            "`dvc repro` gives it."
+        ) from error

@@ -27,11 +27,11 @@ class TableSpec:
     key: tuple[str, ...] = ("id",)
 
 
-def _text(name: str, *, nullable: bool = False) -> pa.Field:
+def _text(name: str, *, nullable: bool = False) -> "pa.Field[Any]":
     return pa.field(name, pa.string(), nullable=nullable)
 
 
-def _spec(name: str, *fields: pa.Field, key: tuple[str, ...] = ("id",)) -> TableSpec:
+def _spec(name: str, *fields: "pa.Field[Any]", key: tuple[str, ...] = ("id",)) -> TableSpec:
     return TableSpec(name, pa.schema(fields), key)
 
 
@@ -150,7 +150,7 @@ def write_table(path: Path, spec: TableSpec, table: pa.Table) -> None:
 
 
 def read_table(path: Path, spec: TableSpec) -> pa.Table:
-    """Read and check the table `spec`; say which file, column, expected and found when it differs."""
+    """Read and check the table `spec`; an error names the file, the column and both types."""
     if not path.exists():
         raise StillhouseError(
             f"{path} does not exist: table '{spec.name}' is missing. Run `dvc repro` to build it, "

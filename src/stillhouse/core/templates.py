@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import Any
 
 import jinja2
+from jinja2 import meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from stillhouse.core.errors import StillhouseError, did_you_mean
@@ -15,6 +16,7 @@ _ENVIRONMENT = ImmutableSandboxedEnvironment(
     trim_blocks=True,
     lstrip_blocks=True,
     autoescape=False,  # the output is plain text for a model, not HTML
+    finalize=lambda value: "" if value is None else value,  # a null cell is no text, not "None"
 )
 
 
@@ -32,6 +34,12 @@ def check_expression(source: str) -> None:
         _ENVIRONMENT.compile_expression(source, undefined_to_none=False)
     except jinja2.TemplateSyntaxError as error:
         raise ValueError(f"expression error: {error.message}") from error
+
+
+def names_used(source: str) -> set[str]:
+    """The names that a well-formed template takes from the values it is rendered with."""
+    names = meta.find_undeclared_variables(_ENVIRONMENT.parse(source))
+    return names - _ENVIRONMENT.globals.keys()
 
 
 @lru_cache(maxsize=512)

@@ -1,0 +1,1 @@
+"""Raw rows of any source to checked examples."""

@@ -1,0 +1,1 @@
+"""Scoring predictions: metrics with bootstrap intervals, and the reference rows."""

@@ -1,0 +1,1 @@
+"""Parsing: a teacher completion becomes a rationale, a label and a status."""

@@ -1,0 +1,1 @@
+"""Rows and their exemplars to the messages that a teacher reads."""

@@ -1,4 +1,4 @@
-"""Gathering every stage's metrics into one summary: numbers only, nested, for `dvc metrics diff`."""
+"""One summary of every stage's metrics: numbers only, nested, for `dvc metrics diff`."""
 
 import json
 import math
@@ -91,9 +91,8 @@ def student(evaluations: Sequence[Metrics], rows: Mapping[str, float]) -> dict[s
         for name in names
         if not name.endswith(("_low", "_high"))
     }
-    spread = {"seeds": len(evaluations)} | standard_error(
-        [metrics["accuracy"] for metrics in evaluations]
-    )
+    counts = {"rows": len(rows), "seeds": len(evaluations)}
+    spread = counts | standard_error([metrics["accuracy"] for metrics in evaluations])
     return means | interval([rows[id_] for id_ in sorted(rows)]) | spread
 
 

@@ -1,4 +1,4 @@
-"""The table that ends a run: every accuracy, its interval, rows and seconds, and what to try next."""
+"""The table that ends a run: accuracies, intervals, rows, seconds, and what to try next."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -68,7 +68,7 @@ def _lines(summary: Metrics) -> list[_Line]:
     name = "Student"
     if student["seeds"] > 1:
         error = 100 * student["standard_error"]
-        name = f"Student, mean of {student['seeds']} seeds (s.e. {error:.1f})"
+        name = f"Student, {student['seeds']} seeds (s.e. {error:.1f})"
     lines = [
         _Line("Majority class", summary["majority"]),
         _Line("Untrained student", summary["untrained"], ("baseline",)),
@@ -88,7 +88,9 @@ def _cells(line: _Line, seconds: Seconds) -> list[str]:
     spent = [
         value
         for stage, value in seconds.items()
-        if any(stage == name or (name[-1] == "@" and stage.startswith(name)) for name in line.stages)
+        if any(
+            stage == name or (name[-1] == "@" and stage.startswith(name)) for name in line.stages
+        )
     ]
     return [
         line.name,

@@ -1,0 +1,1 @@
+"""Each row's exemplars, chosen among the training rows."""

@@ -1,0 +1,1 @@
+"""Where data and weights come from: pinned sources, fetched once into a cache."""

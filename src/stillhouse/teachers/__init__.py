@@ -1,0 +1,1 @@
+"""Teachers: one protocol, its backends, the completion store, and the stage that joins them."""

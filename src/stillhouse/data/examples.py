@@ -1,0 +1,114 @@
+"""A dataset's raw rows to the examples table, checked; every mistake is reported at once."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from stillhouse.config.dataset import DatasetConf, Fields, Reject
+from stillhouse.core.errors import StillhouseError
+from stillhouse.core.tables import Row
+from stillhouse.core.templates import evaluate_expression
+from stillhouse.data.files import RawRow
+from stillhouse.data.problems import Problems
+from stillhouse.data.rows import make_example
+from stillhouse.data.splits import TRAIN, hold_out, kept, permuted, with_ids
+
+EXEMPLAR = "exemplar"
+_EXEMPLAR_FIELDS = Fields(
+    query="{{ query }}", label="{{ label }}", rationale="{{ rationale }}", choices=()
+)
+
+
+def build_examples(
+    conf: DatasetConf,
+    raw: Mapping[str, Sequence[RawRow]],
+    exemplars: Sequence[RawRow] = (),
+    limit: int | None = None,
+) -> tuple[list[Row], dict[str, Any]]:
+    """Rows of the examples table, and the metrics of ingest.
+
+    `raw` holds the rows of every split that is read; `limit` keeps a nested subset of the train
+    rows. Metrics: rows by split, rejects by reason, and how many test rows ask a question that a
+    train row asks too.
+    """
+    problems = Problems()
+    rejects: Counter[str] = Counter({reject.reason: 0 for reject in conf.reject})
+    places: dict[str, str] = {}
+    read = {}
+    for name, rows in raw.items():
+        chosen = _chosen(conf, name, rows, rejects, problems)
+        made = [(row, make_example(conf.fields, row, name, problems)) for row in chosen]
+        _check_ids(made, places, problems)
+        read[name] = [row for _, row in made if row]
+    human = _human(exemplars, problems)
+    problems.fail()
+    splits = {
+        name: kept(with_ids(rows), conf.splits[name], limit if name == TRAIN else None)
+        for name, rows in hold_out(read, conf.splits).items()
+    }
+    examples = [row for rows in splits.values() for row in rows]
+    return [*examples, *human], _metrics(examples, rejects)
+
+
+def _chosen(
+    conf: DatasetConf,
+    name: str,
+    raw: Sequence[RawRow],
+    rejects: Counter[str],
+    problems: Problems,
+) -> Iterator[RawRow]:
+    """The rows of a split that no rule rejects, in its published order.
+
+    Their templates also see `_split` and `_row`, the place in the split before any rejection.
+    """
+    for place, row in enumerate(permuted(raw, conf.splits[name].permutation)):
+        placed = RawRow(row.where, row.values | {"_split": name, "_row": place})
+        try:
+            reason = _rejection(placed, conf.reject)
+        except StillhouseError as error:
+            problems.add("a `reject` fails", "Correct its expression.", str(error))
+            continue
+        if reason is None:
+            yield placed
+        else:
+            rejects[reason] += 1
+
+
+def _rejection(raw: RawRow, rules: Sequence[Reject]) -> str | None:
+    for rule in rules:
+        if evaluate_expression(rule.when, raw.values, f"{raw.where}, reject"):
+            return rule.reason
+    return None
+
+
+def _check_ids(
+    made: Sequence[tuple[RawRow, Row | None]], places: dict[str, str], problems: Problems
+) -> None:
+    for raw, row in made:
+        if row is None or row["id"] is None:
+            continue
+        if row["id"] in places:
+            advice = "Correct `fields.id`; without it ids are made from the rows' content."
+            example = f"{row['id']!r}: {places[row['id']]} and {raw.where}"
+            problems.add("an id occurs twice", advice, example)
+        places[row["id"]] = raw.where
+
+
+def _human(exemplars: Sequence[RawRow], problems: Problems) -> list[Row]:
+    made = (make_example(_EXEMPLAR_FIELDS, raw, EXEMPLAR, problems) for raw in exemplars)
+    return [row | {"id": f"{EXEMPLAR}-{i:03d}"} for i, row in enumerate(made) if row]
+
+
+def _metrics(examples: Sequence[Row], rejects: Mapping[str, int]) -> dict[str, Any]:
+    asked = {_normal(row["query"]) for row in examples if row["split"] == TRAIN}
+    return {
+        "rows": dict(Counter(row["split"] for row in examples)),
+        "rejects": dict(rejects),
+        "test_queries_in_train": sum(
+            _normal(row["query"]) in asked for row in examples if row["split"] == "test"
+        ),
+    }
+
+
+def _normal(query: str) -> str:
+    return " ".join(query.casefold().split())

@@ -1,0 +1,38 @@
+"""Mistakes in the data, collected by kind and reported together."""
+
+from collections import defaultdict
+
+from stillhouse.core.errors import StillhouseError
+
+SHOWN = 3
+ENOUGH = 1000
+
+
+class Problems:
+    """Collects problems; each kind is reported with its count and its first places."""
+
+    def __init__(self) -> None:
+        self._found: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+        self._count = 0
+
+    def add(self, kind: str, advice: str, example: str) -> None:
+        """Note one; `kind` groups, `advice` says what to do, `example` names place and value.
+
+        After very many the rest would say nothing new, so they are reported at once.
+        """
+        self._found[kind, advice].append(example)
+        self._count += 1
+        if self._count >= ENOUGH:
+            self.fail()
+
+    def fail(self) -> None:
+        """Raise one error that holds all problems, if there are any."""
+        if not self._found:
+            return
+        lines = []
+        for (kind, advice), examples in self._found.items():
+            rows = "1 row" if len(examples) == 1 else f"{len(examples):,} rows"
+            lines.append(f"  - {kind}, {rows}. {advice}")
+            lines.extend(f"      {example}" for example in examples[:SHOWN])
+        stopped = " (stopped looking)" if self._count >= ENOUGH else ""
+        raise StillhouseError("The dataset has mistakes" + stopped + ":\n" + "\n".join(lines))

@@ -1,0 +1,74 @@
+"""Read a dataset's raw rows: from the mirror if it has them, else from the source."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from stillhouse.config.dataset import DatasetConf, Split
+from stillhouse.core import paths
+from stillhouse.core.errors import StillhouseError
+from stillhouse.data.files import READERS, RawRow, read_file
+from stillhouse.data.hub import read_hub_split
+from stillhouse.sources.mirror import mirror_root, mirrored
+from stillhouse.sources.resolve import resolve
+from stillhouse.sources.uri import HubSource, below_raw, parse_source
+
+EXEMPLARS = paths.CONF / "exemplars"
+
+
+def read_splits(conf: DatasetConf) -> dict[str, list[RawRow]]:
+    """The raw rows of every split that is read (and not held out), in the source's order."""
+    reading = {name: split for name, split in conf.splits.items() if split.read}
+    mirrors = {name: _mirror_files(split) for name, split in reading.items()}
+    fetched = [split for name, split in reading.items() if not mirrors[name]]
+    names = sorted({name for split in fetched for name in split.read})
+    opened = _open(conf.source, names) if names else {}
+    return {
+        name: [row for path in mirrors[name] for row in read_file(path)]
+        if mirrors[name]
+        else [row for read in split.read for row in opened[read]]
+        for name, split in reading.items()
+    }
+
+
+def _mirror_files(split: Split) -> list[Path]:
+    found = [path for path in map(mirrored, split.mirror) if path]
+    if found and len(found) < len(split.mirror):
+        missing = [path for path in split.mirror if not mirrored(path)]
+        raise StillhouseError(
+            f"STILLHOUSE_MIRROR ({mirror_root()}) has only some files of a split; missing: "
+            f"{', '.join(missing)}. Complete the mirror, or unset it."
+        )
+    return found
+
+
+def _open(source: str, names: Sequence[str]) -> dict[str, list[RawRow]]:
+    parsed = parse_source(source)
+    files = [name for name in names if not isinstance(parsed, HubSource) or _is_file(name)]
+    rows = {}
+    if files:
+        root = resolve(source, kind="dataset", paths=files)
+        rows = {name: read_file(root / name) for name in files}
+    if isinstance(parsed, HubSource) and len(files) < len(names):
+        snapshot = resolve(source, kind="dataset")
+        splits = [name for name in names if name not in rows]
+        rows |= {name: read_hub_split(snapshot, parsed.repo, name) for name in splits}
+    return rows
+
+
+def _is_file(name: str) -> bool:
+    return Path(name).suffix in READERS
+
+
+def read_exemplars(path: str | None) -> list[RawRow]:
+    """The exemplars written by people, in file order; none without a path."""
+    if path is None:
+        return []
+    # DVC watches these two folders alone.
+    if not (below_raw(path) or Path(path).is_relative_to(EXEMPLARS)):
+        raise StillhouseError(
+            f"`human_exemplars` is {path!r}; put the file below {EXEMPLARS} or {paths.RAW}, which "
+            "DVC watches, so that an edit reruns what depends on it."
+        )
+    if not Path(path).is_file():
+        raise StillhouseError(f"`human_exemplars` is {path!r}, but there is no such file.")
+    return read_file(Path(path))

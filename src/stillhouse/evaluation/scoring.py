@@ -1,0 +1,86 @@
+"""Predictions against gold labels: a row for each, and the metrics with their intervals."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from stillhouse.answers.compare import is_correct, normalise
+from stillhouse.config.dataset import Answer, Metric
+from stillhouse.core.errors import StillhouseError
+from stillhouse.core.joins import by_id, require_ids
+from stillhouse.core.tables import Row
+from stillhouse.evaluation.intervals import bootstrap_interval
+
+NAMES: dict[Metric, str] = {
+    "exact": "exact_match",
+    "choice": "choice_match",
+    "equation": "equation_accuracy",
+    "number": "number_accuracy",
+}
+DIGITS = 6
+
+Metrics = dict[str, float | int]
+
+
+def split_rows(examples: Sequence[Mapping[str, Any]], split: str) -> list[Mapping[str, Any]]:
+    """The labelled rows of one split; none is an error."""
+    rows = [row for row in examples if row["split"] == split and row["label"] is not None]
+    if not rows:
+        raise StillhouseError(
+            f"The dataset has no labelled rows in its {split} split, which evaluation needs. Add "
+            f"`splits: {split}:` to the dataset's conf: `read:` names one of the source's own, "
+            "`hold_out_from: train` with a `share` sets rows aside."
+        )
+    return rows
+
+
+def score(
+    predictions: Mapping[str, str], rows: Sequence[Mapping[str, Any]], answer: Answer
+) -> tuple[list[Row], Metrics]:
+    """The predictions table and flat metrics, each share with `_low` and `_high` at 95%.
+
+    `accuracy` is the dataset's own metric; the others are given where they apply.
+    """
+    examples = by_id(rows, "examples")
+    require_ids(examples, predictions, "examples", "predictions")
+    require_ids(predictions, examples, "predictions", "examples")
+    metrics: Metrics = {"rows": len(rows)}
+    for metric in _applicable(rows, answer):
+        metrics |= _with_interval(NAMES[metric], _correct(predictions, rows, metric))
+    table = [_scored(predictions[row["id"]], row, answer.metric) for row in rows]
+    metrics |= _with_interval("accuracy", [row["correct"] for row in table])
+    return table, metrics
+
+
+def _applicable(rows: Sequence[Mapping[str, Any]], answer: Answer) -> list[Metric]:
+    applicable: list[Metric] = ["exact"]
+    if all(row["choices"] for row in rows):
+        applicable.append("choice")
+    if answer.metric not in applicable:
+        applicable.append(answer.metric)
+    return applicable
+
+
+def _correct(
+    predictions: Mapping[str, str], rows: Sequence[Mapping[str, Any]], metric: Metric
+) -> list[bool]:
+    return [
+        is_correct(predictions[row["id"]], row["label"], metric, row["choices"]) for row in rows
+    ]
+
+
+def _scored(prediction: str, row: Mapping[str, Any], metric: Metric) -> Row:
+    return {
+        "id": row["id"],
+        "prediction": prediction,
+        "normalised": normalise(prediction, metric, row["choices"]),
+        "correct": is_correct(prediction, row["label"], metric, row["choices"]),
+    }
+
+
+def _with_interval(name: str, correct: Sequence[bool]) -> Metrics:
+    interval = bootstrap_interval([float(value) for value in correct])
+    return {
+        name: round(interval.mean, DIGITS),
+        f"{name}_low": round(interval.low, DIGITS),
+        f"{name}_high": round(interval.high, DIGITS),
+    }

@@ -1,0 +1,113 @@
+"""The parse stage: every completion parsed, and the measures of how that went."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, get_args
+
+from stillhouse.answers.choices import named_choices
+from stillhouse.answers.compare import is_correct, normalise
+from stillhouse.answers.numbers import last_number, written
+from stillhouse.config.dataset import Answer, Metric, Task
+from stillhouse.config.prompt import Reply
+from stillhouse.core.joins import by_id, require_ids
+from stillhouse.core.tables import Row
+from stillhouse.parsing.completion import Status, parse_completion
+
+Metrics = dict[str, Any]
+
+
+def parse_completions(
+    examples: Iterable[Row], completions: Sequence[Row], *, answer: Answer, task: Task, reply: Reply
+) -> tuple[list[Row], Metrics]:
+    """Rows of table `parsed` for rows of `completions`, and the content of metrics/parse.json."""
+    known = by_id(examples, "examples")
+    require_ids((row["id"] for row in completions), known, "completions", "examples")
+    parsed = [
+        parse_row(row, known[row["id"]]["choices"], answer=answer, task=task, reply=reply)
+        for row in completions
+    ]
+    return parsed, measure(parsed, known, answer.metric, reply)
+
+
+def parse_row(
+    completion: Row, choices: Sequence[str], *, answer: Answer, task: Task, reply: Reply
+) -> Row:
+    """One row of `parsed`; of the example it sees the choices alone."""
+    result = parse_completion(
+        completion["text"],
+        completion["finish_reason"],
+        reply=reply,
+        task=task,
+        answer=answer,
+        choices=choices,
+    )
+    key = {"id": completion["id"], "sample": completion["sample"]}
+    return key | {
+        "rationale": result.rationale,
+        "label": result.label,
+        "status": result.status,
+    }
+
+
+def measure(
+    parsed: Sequence[Row], examples: Mapping[str, Mapping[str, Any]], metric: Metric, reply: Reply
+) -> Metrics:
+    """The measures of the train rows at the top level, those of any other split under its name."""
+    by_split: dict[str, list[Row]] = defaultdict(list)
+    for row in parsed:
+        by_split[examples[row["id"]]["split"]].append(row)
+    nested = {
+        split: _measure_split(rows, examples, metric, reply)
+        for split, rows in sorted(by_split.items())
+        if split != "train"
+    }
+    return _measure_split(by_split["train"], examples, metric, reply) | nested
+
+
+def _measure_split(
+    rows: Sequence[Row], examples: Mapping[str, Mapping[str, Any]], metric: Metric, reply: Reply
+) -> Metrics:
+    if not rows:
+        return {"rows": 0}
+    counts = Counter(row["status"] for row in rows)
+    measures: Metrics = {
+        "rows": len(rows),
+        "status": {status: counts[status] / len(rows) for status in get_args(Status)},
+    }
+    if reply == "rationale":
+        return measures
+    with_gold = [row for row in rows if examples[row["id"]]["label"] is not None]
+    if with_gold:
+        correct = [_agrees_with_gold(row, examples[row["id"]], metric) for row in with_gold]
+        measures["teacher_label_accuracy"] = sum(correct) / len(correct)
+    explained = [row for row in rows if row["rationale"] is not None and row["label"] is not None]
+    if reply == "rationale_then_label" and explained:
+        consistent = [
+            is_consistent(row["rationale"], row["label"], metric, examples[row["id"]]["choices"])
+            for row in explained
+        ]
+        measures["rationale_consistency"] = sum(consistent) / len(consistent)
+    return measures
+
+
+def _agrees_with_gold(row: Row, example: Mapping[str, Any], metric: Metric) -> bool:
+    label = row["label"]
+    return label is not None and is_correct(label, example["label"], metric, example["choices"])
+
+
+def is_consistent(rationale: str, label: str, metric: Metric, choices: Sequence[str]) -> bool:
+    """Whether the answer that a rationale itself ends on is its label.
+
+    That answer is the last choice it names; without choices, the number behind its last `=`, or its
+    last number; for free text, its last words.
+    """
+    if choices and metric in ("choice", "exact"):
+        named = named_choices(rationale, choices)
+        return bool(named) and normalise(choices[named[-1]], "choice", choices) == normalise(
+            label, "choice", choices
+        )
+    if metric in ("equation", "number"):
+        result = last_number(rationale)
+        return result is not None and written(result) == normalise(label, metric)
+    ending = normalise(rationale, "exact")
+    return ending is not None and ending.endswith(normalise(label, "exact") or "\n")

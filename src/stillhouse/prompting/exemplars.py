@@ -1,0 +1,45 @@
+"""Each row's exemplars in order of rank, checked: only training rows and human exemplars."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from stillhouse.core.errors import StillhouseError
+from stillhouse.core.joins import by_id, require_ids
+
+SHOWN_SPLITS = ("train", "exemplar")
+
+
+def exemplars_by_row(
+    asked: Sequence[Mapping[str, Any]],
+    examples: Iterable[Mapping[str, Any]],
+    neighbours: Iterable[Mapping[str, Any]],
+) -> dict[str, list[str]]:
+    """The ids of each asked row's exemplars, the first rank first.
+
+    Fails when an exemplar is not a training row or a human exemplar, or is the row itself, and when
+    rows have unequal numbers of exemplars.
+    """
+    known = by_id(examples, "examples")
+    ranked = sorted(neighbours, key=lambda row: (row["id"], row["rank"]))
+    require_ids((row["neighbour_id"] for row in ranked), known, "neighbours", "examples")
+    chosen: dict[str, list[str]] = defaultdict(list)
+    for row in ranked:
+        _check(row["id"], known[row["neighbour_id"]])
+        chosen[row["id"]].append(row["neighbour_id"])
+    found = {row["id"]: chosen[row["id"]] for row in asked}
+    if len({len(ids) for ids in found.values()}) > 1:
+        short = min(found, key=lambda id_: (len(found[id_]), id_))
+        raise StillhouseError(
+            f"Table 'neighbours' has {len(found[short])} exemplars for row {short!r}, and more for "
+            "others. The tables come from different runs: run `dvc repro`."
+        )
+    return found
+
+
+def _check(id_: str, exemplar: Mapping[str, Any]) -> None:
+    if exemplar["split"] not in SHOWN_SPLITS or exemplar["id"] == id_ or exemplar["label"] is None:
+        raise StillhouseError(
+            f"Row {id_!r} has the exemplar {exemplar['id']!r} of split '{exemplar['split']}', but "
+            "exemplars are other rows, with a label, of train or exemplar. Run `dvc repro`."
+        )

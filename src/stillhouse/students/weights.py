@@ -1,0 +1,202 @@
+"""A student's weights: pretrained or random, frozen or adapted, and merged again."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from stillhouse.config.student import Family, Lora, Precision, StudentConf
+from stillhouse.core.errors import StillhouseError, did_you_mean
+from stillhouse.sources.checkpoints import checkpoint
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import torch
+    from torch import nn
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers.models.auto.auto_factory import _BaseAutoModelClass
+
+
+def load_weights(conf: StudentConf) -> tuple["PreTrainedModel", "PreTrainedTokenizerBase"]:
+    """The student before training, in float32. Random weights come from torch's current seed."""
+    if conf.source is not None:
+        folder = checkpoint(conf.source, conf.mirror)
+        return read_model(folder, conf.family, "float32"), read_tokenizer(folder)
+    assert conf.tokenizer is not None and conf.architecture is not None
+    tokenizer = read_tokenizer(checkpoint(conf.tokenizer, conf.mirror))
+    return _random_model(conf.architecture, conf.family, tokenizer), tokenizer
+
+
+def read_tokenizer(folder: "Path") -> "PreTrainedTokenizerBase":
+    """The tokenizer of a local folder."""
+    from transformers import AutoTokenizer
+
+    tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
+        folder, local_files_only=True
+    )
+    return tokenizer
+
+
+def read_model(folder: "Path", family: Family, precision: Precision) -> "PreTrainedModel":
+    """The model of a local folder, its weights in `precision`; the family must be the conf's."""
+    from transformers import AutoConfig
+
+    config = AutoConfig.from_pretrained(folder, local_files_only=True)
+    _require_family(config.is_encoder_decoder, family, config.model_type)
+    model: PreTrainedModel = _auto(family).from_pretrained(
+        folder, dtype=torch_type(precision), local_files_only=True
+    )
+    return model
+
+
+def torch_type(precision: Precision) -> "torch.dtype":
+    """The torch type of that name."""
+    import torch
+
+    return torch.bfloat16 if precision == "bfloat16" else torch.float32
+
+
+def _auto(family: Family) -> "type[_BaseAutoModelClass]":
+    import transformers
+
+    # "Loading weights" bars would be drawn into files, too.
+    transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    if family == "decoder":
+        return transformers.AutoModelForCausalLM
+    return transformers.AutoModelForSeq2SeqLM
+
+
+def output_layer(model: "nn.Module") -> "nn.Module":
+    """The layer that turns hidden states into logits over the vocabulary, adapters or not."""
+    find: Any = model.get_output_embeddings
+    head: nn.Module = find()
+    return head
+
+
+def _require_family(encoder_decoder: bool, family: Family, model_type: str) -> None:
+    found: Family = "encoder_decoder" if encoder_decoder else "decoder"
+    if found != family:
+        raise StillhouseError(
+            f"The student's `family` is {family}, but its weights are those of a {model_type}: "
+            f"set `family: {found}`."
+        )
+
+
+def _random_model(
+    architecture: dict[str, Any], family: Family, tokenizer: "PreTrainedTokenizerBase"
+) -> "PreTrainedModel":
+    from transformers import CONFIG_MAPPING, AutoConfig
+
+    values = dict(architecture)
+    kind = values.pop("model_type", None)
+    if kind not in CONFIG_MAPPING:
+        raise StillhouseError(
+            f"The student's `architecture.model_type` is {kind!r}, which is no model that "
+            f"transformers knows.{did_you_mean(str(kind), ('t5', 'llama', 'mistral', 'qwen2'))}"
+        )
+    unknown = sorted(values.keys() - AutoConfig.for_model(kind).to_dict().keys())
+    if unknown:
+        known = AutoConfig.for_model(kind).to_dict()
+        raise StillhouseError(
+            f"The student's `architecture` has the key {unknown[0]!r}, which a {kind} does not "
+            f"have.{did_you_mean(unknown[0], known)}"
+        )
+    config = AutoConfig.for_model(kind, **(_token_ids(tokenizer) | values))
+    _require_family(config.is_encoder_decoder, family, kind)
+    model: PreTrainedModel = _auto(family).from_config(config)  # type: ignore[no-untyped-call]
+    return model
+
+
+def _token_ids(tokenizer: "PreTrainedTokenizerBase") -> dict[str, Any]:
+    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
+    return {
+        "vocab_size": len(tokenizer),
+        "bos_token_id": tokenizer.bos_token_id,
+        "eos_token_id": tokenizer.eos_token_id,
+        "pad_token_id": pad,
+        "decoder_start_token_id": pad,
+    }
+
+
+def stacks(model: "nn.Module") -> dict[str, "nn.ModuleList"]:
+    """The model's stacks of layers by name: one for a decoder, two for an encoder-decoder."""
+    from torch import nn
+
+    lists = {name: m for name, m in model.named_modules() if isinstance(m, nn.ModuleList)}
+    return {
+        name: stack
+        for name, stack in lists.items()
+        if not any(name.startswith(f"{outer}.") for outer in lists)
+    }
+
+
+def last_layers(model: "nn.Module", number: int) -> list[str]:
+    """The names of the last `number` layers of each stack."""
+    names = []
+    for name, stack in stacks(model).items():
+        if number > len(stack):
+            raise StillhouseError(
+                f"The student's conf names the last {number} layers, but the stack {name!r} has "
+                f"only {len(stack)}."
+            )
+        names += [f"{name}.{place}" for place in range(len(stack) - number, len(stack))]
+    return names
+
+
+def freeze_below(model: "nn.Module", number: int) -> None:
+    """Leave only the last `number` layers of each stack trainable."""
+    kept = tuple(f"{name}." for name in last_layers(model, number))
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(name.startswith(kept))
+
+
+def add_adapters(model: "PreTrainedModel", lora: Lora) -> "nn.Module":
+    """The model with low-rank adapters (Hu et al. 2021), the only parameters left to train."""
+    from peft import LoraConfig, get_peft_model
+
+    adapted: nn.Module = get_peft_model(
+        model,
+        LoraConfig(
+            r=lora.rank,
+            lora_alpha=lora.alpha,
+            lora_dropout=lora.dropout,
+            target_modules=_targets(model, lora),
+        ),
+    )
+    return adapted
+
+
+def _targets(model: "PreTrainedModel", lora: Lora) -> list[str]:
+    from torch import nn
+
+    linear = [name for name, module in model.named_modules() if isinstance(module, nn.Linear)]
+    head = output_layer(model)
+    names = [name for name in linear if model.get_submodule(name) is not head]
+    if lora.targets != "all-linear":
+        wanted = (lora.targets,) if isinstance(lora.targets, str) else lora.targets
+        _require_targets(wanted, names)
+        names = [name for name in names if name.rpartition(".")[2] in wanted]
+    if lora.layers is not None:
+        within = tuple(f"{name}." for name in last_layers(model, lora.layers))
+        names = [name for name in names if name.startswith(within)]
+    return names
+
+
+def _require_targets(wanted: Iterable[str], names: Iterable[str]) -> None:
+    known = {name.rpartition(".")[2] for name in names}
+    for target in wanted:
+        if target not in known:
+            raise StillhouseError(
+                f"The student's `lora.targets` names {target!r}, which no linear layer of it is "
+                f"called.{did_you_mean(target, known)}"
+            )
+
+
+def merged(model: "nn.Module", precision: Precision) -> "PreTrainedModel":
+    """The plain model, adapters merged in float32, in the precision to save."""
+    from peft import PeftModel
+
+    whole: Any = model.float()
+    if isinstance(model, PeftModel):
+        whole = whole.merge_and_unload()
+    plain: PreTrainedModel = whole.to(torch_type(precision))
+    return plain

@@ -1,0 +1,146 @@
+"""Asking a teacher for what is missing, with every answer stored as it arrives."""
+
+import time
+from collections import defaultdict
+from contextlib import closing
+from dataclasses import dataclass, field
+
+from stillhouse.config.teacher import Price, TeacherConf
+from stillhouse.core.errors import StillhouseError
+from stillhouse.core.log import read_events
+from stillhouse.core.progress import Progress, announce, progress
+from stillhouse.teachers.context import check_context, count_prompt_tokens
+from stillhouse.teachers.estimate import (
+    describe,
+    expected_seconds,
+    expected_tokens,
+    has_price,
+    money,
+)
+from stillhouse.teachers.feed import Elsewhere, Feed
+from stillhouse.teachers.plan import Plan
+from stillhouse.teachers.protocol import Answer, Completion, Failure, Teacher
+from stillhouse.teachers.registry import open_teacher
+from stillhouse.teachers.spending import Ledger, Tokens
+from stillhouse.teachers.store.store import Store
+from stillhouse.teachers.store.writer import Writer
+
+NO_ANSWER = "the backend returned no answer"
+
+
+@dataclass
+class Run:
+    """What happened while asking."""
+
+    asked: int = 0
+    """Requests that were answered or failed."""
+    retried: int = 0
+    elsewhere: int = 0
+    """Answers that another process gave meanwhile."""
+    left: int = 0
+    """Requests that the budget kept back."""
+    failures: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    """Row ids by reason."""
+    spent: Tokens = field(default_factory=Tokens)
+    seconds: float = 0.0
+    error: str | None = None
+    """Why the whole run was given up."""
+
+    @property
+    def failed(self) -> int:
+        """Requests that failed."""
+        return sum(len(ids) for ids in self.failures.values())
+
+
+def ask(plan: Plan, conf: TeacherConf, store: Store) -> Run:
+    """Ask for every missing answer; whatever ends it, the answers so far are in the store.
+
+    A fault of the whole run ends up in `error`; a prompt that exceeds the context raises before
+    anything is asked.
+    """
+    with closing(open_teacher(conf)) as teacher:
+        tokens = count_prompt_tokens(teacher, plan)
+        check_context(plan, conf, tokens)
+        expected = expected_tokens(plan, conf, tokens)
+        seconds = expected_seconds(len(plan.missing), conf, read_events("teacher"))
+        announce(describe(plan, conf, expected, seconds))
+        writer = store.writer(
+            max_tokens=conf.decoding.max_tokens,
+            model=conf.model.name,
+            backend=conf.compute.backend,
+        )
+        with writer, progress("teacher", len(plan.missing)) as bar:
+            limit = conf.decoding.max_tokens
+            keys = [plan.key(position) for position in plan.missing]
+            ledger = Ledger(conf.price, conf.compute.budget)
+            feed = Feed(plan, tokens, limit, ledger, Elsewhere(store, writer, keys, limit))
+            note = _Note(plan.reused, conf.price, time.monotonic())
+            return _Asking(feed, ledger, writer, bar, note).run(teacher)
+
+
+@dataclass(frozen=True)
+class _Note:
+    """What stands beside the progress bar."""
+
+    reused: int
+    price: Price
+    started: float
+
+    def text(self, failed: int, spent: Tokens) -> str:
+        speed = spent.total / max(1e-9, time.monotonic() - self.started)
+        parts = [f"{self.reused:,} reused", f"{failed:,} failed", f"{speed:,.0f} tokens/s"]
+        if has_price(self.price):
+            parts.append(money(spent.money(self.price), self.price))
+        return ", ".join(parts)
+
+
+@dataclass
+class _Asking:
+    feed: Feed
+    ledger: Ledger
+    writer: Writer
+    bar: Progress
+    note: _Note
+    outcome: Run = field(default_factory=Run)
+
+    def run(self, teacher: Teacher) -> Run:
+        outcome = self.outcome
+        try:
+            while self._round(teacher) and self.feed.left:
+                pass
+        except StillhouseError as error:
+            outcome.error = str(error)
+        outcome.left = self.feed.left
+        outcome.elsewhere = self.feed.answered_elsewhere
+        outcome.spent = self.ledger.spent
+        outcome.seconds = time.monotonic() - self.note.started
+        return outcome
+
+    def _round(self, teacher: Teacher) -> bool:
+        """Ask what the budget admits; whether there was anything."""
+        before = self.outcome.asked
+        for answers in teacher.generate(self.feed):
+            for answer in answers:
+                self._take(answer)
+            self.writer.flush_if_due()
+            note = self.note.text(self.outcome.failed, self.ledger.spent)
+            self.bar.advance(len(answers), note)
+        for id_, _sample in self.feed.take_unanswered():
+            self.outcome.asked += 1
+            self.outcome.failures[NO_ANSWER].append(id_)
+        return self.outcome.asked > before
+
+    def _take(self, answer: Answer) -> None:
+        key = self.feed.settle(answer)
+        self.outcome.asked += 1
+        self.outcome.retried += answer.retries
+        match answer.outcome:
+            case Completion() as completion:
+                self.writer.add(key, completion)
+            case Failure(reason):
+                self.outcome.failures[_printable(reason)].append(answer.request.id)
+
+
+def _printable(reason: str) -> str:
+    """A server's words may hold terminal escapes: show none of them."""
+    return "".join(c if c.isprintable() else " " for c in reason)

@@ -1,0 +1,58 @@
+"""Requests as token ids: the chat template or plain text, each beginning with one BOS at most."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from jinja2 import TemplateError
+
+from stillhouse.core.errors import StillhouseError
+from stillhouse.teachers.protocol import Request
+from stillhouse.teachers.rendering import as_text
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+Format = Literal["chat", "plain"]
+
+
+def load_tokenizer(folder: Path, form: Format, name: str) -> "PreTrainedTokenizerBase":
+    """The tokenizer of a checkpoint; a chat teacher needs one with a chat template."""
+    from transformers import AutoTokenizer
+
+    tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(folder)
+    if form == "chat" and not tokenizer.chat_template:
+        raise StillhouseError(
+            f"The teacher {name!r} has `format: chat`, but its tokenizer has no chat template. "
+            "Write `format: plain` in its conf, or take a model tuned for chat."
+        )
+    return tokenizer
+
+
+def encode(
+    tokenizer: "PreTrainedTokenizerBase", requests: Sequence[Request], form: Format
+) -> list[list[int]]:
+    """The token ids of every request's prompt."""
+    if not requests:
+        return []
+    if form == "chat":
+        texts = [_chat(tokenizer, request) for request in requests]
+    else:
+        texts = [as_text(request.messages) for request in requests]
+    # A chat template writes its own special tokens.
+    encoded = tokenizer(texts, add_special_tokens=form == "plain").input_ids
+    doubled = [tokenizer.bos_token_id] * 2
+    return [ids[1:] if ids[:2] == doubled else ids for ids in encoded]
+
+
+def _chat(tokenizer: "PreTrainedTokenizerBase", request: Request) -> str:
+    turns = [{"role": turn.role, "content": turn.content} for turn in request.messages]
+    try:
+        text = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+    except TemplateError as error:
+        raise StillhouseError(
+            f"The model's chat template refuses the prompt of row {request.id!r} (roles "
+            f"{', '.join(turn['role'] for turn in turns)}): {error}. Use a prompt with other "
+            "roles, or `format: plain` in the teacher's conf."
+        ) from error
+    return str(text)

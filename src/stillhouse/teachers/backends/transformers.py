@@ -1,0 +1,177 @@
+"""The backend `transformers`: a local model on the CPU or one accelerator.
+
+Requests are taken a chunk at a time, sorted by length, and decoded in batches of about
+`compute.batch_tokens` tokens; each batch is handed over as soon as it is done.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import torch
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from stillhouse.config.teacher import TeacherConf
+from stillhouse.core.errors import StillhouseError, did_you_mean
+from stillhouse.core.progress import announce
+from stillhouse.sources.checkpoints import checkpoint
+from stillhouse.teachers.backends.attention import use_grouped_attention
+from stillhouse.teachers.backends.decoding import Decoder, Ending
+from stillhouse.teachers.backends.encoding import encode, load_tokenizer
+from stillhouse.teachers.backends.sampler import Sampler
+from stillhouse.teachers.protocol import Answer, Completion, Failure, Request
+
+CHUNK = 8_192
+"""Requests sorted together. The order in which a chunk arrives does not matter to its answers."""
+EXTRA = ("top_k",)
+
+
+def open_teacher(conf: TeacherConf) -> "LocalTeacher":
+    """Load the weights; every unusable option is an error before that."""
+    for option in conf.decoding.extra:
+        if option not in EXTRA:
+            raise StillhouseError(
+                f"The backend 'transformers' has no decoding option {option!r}."
+                f"{did_you_mean(option, EXTRA)}"
+            )
+    folder = checkpoint(conf.model.source, conf.model.mirror)
+    tokenizer = load_tokenizer(folder, conf.format, conf.model.name)
+    model = load_model(folder, conf.compute.device, conf.compute.dtype)
+    _require_room(model, conf)
+    return LocalTeacher(conf, model, tokenizer)
+
+
+def load_model(folder: Path, device: str, dtype: str) -> PreTrainedModel:
+    """The causal or encoder-decoder model in `folder`, ready to decode."""
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM
+    from transformers.utils.logging import disable_progress_bar
+
+    disable_progress_bar()  # type: ignore[no-untyped-call]
+
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    encoded = AutoConfig.from_pretrained(folder).is_encoder_decoder
+    kind = AutoModelForSeq2SeqLM if encoded else AutoModelForCausalLM
+    chosen = getattr(torch, dtype) if dtype != "auto" else _fastest_dtype(device)
+    try:
+        model: PreTrainedModel = kind.from_pretrained(folder, dtype=chosen)
+        torch.nn.Module.to(model, device).train(False)
+    except (RuntimeError, AssertionError) as error:
+        raise StillhouseError(
+            f"The teacher's weights do not load on `device: {device}`: {error}"
+        ) from error
+    if model.device.type == "cpu":
+        use_grouped_attention(model)
+    return model
+
+
+def _fastest_dtype(device: str) -> torch.dtype:
+    """bfloat16 where the hardware multiplies it (on CPUs: AMX), float32 elsewhere.
+
+    Never float16, in which T5 v1.1 overflows.
+    """
+    if device.startswith("cuda"):
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+    fast = torch.cpu._is_amx_tile_supported() if device == "cpu" else True
+    return torch.bfloat16 if fast else torch.float32
+
+
+def _require_room(model: PreTrainedModel, conf: TeacherConf) -> None:
+    places = getattr(model.config, "max_position_embeddings", None)
+    if places and not model.config.is_encoder_decoder and conf.context > places:
+        raise StillhouseError(
+            f"The teacher's conf has `context: {conf.context}`, but {conf.model.name} has "
+            f"{places} positions. Lower `context`."
+        )
+
+
+def _end_tokens(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
+    ends = model.generation_config.eos_token_id
+    listed = ends if isinstance(ends, list) else [ends]
+    return frozenset(token for token in [*listed, tokenizer.eos_token_id] if token is not None)
+
+
+@dataclass(frozen=True)
+class _Row:
+    request: Request
+    tokens: list[int]
+
+    def rank(self) -> tuple[int, str, int]:
+        """Longest first: what does not fit in memory fails at once, not after an hour."""
+        return -len(self.tokens), self.request.id, self.request.sample
+
+
+class LocalTeacher:
+    """A model in this process."""
+
+    def __init__(
+        self, conf: TeacherConf, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase
+    ) -> None:
+        decoding = conf.decoding
+        ends = _end_tokens(model, tokenizer)
+        self._tokenizer, self._format = tokenizer, conf.format
+        self._decoder = Decoder(
+            model,
+            Ending(tokenizer, ends, decoding.stop, decoding.max_tokens),
+            Sampler(decoding.temperature, decoding.top_p, int(decoding.extra.get("top_k", 0))),
+        )
+        self._max_tokens, self._batch_tokens = decoding.max_tokens, conf.compute.batch_tokens
+
+    def prompt_tokens(self, requests: Sequence[Request]) -> list[int]:
+        """Tokens of each prompt, template included."""
+        return [len(tokens) for tokens in encode(self._tokenizer, requests, self._format)]
+
+    def generate(self, requests: Iterable[Request]) -> Iterator[list[Answer]]:
+        """Answer one chunk after the other, the longest prompts first."""
+        stream = iter(requests)
+        while chunk := list(islice(stream, CHUNK)):
+            encoded = encode(self._tokenizer, chunk, self._format)
+            rows = [_Row(*pair) for pair in zip(chunk, encoded, strict=True)]
+            if empty := [row.request for row in rows if not row.tokens]:
+                yield [Answer(request, Failure("the prompt is empty")) for request in empty]
+            yield from self._answer(sorted((row for row in rows if row.tokens), key=_Row.rank))
+
+    def _answer(self, rows: list[_Row]) -> Iterator[list[Answer]]:
+        while rows:
+            size = max(1, self._batch_tokens // self._most_tokens(rows[0]))
+            batch = rows[:size]
+            try:
+                completions = self._complete(batch)
+            except (RuntimeError, MemoryError) as error:
+                self._shrink(error, batch)
+                continue
+            yield [Answer(row.request, done) for row, done in zip(batch, completions, strict=True)]
+            rows = rows[size:]
+
+    def _complete(self, batch: Sequence[_Row]) -> list[Completion]:
+        seeds = [row.request.seed for row in batch]
+        return self._decoder.complete([row.tokens for row in batch], seeds)
+
+    def _most_tokens(self, row: _Row) -> int:
+        return len(row.tokens) + self._max_tokens
+
+    def _shrink(self, error: Exception, batch: Sequence[_Row]) -> None:
+        """Halve the batches after running out of memory; raise when one row is too much."""
+        if not _out_of_memory(error):
+            raise error
+        row = self._most_tokens(batch[0])
+        if len(batch) == 1:
+            raise StillhouseError(
+                f"Not enough memory for one row of {row} tokens (row {batch[0].request.id!r}). "
+                "Use a shorter prompt, fewer `max_tokens`, or a smaller teacher."
+            ) from error
+        self._batch_tokens = row * (len(batch) // 2)
+        if self._decoder.model.device.type == "cuda":
+            torch.cuda.empty_cache()
+        announce(f"warning: out of memory; going on with batches of {self._batch_tokens:,} tokens")
+
+    def close(self) -> None:
+        """Free the weights."""
+        del self._decoder
+
+
+def _out_of_memory(error: Exception) -> bool:
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    return "can't allocate memory" in str(error) or "not enough memory" in str(error)

@@ -1,0 +1,161 @@
+"""The stage's one function: completions from prompts, a teacher and the answers in the store."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stillhouse.config.teacher import TeacherConf
+from stillhouse.core.errors import StillhouseError
+from stillhouse.core.log import record
+from stillhouse.core.progress import announce
+from stillhouse.core.tables import COMPLETIONS
+from stillhouse.teachers.asking import Run, ask
+from stillhouse.teachers.estimate import describe, has_price, money
+from stillhouse.teachers.plan import Plan, make_plan
+from stillhouse.teachers.registry import backend
+from stillhouse.teachers.spending import Tokens
+from stillhouse.teachers.store.store import Store
+
+SHOWN_IDS = 5
+SHOWN_REASONS = 10
+
+
+@dataclass(frozen=True)
+class Generated:
+    """The completions table and its metrics, functions of prompts, teacher and answers alone."""
+
+    completions: pa.Table
+    metrics: dict[str, float]
+
+
+def generate(prompts: pa.Table, conf: TeacherConf, store: Store | None = None) -> Generated:
+    """One completion for each prompt and sample; the teacher is asked only what nobody asked yet.
+
+    Raises StillhouseError when rows remain without an answer (more than `allow_failures`), when the
+    budget is used up or the run is given up; every answer that arrived is kept for the next run.
+    """
+    with _store(conf, store) as answers:
+        plan = make_plan(prompts, conf, answers)
+        if not plan.missing:
+            announce(describe(plan, conf, Tokens(), None))
+            _log(plan, conf, Run())
+            return _generated(plan)
+        run = ask(plan, conf, answers)
+        _log(plan, conf, run)
+        # Read back, so that the table is what the store holds, whoever asked it first.
+        complete = replace(plan, found=answers.look_up(plan.keys, conf.decoding.max_tokens))
+        _require_complete(complete, conf, run)
+        return _generated(complete)
+
+
+@contextmanager
+def _store(conf: TeacherConf, store: Store | None) -> Iterator[Store]:
+    if backend(conf.compute.backend).stored:
+        yield store or Store.default(on_damage=lambda message: announce(f"warning: {message}"))
+        return
+    with TemporaryDirectory(prefix="stillhouse-") as folder:
+        yield Store(Path(folder))
+
+
+def _generated(plan: Plan) -> Generated:
+    completions = _completions(plan)
+    return Generated(completions, teacher_metrics(completions))
+
+
+def _completions(plan: Plan) -> pa.Table:
+    answers = range(len(plan.keys))
+    rows = pa.array([answer // plan.samples for answer in answers], pa.int64())
+    samples = pa.array([answer % plan.samples for answer in answers], pa.int32())
+    columns = {"id": plan.prompts["id"].take(rows), "sample": samples}
+    columns |= {name: plan.found[name] for name in plan.found.column_names}
+    table = pa.table(columns).select(COMPLETIONS.schema.names)
+    return table.filter(pc.is_valid(table["text"])).cast(COMPLETIONS.schema)
+
+
+def teacher_metrics(completions: pa.Table) -> dict[str, float]:
+    """Rows, tokens, mean length, and the share cut short; counts nobody gave are left out."""
+    metrics: dict[str, float] = {"rows": completions.num_rows}
+    for name in ("prompt_tokens", "completion_tokens"):
+        if completions[name].null_count < completions.num_rows:
+            metrics[name] = pc.sum(completions[name]).as_py()
+    if "completion_tokens" in metrics:
+        metrics["mean_completion_tokens"] = pc.mean(completions["completion_tokens"]).as_py()
+    if completions.num_rows:
+        cut = completions.filter(pc.field("finish_reason") == "length").num_rows
+        metrics["cut_short"] = cut / completions.num_rows
+    return metrics
+
+
+def _log(plan: Plan, conf: TeacherConf, run: Run) -> None:
+    record(
+        "teacher",
+        model=conf.model.name,
+        backend=conf.compute.backend,
+        answers=len(plan.keys),
+        reused=plan.reused,
+        asked=run.asked,
+        failed=run.failed,
+        retried=run.retried,
+        elsewhere=run.elsewhere,
+        left=run.left,
+        prompt_tokens=run.spent.prompt,
+        completion_tokens=run.spent.completion,
+        money=run.spent.money(conf.price),
+        currency=conf.price.currency,
+        seconds=round(run.seconds, 3),
+        failures={reason: ids[:1000] for reason, ids in run.failures.items()},
+    )
+
+
+def _require_complete(plan: Plan, conf: TeacherConf, run: Run) -> None:
+    missing, total = plan.found["text"].null_count, len(plan.keys)
+    if not missing:
+        return
+    spent = f", {money(run.spent.money(conf.price), conf.price)}" if has_price(conf.price) else ""
+    kept = (
+        f"{total - missing:,} of {total:,} answers are in the store, and none is asked twice "
+        f"(this run: {run.asked:,} asked, {run.spent.total:,} tokens{spent})."
+    )
+    if run.error:
+        raise StillhouseError(f"{run.error}\n{kept} Run `dvc repro` to go on.")
+    if run.left:
+        raise StillhouseError(
+            f"The budget of this run ({_budget(conf)}) is used up: the next request might pass it. "
+            f"{kept} Raise `compute.budget` in the teacher's conf, or run `dvc repro` to spend as "
+            "much again on the rest."
+        )
+    if not run.failures or missing > conf.compute.allow_failures * total:
+        raise StillhouseError(
+            f"{missing:,} of {total:,} answers are missing:\n{_listed(run)}\n{kept} Run "
+            "`dvc repro` to ask for the rest again, or let a share of rows fail with "
+            "`compute.allow_failures`."
+        )
+    announce(
+        f"warning: {missing:,} of {total:,} answers are missing, as allow_failures permits:\n"
+        f"{_listed(run)}\n`dvc repro --force teacher_generate` asks for them again."
+    )
+
+
+def _budget(conf: TeacherConf) -> str:
+    budget = conf.compute.budget
+    assert budget
+    if budget.money is not None:
+        return money(budget.money, conf.price)
+    return f"{budget.tokens:,} tokens"
+
+
+def _listed(run: Run) -> str:
+    """Reasons by frequency, each with the first ids; the run log has all."""
+    reasons = sorted(run.failures.items(), key=lambda item: (-len(item[1]), item[0]))
+    lines = []
+    for reason, ids in reasons[:SHOWN_REASONS]:
+        more = f" and {len(ids) - SHOWN_IDS:,} more" if len(ids) > SHOWN_IDS else ""
+        lines.append(f"  {len(ids):,} x {reason}: {', '.join(sorted(ids)[:SHOWN_IDS])}{more}")
+    if len(reasons) > SHOWN_REASONS:
+        lines.append(f"  ... and {len(reasons) - SHOWN_REASONS} other reasons")
+    return "\n".join(lines)

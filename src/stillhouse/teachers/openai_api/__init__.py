@@ -1,0 +1,1 @@
+"""Talking to OpenAI-compatible servers: bodies and replies, retries, rate limits."""

@@ -1,0 +1,118 @@
+"""What a run has to do: the key of every answer, and which of them nobody has given yet."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from itertools import islice
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stillhouse.config.teacher import TeacherConf
+from stillhouse.teachers.protocol import Message, Request
+from stillhouse.teachers.registry import backend
+from stillhouse.teachers.store.key import (
+    KEY_BYTES,
+    canonical,
+    chat_prompts,
+    is_greedy,
+    key_function,
+    plain_prompts,
+)
+from stillhouse.teachers.store.store import Store
+
+CHUNK = 256
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The answers of one run; answer p is sample p % samples of row p // samples."""
+
+    prompts: pa.Table
+    samples: int
+    greedy: bool
+    keys: "pa.Array[Any]"
+    """The key of every answer, binary(32)."""
+    found: pa.Table
+    """What the store had for every answer, nulls where nothing."""
+
+    @cached_property
+    def missing(self) -> list[int]:
+        """One answer for each distinct key without one: equal prompts are asked once."""
+        first: dict[bytes, int] = {}
+        unanswered: list[Any] = pc.indices_nonzero(self.found["text"].is_null()).to_pylist()
+        for position in unanswered:
+            first.setdefault(self.key(position), position)
+        return list(first.values())
+
+    @property
+    def reused(self) -> int:
+        """How many answers the store had."""
+        return len(self.keys) - self.found["text"].null_count
+
+    def key(self, position: int) -> bytes:
+        """The key of one answer."""
+        value: bytes = self.keys[position].as_py()
+        return value
+
+    def requests(self, positions: Iterable[int]) -> Iterator[Request]:
+        """The requests for some answers, made a chunk at a time as they are taken."""
+        left = iter(positions)
+        while chunk := list(islice(left, CHUNK)):
+            rows = self.prompts.take(pa.array([position // self.samples for position in chunk]))
+            for position, (id_, messages) in zip(chunk, _rows(rows), strict=True):
+                yield Request(id_, position % self.samples, tuple(messages), self._seed(position))
+
+    def _seed(self, position: int) -> int | None:
+        # Below 2**31, since servers take a signed 32-bit seed.
+        return None if self.greedy else int.from_bytes(self.key(position)[:4], "big") >> 1
+
+
+def make_plan(prompts: pa.Table, conf: TeacherConf, store: Store) -> Plan:
+    """Look up every answer that `prompts` needs of this teacher."""
+    keys = answer_keys(prompts, conf)
+    found = store.look_up(keys, conf.decoding.max_tokens)
+    return Plan(prompts, conf.decoding.samples, is_greedy(conf.decoding), keys, found)
+
+
+def answer_keys(prompts: pa.Table, conf: TeacherConf) -> "pa.Array[Any]":
+    """The keys of all answers, row by row and sample by sample."""
+    samples = range(conf.decoding.samples)
+    if backend(conf.compute.backend).stored:
+        by_sample = [key_function(conf, sample) for sample in samples]
+        keys = [key(prompt) for prompt in _prompts(prompts, conf) for key in by_sample]
+    else:  # the answer belongs to the row, whatever its prompt
+        ids = prompts["id"].to_pylist()
+        keys = [sha256(canonical([id_, n]).encode()).digest() for id_ in ids for n in samples]
+    joined = pa.py_buffer(b"".join(keys))
+    return pa.Array.from_buffers(pa.binary(KEY_BYTES), len(keys), [None, joined])
+
+
+def _prompts(prompts: pa.Table, conf: TeacherConf) -> Iterator[str]:
+    if conf.format == "plain":
+        yield from plain_prompts(messages for _id, messages in _rows(prompts))
+        return
+    for batch in prompts.to_batches():
+        yield from chat_prompts(*_columns(batch))
+
+
+def _rows(prompts: pa.Table) -> Iterator[tuple[str, list[Message]]]:
+    for batch in prompts.to_batches():
+        roles, contents, lengths = _columns(batch)
+        flat = map(Message, roles, contents)
+        ids: list[Any] = batch["id"].to_pylist()
+        for id_, length in zip(ids, lengths, strict=True):
+            yield id_, list(islice(flat, length))
+
+
+def _columns(batch: pa.RecordBatch) -> tuple[list[str], list[str], list[int]]:
+    """Roles and contents of all messages, and how many each row has: faster than row by row."""
+    turns = pc.list_flatten(batch["messages"])
+    roles, contents = pc.struct_field(turns, "role"), pc.struct_field(turns, "content")
+    return (
+        roles.to_pylist(),
+        contents.to_pylist(),
+        pc.list_value_length(batch["messages"]).to_pylist(),
+    )

@@ -1,0 +1,92 @@
+"""What every backend is: a stream of answers to a stream of requests."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, Protocol
+
+from stillhouse.config.teacher import TeacherConf
+
+FinishReason = Literal["stop", "length"]
+
+
+class Message(NamedTuple):
+    """One turn of a prompt; `role` is system, user or assistant."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One answer asked for: sample number `sample` of row `id`.
+
+    `seed` is the random seed of a sampled answer (a function of the prompt, the sample index and
+    the teacher's seed, below 2**31), and None when decoding is greedy.
+    """
+
+    id: str
+    sample: int
+    messages: tuple[Message, ...]
+    seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What the model wrote, without the stop string; token counts None where nobody counted.
+
+    `completion_tokens` counts what was generated, an end-of-text token included where the engine
+    includes it. `finish_reason` is "length" only when `max_tokens` cut the text.
+    """
+
+    text: str
+    finish_reason: FinishReason
+    prompt_tokens: int | None
+    completion_tokens: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a request has no answer, in words that repeat (they are counted) and hold no secret."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The outcome of one request.
+
+    `retries` counts the attempts before the last. `charged` counts failed attempts that the server
+    may have billed all the same (timeouts, replies cut off): a budget takes them as spent.
+    """
+
+    request: Request
+    outcome: Completion | Failure
+    retries: int = 0
+    charged: int = 0
+
+
+class Teacher(Protocol):
+    """An opened backend. It is closed once, also after an error."""
+
+    def prompt_tokens(self, requests: Sequence[Request]) -> list[int] | None:
+        """Tokens of each request's prompt, template included; None without a tokenizer at hand."""
+
+    def generate(self, requests: Iterable[Request]) -> Iterator[list[Answer]]:
+        """Answer every request, in any order, as lists of what arrived together.
+
+        `requests` is lazy and may end early (a budget): pull a request only when it will be asked,
+        and hold no more of them than one chunk. Each yielded list is stored before the next is
+        made; an empty list is a tick that lets the caller write what is due. A request that fails
+        for itself gives a Failure; a fault of the whole run (no such model, a wrong key) raises
+        StillhouseError.
+        """
+
+    def close(self) -> None:
+        """Free what the backend holds."""
+
+
+class OpenTeacher(Protocol):
+    """The function `open_teacher` of every backend module."""
+
+    def __call__(self, conf: TeacherConf) -> Teacher:
+        """Load or connect; `conf` has model, format, context, decoding and compute."""

@@ -1,0 +1,42 @@
+"""Score the untrained student and the majority class on the test rows.
+
+Reads data/examples.parquet. Writes data/predictions/untrained.parquet, metrics/baseline.json.
+Params: dataset, student. Run it with `dvc repro baseline`.
+"""
+
+from stillhouse.config.dataset import DatasetConf
+from stillhouse.config.load import Entry, StageConfig
+from stillhouse.config.student import StudentConf
+from stillhouse.core import paths, tables
+from stillhouse.core.files import write_json
+from stillhouse.core.stage import run_stage
+from stillhouse.evaluation.students import evaluate_majority, evaluate_student
+from stillhouse.students.folder import untrained_student
+
+WEIGHTS = ("family", "source", "architecture", "tokenizer", "templates", "training")
+
+
+class BaselineConfig(StageConfig):
+    ENTRIES = {
+        "dataset": Entry(keys=("answer",)),
+        "student": Entry(keys=(*WEIGHTS, "generation"), untracked=("mirror", "compute")),
+    }
+
+    dataset: DatasetConf
+    student: StudentConf
+
+
+def main() -> None:
+    config = BaselineConfig.load()
+    student = config.student
+    examples, answer = tables.read_rows(paths.EXAMPLES, tables.EXAMPLES), config.dataset.answer
+    majority = evaluate_majority(examples, answer)
+    predictions, untrained = evaluate_student(
+        untrained_student(student), examples, answer, student.generation, student.compute
+    )
+    tables.write_rows(paths.predictions(paths.BASELINE), tables.PREDICTIONS, predictions)
+    write_json(paths.BASELINE_METRICS, {"majority": majority, "untrained": untrained})
+
+
+if __name__ == "__main__":
+    run_stage("baseline", main)

@@ -1,0 +1,39 @@
+"""Split the teacher's completions into rationale and label, never filling in gold.
+
+Reads data/completions.parquet, data/examples.parquet. Writes data/parsed.parquet,
+metrics/parse.json. Params: dataset, prompt. Run it with `dvc repro parse`.
+"""
+
+from typing import ClassVar
+
+from stillhouse.config.dataset import DatasetConf
+from stillhouse.config.load import Entry, StageConfig
+from stillhouse.config.prompt import PromptConf
+from stillhouse.core import paths, tables
+from stillhouse.core.files import write_json
+from stillhouse.core.stage import run_stage
+from stillhouse.parsing.table import parse_completions
+
+
+class ParseConfig(StageConfig):
+    ENTRIES: ClassVar = {"dataset": Entry(("task", "answer")), "prompt": Entry(("reply",))}
+
+    dataset: DatasetConf
+    prompt: PromptConf
+
+
+def main() -> None:
+    config = ParseConfig.load()
+    parsed, metrics = parse_completions(
+        tables.read_rows(paths.EXAMPLES, tables.EXAMPLES),
+        tables.read_rows(paths.COMPLETIONS, tables.COMPLETIONS),
+        answer=config.dataset.answer,
+        task=config.dataset.task,
+        reply=config.prompt.reply,
+    )
+    tables.write_rows(paths.PARSED, tables.PARSED, parsed)
+    write_json(paths.PARSE_METRICS, metrics)
+
+
+if __name__ == "__main__":
+    run_stage("parse", main)

@@ -1,0 +1,43 @@
+"""Train one student with one seed on labels and rationales.
+
+Reads data/training.parquet. Writes models/student/seed=N, metrics/train/seed=N.csv.
+Params: lambda, student. Run it with `dvc repro train_student`.
+"""
+
+from stillhouse.config.load import Entry, StageConfig
+from stillhouse.config.student import StudentConf
+from stillhouse.core import paths, tables
+from stillhouse.core.stage import run_stage, seed_argument
+from stillhouse.students.training import train_student, write_curve
+
+
+class TrainStudentConfig(StageConfig):
+    ENTRIES = {
+        "student": Entry(
+            keys=(
+                "family",
+                "source",
+                "architecture",
+                "tokenizer",
+                "method",
+                "lora",
+                "templates",
+                "training",
+            ),
+            untracked=("mirror", "compute"),
+        )
+    }
+
+    lambda_: float
+    student: StudentConf
+
+
+def main() -> None:
+    config, seed = TrainStudentConfig.load(), seed_argument()
+    rows = tables.read_rows(paths.TRAINING, tables.TRAINING)
+    losses = train_student(rows, config.student, config.lambda_, seed, paths.student(seed))
+    write_curve(paths.train_curve(seed), losses, config.lambda_)
+
+
+if __name__ == "__main__":
+    run_stage("train_student", main)

@@ -1,0 +1,106 @@
+"""A minimal valid project to make mistakes in."""
+
+from copy import deepcopy
+from pathlib import Path
+
+import yaml
+
+PARAMS = {
+    "dataset": "own",
+    "embedder": "small",
+    "prompt": "plain",
+    "teacher": "small",
+    "student": "small",
+    "limit": None,
+    "exemplars": "topk",
+    "k": 2,
+    "exemplar_seed": 0,
+    "fraction": 1.0,
+    "label_source": "gold",
+    "rationale_source": "teacher",
+    "feedback": "none",
+    "tau": 1.0,
+    "synthetic": 0,
+    "lambda": 1.0,
+    "seeds": [0],
+}
+ENTRIES = {
+    "dataset/own": {
+        "description": "Ours",
+        "licence": "CC0-1.0",
+        "source": "file:data/raw/own.csv",
+        "splits": {"train": {"read": ["own.csv"]}},
+        "task": "classification",
+        "fields": {"query": "{{ text }}", "label": "{{ label }}"},
+        "answer": {"metric": "exact"},
+        "reject": [],
+        "human_exemplars": None,
+        "exclude_same_group": False,
+    },
+    "embedder/small": {
+        "description": "Small",
+        "kind": "mean_pooling",
+        "source": "file:data/raw/bert",
+        "max_tokens": 64,
+        "normalise": True,
+    },
+    "prompt/plain": {
+        "description": "Plain",
+        "layout": "text",
+        "reply": "rationale_then_label",
+        "tasks": {"classification": {"query": "{{ query }}"}},
+    },
+    "teacher/small": {
+        "description": "Small",
+        "model": {"name": "small", "source": "file:data/raw/decoder"},
+        "format": "plain",
+        "context": 512,
+        "decoding": {"max_tokens": 16},
+        "compute": {"backend": "transformers"},
+        "price": {},
+    },
+    "student/small": {
+        "description": "Small",
+        "family": "decoder",
+        "source": "file:data/raw/decoder",
+        "architecture": None,
+        "tokenizer": None,
+        "method": "full",
+        "lora": None,
+        "templates": {
+            "label_prefix": "[label]",
+            "rationale_prefix": "[rationale]",
+            "query": "{{ prefix }} {{ query }}",
+        },
+        "training": {
+            "epochs": 1,
+            "batch_size": 4,
+            "learning_rate": 1e-4,
+            "max_query_tokens": 64,
+            "max_target_tokens": 32,
+        },
+        "generation": {"max_tokens": 4},
+    },
+}
+
+
+def write_project(root: Path, **changes: object) -> Path:
+    """Write the project below `root`; `changes` replace knobs."""
+    files = {f"conf/{name}.yaml": deepcopy(values) for name, values in ENTRIES.items()}
+    files["params.yaml"] = PARAMS | changes
+    for name, values in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(yaml.safe_dump(values), encoding="utf-8")
+    return root
+
+
+def edit(root: Path, name: str, **changes: object) -> None:
+    """Change top-level keys of one YAML file; None removes a key."""
+    path = root / name
+    values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    for key, value in changes.items():
+        if value is None:
+            del values[key]
+        else:
+            values[key] = value
+    path.write_text(yaml.safe_dump(values), encoding="utf-8")

@@ -1,0 +1,241 @@
+"""Loading: every mistake at once, each with file, key, value and a way out."""
+
+import re
+from typing import ClassVar
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from stillhouse.config.knobs import Knobs
+from stillhouse.config.load import (
+    GROUPS,
+    Entry,
+    StageConfig,
+    check_all,
+    load_all,
+    load_entry,
+    names,
+    read_yaml,
+)
+from stillhouse.config.student import StudentConf
+from stillhouse.config.teacher import TeacherConf
+from stillhouse.core.errors import StillhouseError
+from tests.config.project import PARAMS, edit, write_project
+from tests.conftest import REPOSITORY
+
+
+@pytest.fixture
+def project(tmp_path):
+    return write_project(tmp_path)
+
+
+def failure(root, load=load_all):
+    with pytest.raises(StillhouseError) as error:
+        load(root)
+    return str(error.value)
+
+
+def test_a_valid_project_loads(project):
+    knobs, entries = load_all(project)
+    assert knobs.lambda_ == 1.0
+    assert set(entries) == set(GROUPS)
+    assert check_all(project) == 6
+
+
+def test_all_mistakes_are_listed_at_once(project):
+    edit(project, "params.yaml", teacher="smal", embedder="x", k=-3)
+    edit(project, "conf/student/small.yaml", family="rnn", trainng={}, generation=None)
+    edit(project, "conf/dataset/own.yaml", splits={"test": {"read": ["own.csv"]}})
+    message = failure(project)
+    assert message.startswith("7 mistakes in the configuration:")
+    for said in (
+        "`k` is -3: ",
+        "`teacher` is 'smal', but conf/teacher/smal.yaml does not exist. Did you mean 'small'?",
+        "conf/embedder/x.yaml does not exist. Known: small.",
+        "`family` is 'rnn'",
+        "unknown key `trainng`. Did you mean 'training'",
+        "`generation` is missing",
+        "`splits` must have a `train` split",
+    ):
+        assert said in message
+
+
+@pytest.mark.parametrize(
+    ("knob", "value"),
+    [
+        ("k", -1),
+        ("k", "five"),
+        ("k", 2.5),
+        ("fraction", 0),
+        ("fraction", 1.01),
+        ("limit", 0),
+        ("lambda", -0.1),
+        ("lambda", "much"),
+        ("exemplars", "best"),
+        ("label_source", "silver"),
+        ("seeds", []),
+        ("seeds", [1, 1]),
+        ("seeds", 3),
+        ("synthetic", -1),
+        ("dataset", 7),
+    ],
+)
+def test_a_wrong_value_is_named_with_its_key(project, knob, value):
+    edit(project, "params.yaml", **{knob: value})
+    message = failure(project)
+    assert f"params.yaml: `{knob}` is {value!r}" in message
+
+
+def test_a_key_that_dvc_tracks_must_be_written_even_as_its_default(project):
+    edit(project, "conf/dataset/own.yaml", reject=None)
+    edit(project, "conf/student/small.yaml", method=None)
+    message = failure(project)
+    assert "dataset/own.yaml: `reject` is missing; write it out" in message
+    assert "`reject: []`" in message
+    assert '`method: "full"`' in message
+
+
+def test_an_unknown_knob_suggests_the_near_one(project):
+    edit(project, "params.yaml", lamda=0.5)
+    assert "unknown key `lamda`. Did you mean 'lambda'" in failure(project)
+
+
+def test_a_missing_knob_is_named(project):
+    edit(project, "params.yaml", exemplars=None)
+    assert "params.yaml: `exemplars` is missing." in failure(project)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("k: [1, 2", "line 1"),
+        ("k: 1\n\tlimit: 2", "line 2"),
+        ("- k\n- limit", "expected a mapping of keys, found list"),
+        ("", "expected a mapping of keys, found NoneType"),
+    ],
+)
+def test_malformed_yaml_names_the_file_and_the_line(project, text, said):
+    (project / "params.yaml").write_text(text)
+    message = failure(project)
+    assert "params.yaml" in message
+    assert said in message
+
+
+def test_bytes_that_are_no_text_are_a_users_error(project):
+    (project / "params.yaml").write_bytes(b"\xff\xfe\x00")
+    assert "not well-formed YAML" in failure(project)
+
+
+def test_a_tag_cannot_run_code(project):
+    (project / "params.yaml").write_text("k: !!python/object/apply:os.getcwd []")
+    assert "not well-formed YAML" in failure(project)
+
+
+@pytest.mark.parametrize("text", ["1e-05", "1e-5", "1E-5", "0.00001", "1.0e-5", "+1e-05"])
+def test_numbers_are_those_of_yaml_1_2_as_dvc_writes_them(project, text):
+    path = project / "params.yaml"
+    path.write_text(path.read_text().replace("lambda: 1.0", f"lambda: {text}"))
+    assert load_all(project)[0].lambda_ == pytest.approx(1e-5)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100)
+@given(value=st.floats(allow_nan=False, allow_infinity=False))
+def test_every_float_that_python_writes_is_read_as_that_float(tmp_path, value):
+    (tmp_path / "x.yaml").write_text(f"x: {value!r}")
+    assert read_yaml(tmp_path / "x.yaml") == {"x": value}
+    assert isinstance(read_yaml(tmp_path / "x.yaml")["x"], float)
+
+
+@pytest.mark.parametrize(
+    "text", ["1e", "e5", "1_000.5e", "v1.2.3", "12e5x", "2024-01-01x", "1.2.3"]
+)
+def test_words_that_look_like_numbers_stay_words(tmp_path, text):
+    (tmp_path / "x.yaml").write_text(f"x: {text}")
+    assert read_yaml(tmp_path / "x.yaml") == {"x": text}
+
+
+def test_check_all_reads_the_unused_entries_too(project):
+    (project / "conf/teacher/broken.yaml").write_text("description: [")
+    (project / "conf/prompt/leak.yaml").write_text(
+        yaml.safe_dump(
+            {
+                "description": "",
+                "layout": "text",
+                "reply": "rationale",
+                "splits": ["train", "test"],
+                "tasks": {"nli": {"query": "{{ query"}},
+            }
+        )
+    )
+    load_all(project)
+    message = failure(project, check_all)
+    assert "conf/teacher/broken.yaml is not well-formed YAML" in message
+    assert "conf/prompt/leak.yaml: `tasks.nli.query`" in message
+    assert "template error on line 1" in message
+
+
+def test_one_entry_loads_by_its_model(project):
+    assert load_entry(TeacherConf, "small", project).model.name == "small"
+    with pytest.raises(StillhouseError, match="Did you mean 'small'"):
+        load_entry(TeacherConf, "smal", project)
+
+
+class TrainConfig(StageConfig):
+    ENTRIES: ClassVar[dict[str, Entry]] = {
+        "student": Entry(keys=("family", "training"), untracked=("compute",))
+    }
+    lambda_: float
+    student: StudentConf
+
+
+def test_a_stage_sees_the_keys_it_declared_and_no_other(project):
+    config = TrainConfig.load(project)
+    assert config.lambda_ == 1.0
+    assert config.student.family == "decoder"
+    assert config.student.compute.eval_batch_size == 32
+    with pytest.raises(AttributeError):
+        _ = config.student.generation
+    with pytest.raises(AttributeError):
+        _ = config.student.source
+    with pytest.raises(AttributeError):
+        _ = config.student.mirror  # a default is hidden as well
+    with pytest.raises(AttributeError):
+        _ = config.k  # type: ignore[attr-defined]
+
+
+def test_a_stage_checks_the_whole_configuration_first(project):
+    edit(project, "conf/teacher/small.yaml", context=0)
+    with pytest.raises(StillhouseError, match="`context` is 0"):
+        TrainConfig.load(project)
+
+
+def test_configuration_cannot_be_changed(project):
+    knobs, entries = load_all(project)
+    with pytest.raises(ValidationError):
+        knobs.k = 3
+    with pytest.raises(ValidationError):
+        entries["teacher"].context = 3
+
+
+def test_the_shipped_configuration_is_valid():
+    assert check_all(REPOSITORY) == 1 + len(list((REPOSITORY / "conf").rglob("*.yaml")))
+    load_all(REPOSITORY)
+
+
+def test_the_shipped_params_are_flat_knobs_with_a_word_on_each():
+    text = (REPOSITORY / "params.yaml").read_text()
+    keys = re.findall(r"^(\w+):", text, re.MULTILINE)
+    assert keys == list(yaml.safe_load(text))
+    assert set(keys) == set(PARAMS)
+    assert set(keys) == {field.alias or name for name, field in Knobs.model_fields.items()}
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_every_group_has_entries_and_each_is_described(group):
+    entries = [load_entry(GROUPS[group], name, REPOSITORY) for name in names(group, REPOSITORY)]
+    assert entries
+    for entry in entries:
+        assert len(entry.model_dump()["description"]) > 10

@@ -1,0 +1,74 @@
+"""The rules that a conf entry's model holds beyond types."""
+
+import pytest
+from pydantic import ValidationError
+
+from stillhouse.config.dataset import DatasetConf, Split
+from stillhouse.config.prompt import PromptConf
+from stillhouse.config.student import StudentConf
+from tests.config.project import ENTRIES
+
+
+def changed(name, **changes):
+    return {key: v for key, v in (ENTRIES[name] | changes).items() if v is not None}
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({}, "either `read` or `hold_out_from`"),
+        ({"read": ["a"], "hold_out_from": "train", "share": 0.1}, "either `read`"),
+        ({"hold_out_from": "train"}, "go together"),
+        ({"read": ["a"], "share": 0.1}, "go together"),
+        ({"hold_out_from": "train", "share": 1.0}, "less than 1"),
+        ({"read": ["a"], "rows": 0}, "greater than or equal to 1"),
+    ],
+)
+def test_a_split_has_one_origin(values, said):
+    with pytest.raises(ValidationError, match=said):
+        Split.model_validate(values)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"splits": {"test": {"read": ["a"]}}}, "must have a `train` split"),
+        (
+            {"splits": {"train": {"read": ["a"]}, "test": {"hold_out_from": "t", "share": 0.1}}},
+            "`test` must be held out from a split",
+        ),
+        ({"answer": {"metric": "choice"}}, "needs `fields.choices`"),
+        ({"answer": {"metric": "exact", "markers": []}}, "at least 1 item"),
+        ({"fields": {"query": "{{ x", "label": "y"}}, "template error on line 1"),
+        ({"reject": [{"when": "a b", "reason": "r"}]}, "expression error"),
+    ],
+)
+def test_a_dataset_is_coherent(changes, said):
+    DatasetConf.model_validate(ENTRIES["dataset/own"])
+    with pytest.raises(ValidationError, match=said):
+        DatasetConf.model_validate(changed("dataset/own", **changes))
+
+
+def test_a_prompt_that_shows_labels_is_for_training_rows_only():
+    PromptConf.model_validate(changed("prompt/plain", reply="rationale"))
+    with pytest.raises(ValidationError, match="shows the row's own label"):
+        PromptConf.model_validate(
+            changed("prompt/plain", reply="rationale", splits=["train", "validation"])
+        )
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"source": None}, "either `source`"),
+        ({"architecture": {"d_model": 8}}, "either `source`"),
+        ({"source": None, "architecture": {"d_model": 8}}, "needs a `tokenizer`"),
+        ({"method": "lora"}, "go together"),
+        ({"lora": {"rank": 4, "alpha": 4}}, "go together"),
+        ({"training": ENTRIES["student/small"]["training"] | {"steps": 5}}, "`epochs` or `steps`"),
+    ],
+)
+def test_a_student_is_coherent(changes, said):
+    StudentConf.model_validate(ENTRIES["student/small"])
+    with pytest.raises(ValidationError, match=said):
+        StudentConf.model_validate(changed("student/small", **changes))

@@ -1,0 +1,251 @@
+import json
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stillhouse.core.errors import StillhouseError
+from stillhouse.core.tables import EXAMPLES, write_rows
+from stillhouse.data.examples import build_examples
+from tests.data.conf import make_conf, raw, texts
+
+HELD_OUT = {
+    "train": {"read": ["all.jsonl"]},
+    "test": {"hold_out_from": "train", "share": 0.25},
+}
+GROUPED = {"group": "{{ topic }}"}
+
+
+def build(conf, limit=None, exemplars=(), **splits):
+    return build_examples(conf, {n: raw(*r) for n, r in splits.items()}, exemplars, limit)
+
+
+def ids(rows, split):
+    return {row["id"] for row in rows if row["split"] == split}
+
+
+def groups(rows, split):
+    return {row["group"] for row in rows if row["split"] == split}
+
+
+def failure(conf, **splits):
+    with pytest.raises(StillhouseError) as error:
+        build(conf, **splits)
+    return str(error.value)
+
+
+def test_templates_make_the_fields(tmp_path):
+    conf = make_conf(
+        fields={
+            "id": "{{ n }}",
+            "query": "  {{ text }}\n({{ _split }} {{ _row }})\n\n",
+            "choices": "options",
+            "rationale": "{{ why }}",
+            "group": "{{ topic }}",
+            "meta": {"z": "{{ n }}", "a": "é"},
+        }
+    )
+    row = {"n": 7, "text": "T", "label": "b ", "options": ["a", " b"], "why": None, "topic": ""}
+    rows, metrics = build(conf, train=[row])
+    assert rows == [
+        {
+            "id": "7",
+            "split": "train",
+            "query": "T\n(train 0)",
+            "label": "b",
+            "choices": ["a", "b"],
+            "gold_rationale": None,
+            "group": None,
+            "meta": '{"a": "é", "z": "7"}',
+        }
+    ]
+    assert metrics == {"rows": {"train": 1}, "rejects": {}, "test_queries_in_train": 0}
+    write_rows(tmp_path / "examples.parquet", EXAMPLES, rows)
+
+
+def test_unlabelled_rows_have_neither_label_nor_rationale():
+    conf = make_conf(
+        splits={"train": {"read": ["a"]}, "unlabelled": {"read": ["b"]}},
+        fields={"label": "{{ {'A': 'yes'}[label] }}", "rationale": "{{ text }}"},
+    )
+    rows, _ = build(conf, train=[{"text": "a", "label": "A"}], unlabelled=[{"text": "b"}])
+    assert [(row["label"], row["gold_rationale"]) for row in rows] == [("yes", "a"), (None, None)]
+
+
+def test_rejected_rows_are_counted_by_reason_and_never_rendered():
+    conf = make_conf(
+        reject=[
+            {"when": "label == -1", "reason": "no gold label"},
+            {"when": "text | length > 6", "reason": "too long"},
+            {"when": "false", "reason": "never"},
+        ],
+        fields={"label": "{{ ['yes', 'no'][label] }}", "id": "{{ _row }}"},
+    )
+    rows, metrics = build(
+        conf, train=[{"text": t, "label": n} for t, n in [("a", -1), ("b", 1), ("long text", 7)]]
+    )
+    assert [(row["id"], row["label"]) for row in rows] == [("1", "no")]
+    assert metrics["rejects"] == {"no gold label": 1, "too long": 1, "never": 0}
+
+
+def test_ids_from_content_do_not_depend_on_the_order_and_number_repeats():
+    rows = texts(6) + texts(2) + texts(1)
+    forward, _ = build(make_conf(), train=rows)
+    backward, _ = build(make_conf(), train=rows[::-1])
+    by_id = {row["id"]: row for row in forward}
+    assert by_id == {row["id"]: row for row in backward}
+    assert len(by_id) == 9
+    assert all(re.fullmatch(r"train-[0-9a-f]{16}(-[23])?", id_) for id_ in by_id)
+    assert sorted(id_.count("-") for id_ in by_id) == [1] * 6 + [2] * 3
+
+
+@given(
+    labels=st.lists(st.sampled_from(["yes", "no"]), min_size=8, max_size=40),
+    order=st.randoms(use_true_random=False),
+)
+def test_held_out_groups_stay_whole_and_do_not_depend_on_the_order(labels, order):
+    rows = [{"text": f"{i}", "label": x, "topic": f"{i // 3}"} for i, x in enumerate(labels)]
+    conf = make_conf(splits=HELD_OUT, fields=GROUPED)
+    forward, _ = build(conf, train=rows)
+    assert len(forward) == len(rows)
+    assert groups(forward, "train").isdisjoint(groups(forward, "test"))
+    order.shuffle(rows)
+    shuffled, _ = build(conf, train=rows)
+    assert ids(forward, "test") == ids(shuffled, "test")
+
+
+def test_a_share_counts_groups_and_two_hold_outs_do_not_overlap():
+    splits = HELD_OUT | {"validation": {"hold_out_from": "train", "share": 0.1}}
+    rows, metrics = build(make_conf(splits=splits, fields=GROUPED), train=texts(120))
+    assert {name: len(groups(rows, name)) for name in splits} == {
+        "train": 26,
+        "test": 10,
+        "validation": 4,
+    }
+    assert metrics["rows"] == {"train": 78, "test": 30, "validation": 12}
+    fewer, _ = build(make_conf(splits=HELD_OUT, fields=GROUPED), train=texts(120))
+    assert ids(fewer, "test") == ids(rows, "test"), "another hold-out changes nothing"
+
+
+def test_repeats_of_a_row_without_group_are_never_on_both_sides():
+    rows, _ = build(make_conf(splits=HELD_OUT), train=texts(20) * 2)
+    queries = [{row["query"] for row in rows if row["split"] == s} for s in ("train", "test")]
+    assert queries[0].isdisjoint(queries[1])
+
+
+def test_too_much_held_out_is_a_mistake():
+    conf = make_conf(splits=HELD_OUT | {"test": {"hold_out_from": "train", "share": 0.9}})
+    assert "leaves no rows in `train`" in failure(conf, train=texts(2))
+
+
+def test_limit_keeps_nested_subsets_of_the_train_rows_alone():
+    kept = []
+    for limit in (5, 10, 20, 1000):
+        rows, metrics = build(make_conf(), limit, train=texts(40), test=texts(9, first=90))
+        kept.append(ids(rows, "train"))
+        assert metrics["rows"] == {"train": min(limit, 40), "test": 9}
+    assert kept[0] < kept[1] < kept[2] < kept[3]
+
+
+def test_rows_keeps_a_nested_subset_of_any_split():
+    def test_ids(count):
+        splits = {"train": {"read": ["a"]}, "test": {"read": ["b"], "rows": count}}
+        rows, _ = build(make_conf(splits=splits), train=texts(4), test=texts(30, first=50))
+        return ids(rows, "test")
+
+    assert test_ids(5) < test_ids(12)
+    assert len(test_ids(5)) == 5
+
+
+def test_a_permutation_is_numpys():
+    order = {"seed": 0, "order_by": "name.split('-')[1] | int"}
+    conf = make_conf(
+        splits={
+            "train": {"read": ["a"], "permutation": order | {"stop": 7}},
+            "test": {"read": ["a"], "permutation": order | {"start": 7, "stop": 10}},
+        },
+        fields={"id": "{{ _split }}-{{ _row }}"},
+    )
+    rows = [{"text": f"{i}", "label": "yes", "name": f"row-{i}"} for i in range(10)]
+    made, _ = build(conf, train=rows[::-1], test=rows[::-1])
+    # numpy.random.RandomState(0).permutation(10)
+    assert [row["query"] for row in made] == list("2849167305")
+    assert [row["id"] for row in made][:8] == [*(f"train-{i}" for i in range(7)), "test-0"]
+    too_far = make_conf(splits={"train": {"read": ["a"], "permutation": order | {"stop": 11}}})
+    assert "`permutation.stop` is 11, but there are 10 rows" in failure(too_far, train=rows)
+    same = make_conf(
+        splits={"train": {"read": ["a"], "permutation": {"seed": 0, "stop": 2, "order_by": "text"}}}
+    )
+    assert "the same value" in failure(same, train=texts(1) * 2)
+
+
+def test_overlap_compares_queries_whatever_their_case_and_spaces():
+    _, metrics = build(
+        make_conf(),
+        train=[{"text": "Is it  SO?", "label": "no"}, {"text": "x", "label": "no"}],
+        test=[{"text": "is it so?", "label": "yes"}, {"text": "y", "label": "yes"}],
+    )
+    assert metrics["test_queries_in_train"] == 1
+
+
+def test_human_exemplars_keep_their_order():
+    exemplars = raw(
+        {"query": "Q2", "rationale": "R2", "label": "not a choice"},
+        {"query": "Q1", "rationale": "R1", "label": "yes"},
+    )
+    rows, metrics = build(make_conf(), exemplars=exemplars, train=texts(2))
+    human = [row for row in rows if row["split"] == "exemplar"]
+    assert [(row["id"], row["query"]) for row in human] == [
+        ("exemplar-000", "Q2"),
+        ("exemplar-001", "Q1"),
+    ]
+    assert metrics["rows"] == {"train": 2}
+
+
+@pytest.mark.parametrize(
+    ("fields", "row", "says"),
+    [
+        ({"query": "{{ txt }}"}, {}, ["a template fails", "'txt' is undefined", "'text'", ":2"]),
+        ({}, {"label": "maybe"}, ["not among the choices", "'maybe'", "['yes', 'no']", ":2"]),
+        ({}, {"label": " "}, ["label is empty", "`reject`", "`unlabelled`"]),
+        ({}, {"text": None}, ["query is empty", "train.jsonl:2"]),
+        ({"id": "{{ text }}"}, {"text": "text 0"}, ["occurs twice", "train.jsonl:1", ":2"]),
+        ({"id": "{{ n }}"}, {"n": ""}, ["id is empty"]),
+        ({"choices": "text"}, {}, ["gives str, not a list"]),
+        ({"choices": "[label, '']"}, {}, ["a choice is empty"]),
+    ],
+)
+def test_a_mistake_names_file_row_value_and_remedy(fields, row, says):
+    rows = [{"n": "1", **texts(1)[0]}, {"n": "2", **texts(2)[1], **row}]
+    message = failure(make_conf(fields=fields), train=rows)
+    assert [part for part in says if part not in message] == [], message
+
+
+def test_mistakes_are_reported_together_and_counted():
+    rows = texts(5) + [{"text": "", "label": "yes"}, {"text": "a", "label": "perhaps"}] * 30
+    message = failure(make_conf(fields={"id": "{{ _row // 2 }}"}), train=rows, test=texts(2))
+    assert "the query is empty, 30 rows" in message
+    assert "the label is not among the choices, 30 rows" in message
+    assert "an id occurs twice" in message
+    assert len(message.splitlines()) < 20
+
+
+def test_an_id_must_be_unique_across_splits():
+    conf = make_conf(fields={"id": "{{ _row }}"})
+    assert "'0': train.jsonl:1 and train.jsonl:1" in failure(conf, train=texts(1), test=texts(1))
+
+
+def test_a_mistake_in_every_row_of_a_large_file_stops_early():
+    message = failure(make_conf(), train=[{"text": "a", "label": "perhaps"}] * 3000)
+    assert "1,000 rows" in message
+    assert "stopped looking" in message
+
+
+def test_equal_content_gives_equal_bytes(tmp_path):
+    for name, rows in [("a", texts(30)), ("b", texts(30)[::-1])]:
+        made, metrics = build(make_conf(splits=HELD_OUT, fields=GROUPED), 12, train=rows)
+        write_rows(tmp_path / name, EXAMPLES, made)
+        (tmp_path / f"{name}.json").write_text(json.dumps(metrics, sort_keys=True))
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()

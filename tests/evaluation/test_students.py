@@ -1,0 +1,54 @@
+"""A student's score, from its folder to the table and the metrics."""
+
+from pathlib import Path
+
+import pytest
+
+from stillhouse.config.dataset import Answer
+from stillhouse.config.student import Generation, StudentCompute, StudentConf
+from stillhouse.evaluation.students import evaluate_student
+from stillhouse.students.folder import load_student, untrained_student
+from stillhouse.students.training import train_student
+from tests.evaluation.test_scoring import row
+from tests.students.conftest import TEMPLATES, TRAINING
+
+
+@pytest.fixture
+def conf(tiny_models: Path, monkeypatch: pytest.MonkeyPatch) -> StudentConf:
+    monkeypatch.setattr(
+        "stillhouse.students.weights.checkpoint", lambda source, mirror: tiny_models / source
+    )
+    return StudentConf.model_validate(
+        {
+            "description": "tiny",
+            "family": "decoder",
+            "source": "decoder",
+            "templates": TEMPLATES["decoder"],
+            "training": TRAINING | {"epochs": 80, "schedule": "constant"},
+            "generation": {"max_tokens": 8},
+        }
+    )
+
+
+def test_a_trained_student_beats_the_untrained_one(tmp_path: Path, conf: StudentConf):
+    colours = ["true", "false", "neutral", "yes"]
+    examples = [row(f"t{i}", colours[i]) for i in range(4)] + [row("other", "no", "train")]
+    training = [
+        {"id": r["id"], "query": r["query"], "label": r["label"], "rationale": None}
+        for r in examples[:4]
+    ]
+    train_student(training, conf, 0.0, 0, tmp_path / "student")
+    scored = [
+        evaluate_student(
+            student,
+            examples,
+            Answer(metric="exact"),
+            Generation(max_tokens=8),
+            StudentCompute(device="cpu"),
+        )
+        for student in (untrained_student(conf), load_student(tmp_path / "student"))
+    ]
+    (_, untrained), (table, trained) = scored
+    assert [line["id"] for line in table] == ["t0", "t1", "t2", "t3"]
+    assert (untrained["accuracy"], trained["accuracy"]) == (0.0, 1.0)
+    assert {line["prediction"] for line in table} == set(colours)

@@ -1,0 +1,122 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stillhouse.core.errors import StillhouseError
+from stillhouse.core.tables import SPLITS, write_rows
+from stillhouse.feedback.split import choose_rows
+
+
+def example(id_, split="train", label="gold", gold_rationale="gold why"):
+    return {
+        "id": id_, "split": split, "query": f"query {id_}", "label": label, "choices": [],
+        "gold_rationale": gold_rationale, "group": None, "meta": None,
+    }  # fmt: skip
+
+
+def parsed(id_, label="teacher", rationale="teacher why", sample=0):
+    return {"id": id_, "sample": sample, "rationale": rationale, "label": label, "status": "ok"}
+
+
+def choose(examples, answers, fraction=1.0, label="teacher", rationale="teacher", feedback="none"):
+    return choose_rows(
+        examples, answers, fraction=fraction, label_source=label, rationale_source=rationale,
+        feedback=feedback,
+    )  # fmt: skip
+
+
+IDS = [f"r{i}" for i in range(40)]
+EXAMPLES = [example(id_) for id_ in IDS]
+ANSWERS = [parsed(id_) for id_ in IDS]
+
+
+@pytest.mark.parametrize(
+    ("label", "rationale", "expected"),
+    [
+        ("gold", "gold", ("gold", "gold why")),
+        ("gold", "teacher", ("gold", "teacher why")),
+        ("gold", "none", ("gold", None)),
+        ("teacher", "gold", ("teacher", "gold why")),
+        ("teacher", "teacher", ("teacher", "teacher why")),
+        ("teacher", "none", ("teacher", None)),
+    ],
+)
+def test_sources(label, rationale, expected, tmp_path):
+    rows, metrics = choose(EXAMPLES, ANSWERS, label=label, rationale=rationale)
+    assert {(row["label"], row["rationale"]) for row in rows} == {expected}
+    assert {row["difficulty"] for row in rows} == {None}
+    assert metrics == {
+        "candidates": 40, "selected": 40, "without_label": 0, "rows": 40,
+        "without_rationale": 40 if rationale == "none" else 0,
+    }  # fmt: skip
+    write_rows(tmp_path / "splits.parquet", SPLITS, rows)
+
+
+def test_only_train_rows_are_chosen_and_unlabelled_ones_with_teacher_labels():
+    splits = ("train", "validation", "test", "exemplar")
+    examples = [example(split, split) for split in splits]
+    examples += [example("asked", "unlabelled", None, None), example("not", "unlabelled", None)]
+    answers = [parsed(id_) for id_ in ("train", "validation", "test", "asked")]
+    assert [row["id"] for row in choose(examples, answers)[0]] == ["asked", "train"]
+    assert [row["id"] for row in choose(examples, answers, label="gold")[0]] == ["train"]
+
+
+def test_a_row_without_a_teacher_label_is_left_out_and_one_without_a_rationale_stays():
+    answers = [parsed("r0", None), parsed("r1", rationale=None), *ANSWERS[2:-1]]
+    rows, metrics = choose(EXAMPLES, answers)
+    chosen = {row["id"]: row["rationale"] for row in rows}
+    assert "r0" not in chosen
+    assert IDS[-1] not in chosen
+    assert chosen["r1"] is None
+    assert metrics == {
+        "candidates": 40, "selected": 40, "without_label": 2, "without_rationale": 1, "rows": 38,
+    }  # fmt: skip
+    assert len(choose(EXAMPLES, answers, label="gold")[0]) == 40
+
+
+def test_the_first_sample_counts():
+    answers = [parsed("r0", "second", sample=1), parsed("r0", "first"), *ANSWERS[1:]]
+    assert {row["id"]: row["label"] for row in choose(EXAMPLES, answers)[0]}["r0"] == "first"
+
+
+@given(st.sets(st.text(min_size=1, max_size=8), min_size=1, max_size=30), st.data())
+def test_fractions_are_nested_and_the_same_for_every_source(ids, data):
+    small, large = sorted(data.draw(st.tuples(*[st.floats(0.01, 1)] * 2)))
+    examples, answers = [example(id_) for id_ in ids], [parsed(id_) for id_ in ids]
+    chosen = [
+        {row["id"] for row in choose(examples, answers, fraction, label)[0]}
+        for fraction in (small, large)
+        for label in ("gold", "teacher")
+    ]
+    assert chosen[0] == chosen[1] <= chosen[2] == chosen[3]
+    assert len(chosen[0]) == max(1, int(len(ids) * small + 0.5))
+
+
+def test_a_fraction_does_not_depend_on_order():
+    rows, _ = choose(EXAMPLES, ANSWERS, 0.3)
+    again, _ = choose(EXAMPLES[::-1], ANSWERS[::-1], 0.3)
+    assert rows == again
+    assert len(rows) == 12
+
+
+@pytest.mark.parametrize(
+    ("change", "answers", "message"),
+    [
+        ({"feedback": "hard"}, ANSWERS, "feedback.*'hard'.*not built yet.*feedback: none"),
+        ({}, [parsed(id_, None) for id_ in IDS], "teacher label.*reply: rationale.*gold"),
+        ({}, [], "teacher label"),
+        ({}, [parsed(id_, rationale=None) for id_ in IDS], "teacher rationale.*reply: label"),
+        ({}, [parsed("stranger")], "stranger"),
+    ],
+)
+def test_what_cannot_be_done_is_said(change, answers, message):
+    with pytest.raises(StillhouseError, match=message):
+        choose(EXAMPLES, answers, **change)
+
+
+def test_gold_that_is_not_there_is_said():
+    bare = [example("a", label=None, gold_rationale=None)]
+    with pytest.raises(StillhouseError, match="gold label"):
+        choose(bare, [parsed("a")], label="gold")
+    with pytest.raises(StillhouseError, match=r"gold rationale.*fields\.rationale"):
+        choose(bare, [parsed("a")], rationale="gold")

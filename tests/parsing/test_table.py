@@ -1,0 +1,128 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stillhouse.config.dataset import Answer
+from stillhouse.core.errors import StillhouseError
+from stillhouse.core.tables import PARSED, read_rows, write_rows
+from stillhouse.parsing.table import is_consistent, parse_completions
+
+ANSWER = Answer(markers=("The answer is",), metric="choice")
+CHOICES = ["bus depot", "train station", "beach"]
+
+
+def example(id_, label="beach", split="train", choices=CHOICES):
+    return {
+        "id": id_, "split": split, "query": "Where?", "label": label, "choices": choices,
+        "gold_rationale": "GOLD", "group": None, "meta": None,
+    }  # fmt: skip
+
+
+def completion(id_, text, sample=0, finish_reason="stop"):
+    return {
+        "id": id_, "sample": sample, "text": text, "finish_reason": finish_reason,
+        "prompt_tokens": 1, "completion_tokens": 1,
+    }  # fmt: skip
+
+
+def parse(examples, completions, reply="rationale_then_label", answer=ANSWER, task="nli"):
+    return parse_completions(examples, completions, answer=answer, task=task, reply=reply)
+
+
+def test_measures_of_the_train_rows():
+    texts = [
+        "Sand is at the beach. The answer is (c).",
+        "Trains stop at the train station. The answer is (c) beach.",
+        "Rails. The answer is (b) train station.",
+        "The answer is (a) or (c).",
+        "",
+    ]
+    rows, metrics = parse(
+        [example(str(i)) for i in range(5)], [completion(str(i), t) for i, t in enumerate(texts)]
+    )
+    assert [row["status"] for row in rows] == ["ok", "ok", "ok", "ambiguous", "empty"]
+    assert metrics == {
+        "rows": 5,
+        "status": {
+            "ok": 0.6, "repaired": 0.0, "no_marker": 0.0,
+            "ambiguous": 0.2, "truncated": 0.0, "empty": 0.2,
+        },
+        "teacher_label_accuracy": 0.4,
+        "rationale_consistency": pytest.approx(1 / 3),
+    }  # fmt: skip
+
+
+def test_other_splits_are_measured_under_their_name():
+    examples = [
+        example("a"), example("b", split="test"), example("c", None, "unlabelled"),
+    ]  # fmt: skip
+    right = "Sand. The answer is (c)."
+    _, metrics = parse(examples, [completion(id_, right) for id_ in "abc"])
+    assert metrics["rows"] == metrics["test"]["rows"] == metrics["unlabelled"]["rows"] == 1
+    assert metrics["test"]["teacher_label_accuracy"] == 1
+    assert "teacher_label_accuracy" not in metrics["unlabelled"]
+    assert parse(examples[1:2], [completion("b", right)])[1]["rows"] == 0
+
+
+def test_every_sample_counts():
+    samples = [completion("a", f"The answer is ({c})", i) for i, c in enumerate("ca")]
+    rows, metrics = parse([example("a")], samples)
+    assert [(row["sample"], row["label"]) for row in rows] == [(0, "beach"), (1, "bus depot")]
+    assert metrics["teacher_label_accuracy"] == 0.5
+
+
+def test_a_prompt_that_shows_the_label_has_no_accuracy():
+    rows, metrics = parse([example("a")], [completion("a", "Sand is there.")], reply="rationale")
+    assert rows[0] == {
+        "id": "a", "sample": 0, "rationale": "Sand is there.", "label": None, "status": "ok",
+    }  # fmt: skip
+    assert metrics.keys() == {"rows", "status"}
+
+
+def test_a_completion_of_an_unknown_row_is_an_error():
+    with pytest.raises(StillhouseError, match=r"'b'.*dvc repro"):
+        parse([example("a")], [completion("b", "text")])
+
+
+def test_the_rows_fit_the_table(tmp_path):
+    rows, _ = parse([example("a"), example("b")], [completion("b", "x"), completion("a", "y")])
+    write_rows(tmp_path / "parsed.parquet", PARSED, rows)
+    assert [row["id"] for row in read_rows(tmp_path / "parsed.parquet", PARSED)] == ["a", "b"]
+
+
+@given(
+    st.lists(st.text(max_size=60), min_size=1, max_size=4),
+    st.sampled_from([*CHOICES, None]),
+    st.sampled_from(["rationale_then_label", "label", "rationale"]),
+)
+def test_gold_never_reaches_a_parsed_row(texts, label, reply):
+    completions = [completion(str(i), text) for i, text in enumerate(texts)]
+    ids = [row["id"] for row in completions]
+    as_gold, _ = parse([example(i, label) for i in ids], completions, reply)
+    otherwise, _ = parse([example(i, "beach") for i in ids], completions, reply)
+    assert as_gold == otherwise
+    assert all(row["rationale"] != "GOLD" or "GOLD" in texts[int(row["id"])] for row in as_gold)
+
+
+@pytest.mark.parametrize(
+    ("rationale", "label", "metric", "choices", "consistent"),
+    [
+        ("He has 84 / 2 = 42 points.", "(84 / 2)", "equation", [], True),
+        ("84 / 2 = 42. So 42 in each of 2 rounds.", "(84 / 2)", "equation", [], True),
+        ("7 * 36 is 252.", "(7 * 36)", "equation", [], True),
+        ("He has 84 / 2 = 43 points.", "(84 / 2)", "equation", [], False),
+        ("5 - 9 = -4", "-4", "number", [], True),
+        ("It fell to -4", "-4", "number", [], True),
+        ("9 - 4", "4", "number", [], True),
+        ("That makes $1,080.", "1080", "number", [], True),
+        ("No number here.", "1080", "number", [], False),
+        ("Not the beach but the bus depots.", "bus depot", "choice", CHOICES, True),
+        ("Not (a), so (c).", "beach", "choice", CHOICES, True),
+        ("The beach, not the bus depot.", "beach", "choice", CHOICES, False),
+        ("Somewhere.", "beach", "exact", CHOICES, False),
+        ("So it must be Spam.", "spam", "exact", [], True),
+        ("So it must be ham.", "spam", "exact", [], False),
+    ],
+)
+def test_consistency(rationale, label, metric, choices, consistent):
+    assert is_consistent(rationale, label, metric, choices) is consistent

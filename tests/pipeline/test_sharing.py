@@ -1,0 +1,91 @@
+"""A fresh clone takes over published results, and does only what is new."""
+
+import json
+import shutil
+
+import pytest
+
+from tests.pipeline.test_reruns import of_seed
+from tests.pipeline.test_static import TRAIN
+from tests.pipeline.workspace import Workspace
+
+pytestmark = pytest.mark.slow
+
+
+def publish(workspace, *remote):
+    workspace.dvc("remote", "add", "--default", "store", remote[0])
+    for name, value in zip(remote[1::2], remote[2::2], strict=True):
+        workspace.dvc("remote", "modify", "store", name, value)
+    workspace.commit()
+    workspace.dvc("push")
+
+
+def clone(workspace, fast, path):
+    workspace.run("git", "clone", "--quiet", str(workspace.path), str(path))
+    return Workspace(path, fast)
+
+
+def retrain(fresh):
+    """Change lambda in a clone that has no data, and check what it takes to get a student."""
+    assert not (fresh.path / "data/examples.parquet").exists()
+    fresh.edit("params.yaml", **{"lambda": 0.5})
+    assert fresh.ran("repro", "--pull", "--allow-missing") == of_seed(TRAIN)
+    for untouched in ("data/prompts.parquet", "data/completions.parquet", ".stillhouse/store"):
+        assert not (fresh.path / untouched).exists(), untouched
+    assert (fresh.path / "models/student/seed=0").is_dir()
+    changes = json.loads(fresh.dvc("params", "diff", "--json"))
+    assert changes["params.yaml"]["lambda"] == {"old": 1.0, "new": 0.5}
+
+
+def test_through_a_shared_folder(workspace, fast, tmp_path):
+    publish(workspace, str(tmp_path / "remote"))
+    fresh = clone(workspace, fast, tmp_path / "clone")
+    assert fresh.ran("repro", "--pull", "--allow-missing") == set()
+    shutil.rmtree(fresh.path)
+    fresh = clone(workspace, fast, tmp_path / "clone")
+    retrain(fresh)
+    fresh.dvc("pull", "data/completions.parquet")
+    there, here = (w.path / "data/completions.parquet" for w in (workspace, fresh))
+    assert here.read_bytes() == there.read_bytes()
+
+
+def test_through_an_s3_server(workspace, fast, tmp_path, monkeypatch):
+    boto3 = pytest.importorskip("boto3")
+    from moto.server import ThreadedMotoServer
+
+    keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+    for name, value in keys.items():
+        monkeypatch.setenv(name, value)
+    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        endpoint = f"http://{host}:{port}"
+        client = boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1")
+        client.create_bucket(Bucket="team")
+        workspace.env |= keys
+        publish(workspace, "s3://team/stillhouse", "endpointurl", endpoint, "region", "us-east-1")
+        assert client.list_objects_v2(Bucket="team")["KeyCount"] > 5
+        fresh = clone(workspace, fast, tmp_path / "clone")
+        fresh.env |= keys
+        retrain(fresh)
+        assert "test" not in (fresh.path / ".dvc/config").read_text()
+    finally:
+        server.stop()
+
+
+def test_an_experiment_travels_without_a_commit(workspace, fast, tmp_path):
+    publish(workspace, str(tmp_path / "remote"))
+    fresh = clone(workspace, fast, tmp_path / "clone")
+    workspace.dvc("exp", "run", "--name", "half", "-S", "lambda=0.5")
+    workspace.run("git", "init", "--quiet", "--bare", str(tmp_path / "origin"))
+    for repository in (workspace, fresh):
+        repository.run("git", "remote", "add", "team", str(tmp_path / "origin"))
+    workspace.run("git", "push", "--quiet", "team", "main")
+    workspace.dvc("exp", "push", "team", "half")
+    fresh.dvc("exp", "pull", "team", "half")
+    fresh.dvc("exp", "apply", "half")
+    there, here = (w.path / "metrics/summary.json" for w in (workspace, fresh))
+    assert here.read_bytes() == there.read_bytes()
+    student = "models/student/seed=0/model.safetensors"
+    assert (fresh.path / student).read_bytes() == (workspace.path / student).read_bytes()

@@ -1,0 +1,240 @@
+"""The contract of the pipeline, from DVC's own graph and the stages' own code; nothing runs."""
+
+import ast
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from stillhouse.config.knobs import Knobs
+from stillhouse.config.load import GROUPS, OPTIONAL
+from stillhouse.core import paths
+from tests.conftest import REPOSITORY
+from tests.pipeline import scripts
+from tests.pipeline.graph import WHOLE, Pipeline
+
+EVALUATE = {"evaluate", "report"}
+TRAIN = {"train_student"} | EVALUATE
+AUGMENT = {"augment"} | TRAIN
+FEEDBACK = {"feedback_split"} | AUGMENT
+PARSE = {"parse"} | FEEDBACK
+TEACHER = {"teacher_generate"} | PARSE
+PROMPT = {"prompt"} | TEACHER
+RETRIEVE = {"retrieve"} | PROMPT
+EMBED = {"embed"} | RETRIEVE
+BASELINE = {"baseline"}
+ALL = {"ingest"} | EMBED | BASELINE
+
+KNOBS = {
+    "dataset": ALL,
+    "limit": ALL,
+    "embedder": EMBED,
+    "exemplars": RETRIEVE,
+    "k": RETRIEVE,
+    "exemplar_seed": RETRIEVE,
+    "prompt": PROMPT,
+    "teacher": TEACHER,
+    "fraction": FEEDBACK,
+    "label_source": FEEDBACK,
+    "rationale_source": FEEDBACK,
+    "feedback": FEEDBACK,
+    "tau": FEEDBACK,
+    "synthetic": AUGMENT,
+    "lambda": TRAIN,
+    "student": TRAIN | BASELINE,
+    "seeds": {"report"},  # and the new seed's own two stages: they are another matrix entry
+}
+"""Which stages a change of each knob may rerun: section 3 of the design, as data."""
+
+CONF_KEYS = {
+    "dataset/source": ALL,
+    "dataset/fields": ALL,
+    "dataset/task": PROMPT,
+    "dataset/answer": PROMPT | BASELINE,
+    "dataset/exclude_same_group": RETRIEVE,
+    "dataset/licence": set(),
+    "dataset/description": set(),
+    "embedder/source": EMBED,
+    "embedder/max_tokens": EMBED,
+    "embedder/compute": set(),
+    "prompt/tasks": PROMPT,
+    "prompt/reply": PROMPT,
+    "teacher/model": TEACHER,
+    "teacher/decoding": TEACHER,
+    "teacher/price": {"report"},
+    "teacher/compute": set(),
+    "student/source": TRAIN | BASELINE,
+    "student/training": TRAIN | BASELINE,
+    "student/method": TRAIN,
+    "student/lora": TRAIN,
+    "student/generation": EVALUATE | BASELINE,
+    "student/compute": set(),
+}
+"""The same for keys of the conf entries; an empty set is what DVC must not see."""
+
+COMPUTE_ONLY = {"compute", "mirror", "price"}  # price: an estimate and a budget, no answer
+HEAVY = {
+    "torch",
+    "transformers",
+    "faiss",
+    "datasets",
+    "pandas",
+    "sentence_transformers",
+    "peft",
+    "aiohttp",
+    "dvc",
+}
+
+
+@pytest.fixture(scope="module")
+def pipeline(tmp_path_factory):
+    return Pipeline(tmp_path_factory.mktemp("graph"))
+
+
+@pytest.fixture(scope="module")
+def chosen():
+    return yaml.safe_load((REPOSITORY / "params.yaml").read_text())
+
+
+def conf_file(group, chosen):
+    return f"conf/{group}/{chosen[group]}.yaml"
+
+
+def test_dvc_and_the_scripts_have_the_same_stages(pipeline):
+    assert sorted(pipeline.stages) == scripts.STAGES
+    assert set(pipeline.stages) == ALL
+
+
+@pytest.mark.parametrize("knob", KNOBS)
+def test_a_knob_reaches_exactly_its_stages(pipeline, knob):
+    assert pipeline.reruns(f"params.yaml:{knob}") == KNOBS[knob]
+
+
+@pytest.mark.parametrize("key", CONF_KEYS)
+def test_a_conf_key_reaches_exactly_its_stages(pipeline, chosen, key):
+    group, name = key.split("/")
+    assert name in GROUPS[group].model_fields
+    assert pipeline.reruns(f"{conf_file(group, chosen)}:{name}") == CONF_KEYS[key]
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_an_entry_that_is_not_chosen_reaches_no_stage(pipeline, group):
+    assert pipeline.reruns(f"conf/{group}/another.yaml:source") == set()
+
+
+@pytest.mark.parametrize("stage", scripts.STAGES)
+def test_a_stage_declares_what_it_reads_and_reads_what_it_declares(pipeline, chosen, stage):
+    config = scripts.config(stage)
+    tracked = dict(pipeline.stages[stage].params)
+    knobs = {"lambda" if name == "lambda_" else name for name in config.model_fields}
+    assert knobs == tracked.pop("params.yaml", frozenset())
+    for group, entry in config.ENTRIES.items():
+        declared = tracked.pop(conf_file(group, chosen), frozenset())
+        expected = GROUPS[group].model_fields.keys() if WHOLE in declared else declared
+        assert set(entry.keys) == set(expected), f"{stage} and {group}"
+        assert set(entry.untracked) <= COMPUTE_ONLY
+    assert tracked == {}, f"{stage} tracks conf files that its config does not read"
+
+
+def test_every_knob_is_read_by_some_stage_and_every_key_is_a_knob(pipeline, chosen):
+    declared = {
+        key for stage in pipeline.stages.values() for key in stage.params.get("params.yaml", ())
+    }
+    assert declared == set(chosen) == set(KNOBS)
+    assert declared == {field.alias or name for name, field in Knobs.model_fields.items()}
+
+
+def test_entries_write_out_the_keys_that_dvc_tracks_by_name(pipeline, chosen):
+    for group, model in GROUPS.items():
+        tracked = {
+            key
+            for stage in pipeline.stages.values()
+            for key in stage.params.get(conf_file(group, chosen), ())
+        }
+        assert not tracked & OPTIONAL[model], f"conf/{group}"
+
+
+@pytest.mark.parametrize("stage", scripts.STAGES)
+def test_code_deps_cover_the_imports_and_nothing_beyond_them(pipeline, stage):
+    code = {dep for dep in pipeline.stages[stage].deps if dep.startswith(("src/", "stages/"))}
+    files = scripts.closure(stage) - {Path("src/stillhouse/__init__.py")}
+    uncovered = {str(f) for f in files if not any(f.is_relative_to(dep) for dep in code)}
+    assert uncovered == set(), f"{stage} imports what dvc.yaml does not list"
+    unused = {dep for dep in code if not any(f.is_relative_to(dep) for f in files)}
+    assert unused == set(), f"{stage} lists code that it does not import"
+
+
+@pytest.mark.parametrize("stage", scripts.STAGES)
+def test_paths_in_the_code_are_the_deps_and_outs(pipeline, stage):
+    seen = pipeline.stages[stage]
+    declared = {p for p in seen.deps | seen.outs if not p.startswith(("src/", "stages/"))}
+    shared = (Path("src/stillhouse/core"), Path("src/stillhouse/config"))
+    named = {
+        path
+        for file in scripts.closure(stage)
+        if not any(file.is_relative_to(folder) for folder in shared)
+        for path in scripts.named_paths(file)
+    } - {str(paths.RAW)}
+    for path in named:
+        assert any(_related(path, other) for other in declared), f"{stage} touches {path}"
+    for path in declared - {str(paths.RAW)}:
+        assert any(_related(path, other) for other in named), f"{stage} does not touch {path}"
+
+
+def _related(one, other):
+    return Path(one).is_relative_to(other) or Path(other).is_relative_to(one)
+
+
+@pytest.mark.parametrize("stage", scripts.STAGES)
+def test_stage_scripts_are_short_and_alike(stage):
+    text = scripts.script(stage).read_text()
+    assert len(text.splitlines()) <= 40
+    documentation = ast.get_docstring(ast.parse(text)) or ""
+    for word in ("Reads", "Writes", "Params", f"`dvc repro {stage}"):
+        assert word in documentation
+    assert text.endswith(f'if __name__ == "__main__":\n    run_stage("{stage}", main)\n')
+
+
+@pytest.mark.parametrize("stage", scripts.STAGES)
+def test_the_command_is_the_script_from_this_checkout(pipeline, stage):
+    command = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text())["stages"][stage]["cmd"]
+    assert command.removesuffix(" ${item.seed}") == f"PYTHONPATH=src python stages/{stage}.py"
+
+
+def test_importing_a_stage_loads_nothing_heavy():
+    """In one fresh process: whatever the first stage loads is already there for the next."""
+    code = (
+        "import json, runpy, sys\n"
+        "found = {}\n"
+        "for path in sys.argv[1:]:\n"
+        "    runpy.run_path(path, run_name='imported')\n"
+        f"    found[path] = sorted({HEAVY} & set(sys.modules))\n"
+        "print(json.dumps(found))"
+    )
+    files = [str(scripts.script(stage)) for stage in scripts.STAGES]
+    result = subprocess.run(
+        [sys.executable, "-c", code, *files],
+        env=os.environ | {"PYTHONPATH": str(scripts.SOURCE)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(result.stdout) == {file: [] for file in files}
+
+
+def test_metrics_and_plots_are_kept_in_git_and_tables_in_dvc(pipeline):
+    raw = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text())["stages"]
+    for stage in raw.values():
+        for kind in ("metrics", "plots"):
+            for entry in stage.get(kind, ()):
+                ((path, options),) = entry.items()
+                assert path.startswith("metrics/")
+                assert options["cache"] is False
+        for entry in stage.get("outs", ()):
+            path = entry if isinstance(entry, str) else next(iter(entry))
+            assert path.startswith(("data/", "models/"))
+            assert "persist" not in str(entry)

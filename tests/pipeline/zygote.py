@@ -1,0 +1,123 @@
+"""A `python` that starts in no time: it forks from one process that has torch loaded already.
+
+Importing torch and transformers takes ten seconds of CPU, and the pipeline's tests start dozens
+of stages. Each fork still runs the stage's script from its own checkout, with its own arguments,
+environment and working directory; only libraries are there beforehand, nothing of stillhouse is.
+"""
+
+import array
+import json
+import os
+import runpy
+import signal
+import socket
+import subprocess
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+PRELOAD = (
+    "import torch, transformers, peft, faiss; "
+    "from transformers import AutoModel, AutoModelForCausalLM, AutoModelForSeq2SeqLM, "
+    "AutoTokenizer, Trainer, TrainingArguments, GenerationConfig; "
+    "from torch.utils import data"
+)
+CLIENT = """#!{python} -SE
+import array, json, os, socket, sys
+server = socket.socket(socket.AF_UNIX)
+server.connect({address!r})
+request = json.dumps({{"argv": sys.argv[1:], "cwd": os.getcwd(), "env": dict(os.environ)}})
+server.sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [0, 1, 2]))])
+server.sendall(request.encode())
+server.shutdown(socket.SHUT_WR)
+sys.exit(int(server.makefile().read() or 70))
+"""
+
+
+@contextmanager
+def fast_python(folder: Path, hash_seed: int = 0) -> Iterator[Path]:
+    """Serve forks while the block runs; yields a folder with `python`, to stand first on PATH."""
+    folder.mkdir(parents=True)
+    address = str(folder / "socket")
+    client = folder / "python"
+    client.write_text(CLIENT.format(python=sys.executable, address=address))
+    client.chmod(0o755)
+    environment = os.environ | {"PYTHONHASHSEED": str(hash_seed), "OMP_NUM_THREADS": "1"}
+    server = subprocess.Popen(
+        [sys.executable, __file__, address],
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert server.stdout is not None
+    try:
+        assert server.stdout.readline() == "ready\n"
+        yield folder
+    finally:
+        server.terminate()
+        server.wait()
+        server.stdout.close()
+
+
+def serve(address: str) -> None:
+    """Fork a child for every connection; each child forks the stage and reports its status."""
+    exec(PRELOAD, {})
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(address)
+    listener.listen()
+    print("ready", flush=True)
+    while True:
+        connection, _ = listener.accept()
+        if os.fork() == 0:
+            listener.close()
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            _answer(connection)
+            os._exit(0)
+        connection.close()
+
+
+def _answer(connection: socket.socket) -> None:
+    _, ancillary, _, _ = connection.recvmsg(1, socket.CMSG_LEN(3 * array.array("i").itemsize))
+    streams = array.array("i")
+    streams.frombytes(ancillary[0][2])
+    request = json.loads(connection.makefile().read())
+    child = os.fork()
+    if child == 0:
+        connection.close()
+        _run(request, list(streams))
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    with suppress(BrokenPipeError):
+        connection.sendall(str(status if status >= 0 else 128 - status).encode())
+
+
+def _run(request: dict, streams: list[int]) -> None:
+    for target, stream in enumerate(streams):
+        os.dup2(stream, target)
+    os.environ.clear()
+    os.environ.update(request["env"])
+    os.chdir(request["cwd"])
+    sys.argv = request["argv"]
+    sys.path[:0] = [
+        str(Path(sys.argv[0]).resolve().parent),
+        *filter(None, request["env"].get("PYTHONPATH", "").split(":")),
+    ]
+    status = 0
+    try:
+        runpy.run_path(sys.argv[0], run_name="__main__")
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else int(end.code is not None)
+        if isinstance(end.code, str):
+            print(end.code, file=sys.stderr)
+    except BaseException:
+        traceback.print_exc()
+        status = 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
+if __name__ == "__main__":
+    serve(sys.argv[1])

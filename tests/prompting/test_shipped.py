@@ -1,0 +1,169 @@
+"""The prompts of conf/prompt, for every kind of task."""
+
+import re
+
+import pytest
+
+from stillhouse.config.load import load_entry, names
+from stillhouse.config.prompt import PromptConf
+from stillhouse.core.errors import StillhouseError
+from stillhouse.prompting.render import render_prompts
+from stillhouse.teachers.protocol import Message
+from stillhouse.teachers.rendering import as_text
+from tests.conftest import REPOSITORY
+from tests.prompting.rows import ANSWER, CHOICES, TASKS, example, neighbours, text
+
+SHIPPED = names("prompt", REPOSITORY)
+WITH_EXEMPLARS = sorted(set(SHIPPED) - {"vanilla"})
+
+
+def load(name):
+    return load_entry(PromptConf, name, REPOSITORY)
+
+
+def rows(task):
+    """Every row has words of its own: which of them a prompt shows is plain to see."""
+    splits = {
+        "own": "train",
+        "near": "train",
+        "far": "train",
+        "tested": "test",
+        "kept": "validation",
+    }
+    return [
+        example(
+            id_, split, label=f"label-of-{id_}", rationale=f"rationale-of-{id_}",
+            query=f"query-of-{id_}", choices=CHOICES.get(task, ()),
+        )
+        for id_, split in splits.items()
+    ]  # fmt: skip
+
+
+def render(name, task, splits=None, rows_=None, exemplars=("near", "far")):
+    conf = load(name)
+    if splits:
+        conf = conf.model_copy(update={"splits": splits})
+    examples = rows_ or rows(task)
+    chosen = {
+        row["id"]: [id_ for id_ in (*exemplars, "own") if id_ != row["id"]][: len(exemplars)]
+        for row in examples
+    }
+    prompts = render_prompts(conf, task, ANSWER, examples, neighbours(**chosen))
+    return {row["id"]: row for row in prompts}
+
+
+def shown(prompt, what):
+    return set(re.findall(rf"{what}-of-(\w+)", text(prompt)))
+
+
+def test_the_prompts_of_the_papers_are_there():
+    assert {"rag_published", "clean", "human_cot", "vanilla", "few_shot", "rationalize"} <= set(
+        SHIPPED
+    )
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_prompt_serves_every_task_and_shows_the_query_last(name, task):
+    for id_, prompt in render(name, task).items():
+        last = prompt["messages"][-1]
+        assert last["role"] == "user"
+        assert shown({"messages": [last]}, "query") >= {id_}
+        assert text(prompt).rindex(f"query-of-{id_}") > text(prompt).rfind("query-of-far")
+        assert "None" not in text(prompt)
+        assert not re.search(r"\{\{|\{%|\n\n\n", text(prompt))
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("name", SHIPPED)
+def test_no_label_leaks(name, task):
+    own_label = load(name).reply == "rationale"
+    splits = None if own_label else ("train", "validation", "test")
+    for id_, prompt in render(name, task, splits).items():
+        exemplars = set() if name == "vanilla" else shown(prompt, "query") - {id_}
+        assert shown(prompt, "label") == exemplars | ({id_} if own_label else set())
+        assert shown(prompt, "rationale") <= exemplars
+        assert not exemplars & {"tested", "kept"}
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("name", SHIPPED)
+def test_what_a_row_does_not_show_does_not_matter(name, task):
+    before = render(name, task)["own"]
+    changed = [
+        row | {"label": "another", "gold_rationale": "another"} if row["id"] != "own" else row
+        for row in rows(task)
+    ]
+    own = [row if row["id"] != "own" else row | {"gold_rationale": "x"} for row in rows(task)]
+    assert render(name, task, rows_=own)["own"] == before
+    if name == "vanilla":
+        assert render(name, task, rows_=changed)["own"] == before
+
+
+@pytest.mark.parametrize("name", WITH_EXEMPLARS)
+def test_exemplars_come_in_order_of_rank(name):
+    whole = text(render(name, "text")["own"])
+    assert whole.index("query-of-near") < whole.index("query-of-far") < whole.index("query-of-own")
+
+
+@pytest.mark.parametrize("name", sorted(set(SHIPPED) - {"human_cot"}))
+def test_exemplars_need_no_rationale_and_none_are_needed(name):
+    bare = [row | {"gold_rationale": None} for row in rows("math")]
+    assert shown(render(name, "math", rows_=bare)["own"], "query") >= {"own"}
+    assert shown(render(name, "math", exemplars=())["own"], "query") == {"own"}
+
+
+def test_human_cot_shows_rationales_and_says_so_when_there_are_none():
+    assert shown(render("human_cot", "math")["own"], "rationale") == {"near", "far"}
+    bare = [row | {"gold_rationale": ""} for row in rows("math")]
+    with pytest.raises(StillhouseError, match="'rationale' is undefined"):
+        render("human_cot", "math", rows_=bare)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_text_of_clean_is_shared_up_to_the_first_exemplar(task):
+    prompts = render("clean", task, splits=("train", "test"))
+    system, user = zip(
+        *([m["content"] for m in p["messages"]] for p in prompts.values()), strict=True
+    )
+    assert len(set(system)) == 1
+    openings = {
+        content[: re.search(r"(Example|Question|Pair|Case)\b.*?:", content).start()]
+        for content in user
+    }
+    assert len(openings) == 1
+    assert "So the answer is <" in openings.pop()
+
+
+def test_the_published_prompt_has_the_papers_four_parts_as_plain_text():
+    messages = render("rag_published", "math")["own"]["messages"]
+    plain = as_text([Message(m["role"], m["content"]) for m in messages])
+    system, near, near_label, far, far_label, request, query, end = plain.split("\n\n")
+    assert system.startswith("System: This is a chat between a user and an artificial")
+    assert (near, near_label) == ("User: query-of-near", "Assistant: label-of-near")
+    assert (far, far_label) == ("User: query-of-far", "Assistant: label-of-far")
+    assert request.startswith("User: Now carefully observe how assistant logically answered")
+    assert request.endswith("'Rationale: ,hence the answer is Answer: '")
+    assert (query, end) == ("query-of-own", "Assistant:")
+
+
+@pytest.mark.parametrize("name", ["few_shot", "human_cot", "rationalize"])
+def test_prompts_for_base_models_are_one_text_that_ends_where_the_reply_begins(name):
+    for task in TASKS:
+        for prompt in render(name, task).values():
+            assert len(prompt["messages"]) == 1
+            assert text(prompt).endswith(":")
+
+
+def test_equation_datasets_are_asked_for_a_calculation():
+    examples = rows("math")
+    for name in ("clean", "vanilla", "rationalize"):
+        seen = {
+            metric: text(
+                render_prompts(
+                    load(name), "math", ANSWER.model_copy(update={"metric": metric}), examples, []
+                )[0]
+            )
+            for metric in ("equation", "number")
+        }
+        assert seen["equation"] != seen["number"]

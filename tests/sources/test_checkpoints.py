@@ -1,0 +1,91 @@
+from pathlib import Path
+
+import pytest
+
+from stillhouse.core.errors import StillhouseError
+from stillhouse.sources.cache import cache_root
+from stillhouse.sources.checkpoints import checkpoint
+from stillhouse.sources.pin import pin
+
+TOKENS = ["<|pad|>", "<|im_start|>", "<|im_end|>", *map(chr, range(33, 127)), "Ġ", "Ċ", "Ġt", "th"]
+
+
+def make_gguf(path: Path) -> None:
+    """A Llama of one layer with random weights in eight bits, and a byte-pair tokenizer."""
+    import gguf
+    import numpy as np
+
+    writer = gguf.GGUFWriter(str(path), "llama")
+    writer.add_context_length(64)
+    writer.add_embedding_length(32)
+    writer.add_block_count(1)
+    writer.add_feed_forward_length(64)
+    writer.add_head_count(4)
+    writer.add_head_count_kv(2)
+    writer.add_layer_norm_rms_eps(1e-5)
+    writer.add_rope_freq_base(10_000.0)
+    writer.add_rope_dimension_count(8)
+    writer.add_vocab_size(len(TOKENS))
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("default")
+    writer.add_token_list(TOKENS)
+    writer.add_token_types([3, 3, 3] + [1] * (len(TOKENS) - 3))
+    writer.add_token_merges(["Ġ t", "t h"])
+    writer.add_bos_token_id(1)
+    writer.add_eos_token_id(2)
+    writer.add_pad_token_id(0)
+    writer.add_chat_template("{{ messages[0].content }}")
+    shapes = {
+        "token_embd": (len(TOKENS), 32),
+        "output_norm": (32,),
+        "blk.0.attn_norm": (32,),
+        "blk.0.ffn_norm": (32,),
+        "blk.0.attn_q": (32, 32),
+        "blk.0.attn_k": (16, 32),
+        "blk.0.attn_v": (16, 32),
+        "blk.0.attn_output": (32, 32),
+        "blk.0.ffn_gate": (64, 32),
+        "blk.0.ffn_up": (64, 32),
+        "blk.0.ffn_down": (32, 64),
+    }
+    random = np.random.default_rng(0)
+    for name, shape in shapes.items():
+        values = random.standard_normal(shape).astype(np.float32)
+        kind = gguf.GGMLQuantizationType.Q8_0 if len(shape) == 2 else gguf.GGMLQuantizationType.F32
+        writer.add_tensor(f"{name}.weight", gguf.quantize(values, kind), raw_dtype=kind)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+@pytest.mark.slow
+def test_a_gguf_file_is_converted_once_and_loads(tmp_path):
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    make_gguf(tmp_path / "tiny.gguf")
+    source = pin(tmp_path / "tiny.gguf")
+
+    folder = checkpoint(source)
+
+    model = AutoModelForCausalLM.from_pretrained(folder)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    assert model.config.num_hidden_layers == 1
+    assert "quantization_config" not in model.config.to_dict()
+    assert tokenizer("the")["input_ids"] == [TOKENS.index("th"), TOKENS.index("e")]
+    assert tokenizer.eos_token_id == model.generation_config.eos_token_id == 2
+    assert tokenizer.chat_template
+    before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
+    assert checkpoint(source) == folder
+    assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == before
+    assert [path.parent for path in cache_root().rglob("*.safetensors")] == [folder]
+
+
+def test_a_folder_in_the_right_layout_is_used_as_it_is(tiny_models):
+    assert checkpoint(pin(tiny_models / "decoder")) == tiny_models / "decoder"
+
+
+def test_a_folder_that_is_no_model_is_refused(tmp_path):
+    (tmp_path / "notes.txt").write_text("no model")
+    with pytest.raises(StillhouseError, match=r"neither a config\.json nor one \.gguf"):
+        checkpoint(pin(tmp_path))

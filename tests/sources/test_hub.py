@@ -1,0 +1,64 @@
+import httpx2
+import pytest
+
+from stillhouse.core.errors import StillhouseError
+from stillhouse.sources.checkpoints import checkpoint
+from stillhouse.sources.resolve import resolve
+from tests.sources.hub import COMMIT, make_snapshot, use_cache
+
+
+@pytest.fixture
+def hub(tmp_path, monkeypatch):
+    use_cache(monkeypatch, tmp_path)
+    return tmp_path
+
+
+def test_a_model_comes_from_the_hub_cache_without_a_network(hub):
+    files = {"config.json": b"{}", "model.safetensors": b"", "tokenizer.json": b"{}"}
+    snapshot = make_snapshot(hub, "model", "org/model", files)
+    assert checkpoint(f"hf://org/model@{COMMIT}") == snapshot
+    assert checkpoint("hf://org/model@main#unpinned") == snapshot
+
+
+def test_a_file_or_folder_of_a_repository(hub):
+    snapshot = make_snapshot(hub, "model", "org/model", {"sub/config.json": b"{}"})
+    assert resolve(f"hf://org/model/sub@{COMMIT}", kind="model") == snapshot / "sub"
+    with pytest.raises(StillhouseError, match="has no 'other'"):
+        resolve(f"hf://org/model/other@{COMMIT}", kind="model")
+
+
+def test_pickled_weights_are_refused(hub):
+    files = {"config.json": b"{}", "pytorch_model.bin": b""}
+    make_snapshot(hub, "model", "org/pickled", files)
+    with pytest.raises(StillhouseError, match=r"no \*\.safetensors weights"):
+        checkpoint(f"hf://org/pickled@{COMMIT}")
+
+
+def test_without_a_network_the_message_says_what_helps(hub):
+    with pytest.raises(StillhouseError) as error:
+        resolve(f"hf://org/absent@{COMMIT}", kind="model")
+    for part in ("org/absent", COMMIT, "HF_HUB_OFFLINE", "STILLHOUSE_MIRROR"):
+        assert part in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("GatedRepoError", "HF_TOKEN"),
+        ("RepositoryNotFoundError", "check the name"),
+        ("RevisionNotFoundError", "copy a commit"),
+        ("HfHubHTTPError", "The hub answered"),
+    ],
+)
+def test_the_hubs_refusals_are_explained(hub, monkeypatch, name, says):
+    from huggingface_hub import errors
+
+    response = httpx2.Response(403, request=httpx2.Request("GET", "https://hub.invalid"))
+
+    def refuse(*args, **options):
+        raise getattr(errors, name)("no", response=response)
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", refuse)
+    with pytest.raises(StillhouseError) as error:
+        resolve(f"hf://org/model@{COMMIT}", kind="model")
+    assert says in str(error.value)

@@ -1,0 +1,73 @@
+"""Tiny students from config, trained in a second."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stillhouse.config.student import StudentConf
+
+Make = Callable[..., StudentConf]
+
+TEMPLATES = {
+    "decoder": {
+        "query": "{{ query }}\n{{ prefix }}",
+        "target": " {{ target }}",
+        "label_prefix": "Answer:",
+        "rationale_prefix": "Explain:",
+    },
+    "encoder_decoder": {
+        "query": "{{ prefix }}{{ query }}",
+        "label_prefix": "predict: ",
+        "rationale_prefix": "explain: ",
+    },
+}
+TRAINING = {
+    "epochs": 1,
+    "batch_size": 4,
+    "learning_rate": 1e-2,
+    "max_query_tokens": 128,
+    "max_target_tokens": 64,
+}
+
+
+@pytest.fixture(autouse=True)
+def local_checkpoints(tiny_models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A student's source is the name of a tiny model."""
+    monkeypatch.setattr(
+        "stillhouse.students.weights.checkpoint", lambda source, mirror: tiny_models / source
+    )
+
+
+@pytest.fixture
+def make_conf() -> Make:
+    """A student of a family; `training` and others are merged over small defaults."""
+
+    def make(family: str = "decoder", **changes: Any) -> StudentConf:
+        values: dict[str, Any] = {
+            "description": "tiny",
+            "family": family,
+            "source": "decoder" if family == "decoder" else "t5",
+            "templates": TEMPLATES[family],
+            "training": TRAINING | changes.pop("training", {}),
+            "generation": {"max_tokens": 8},
+            "compute": {"device": "cpu"},
+        }
+        return StudentConf.model_validate(values | changes)
+
+    return make
+
+
+def rows(number: int = 8) -> list[dict[str, Any]]:
+    """Training rows of varied length; every third has no rationale."""
+    return [
+        {
+            "id": f"row-{place:02d}",
+            "query": f"how many apples? {'fox ' * (place % 4)}{place}",
+            "label": ["yes", "no", "entailment", "42"][place % 4],
+            "rationale": None if place % 3 == 0 else f"the lazy dog {'jumps ' * (place % 5)}",
+            "origin": "real",
+        }
+        for place in range(number)
+    ]

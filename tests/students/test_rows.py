@@ -1,0 +1,136 @@
+"""Tokens of prompts and targets: what is fed, what is learnt, what is cut."""
+
+import logging
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from stillhouse.config.student import Templates
+from stillhouse.core.errors import StillhouseError
+from stillhouse.students.batches import collate
+from stillhouse.students.rows import tokenize_rows
+from stillhouse.students.text import StudentText
+from stillhouse.students.weights import read_tokenizer
+from tests.students.conftest import TEMPLATES, rows
+
+FAMILIES = ["decoder", "encoder_decoder"]
+words = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), max_size=20)
+visible = words.filter(lambda text: text.strip())
+
+
+def student_text(
+    tiny_models: Path, family: str = "decoder", query: int = 512, target: int = 512
+) -> StudentText:
+    tokenizer = read_tokenizer(tiny_models / "decoder")
+    return StudentText(
+        tokenizer, family, Templates.model_validate(TEMPLATES[family]), query, target
+    )
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@given(table=st.lists(st.tuples(words, visible, st.none() | visible), min_size=1, max_size=5))
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_kept_positions_predict_exactly_the_targets(tiny_models: Path, family: str, table: list):
+    text = student_text(tiny_models, family)
+    lambda_ = 1.0 if any(rationale for _, _, rationale in table) else 0.0
+    token_rows, _ = tokenize_rows(
+        [
+            {"id": str(place), "query": query, "label": label, "rationale": rationale}
+            for place, (query, label, rationale) in enumerate(table)
+        ],
+        text,
+        lambda_,
+    )
+    batch = collate(token_rows, family, text.pad, 0)
+    fed = batch["input_ids"] if family == "decoder" else batch["decoder_input_ids"]
+    mask = batch["attention_mask"] if family == "decoder" else batch["decoder_attention_mask"]
+    targets = iter(batch["targets"].tolist())
+    special = set(text.tokenizer.all_special_ids)
+    for place in range(len(fed)):
+        kept = batch["keep"][place].nonzero().flatten().tolist()
+        sequence = [next(targets) for _ in kept]
+        # Each kept position is followed by what it predicts; the end token is never fed.
+        assert fed[place, kept[1:]].tolist() == sequence[:-1]
+        assert sequence[-1] == text.end
+        assert not special & set(sequence[:-1])
+        assert mask[place, kept].all()
+        assert kept[-1] == mask[place].sum() - 1
+    assert next(targets, None) is None
+    assert batch["task"].bincount()[0] == sum(len(row.label.target) for row in token_rows)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_targets_read_back_as_text(tiny_models: Path, family: str):
+    text = student_text(tiny_models, family)
+    label = "(a) yes: 3 + 4 = 7, <|im_end|> is text here"
+    assert text.decode(text.target(label)).strip() == label
+
+
+def test_prefix_stands_where_the_template_puts_it(tiny_models: Path):
+    decoder, t5 = (student_text(tiny_models, family) for family in FAMILIES)
+    tokens, _ = decoder.prompt("how many?", "label")
+    assert decoder.tokenizer.decode(tokens) == "how many?\nAnswer:"
+    tokens, _ = t5.prompt("how many?", "rationale")
+    assert t5.tokenizer.decode(tokens) == "explain: how many?<|im_end|>"
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_long_queries_lose_their_end_but_no_prefix(
+    tiny_models: Path, family: str, caplog: pytest.LogCaptureFixture
+):
+    text = student_text(tiny_models, family, query=24)
+    table = rows(2)
+    table[1]["query"] = "quick brown fox " * 50
+    with caplog.at_level(logging.WARNING):
+        token_rows, truncation = tokenize_rows(table, text, 1.0)
+    assert truncation.queries == 1
+    assert "1 of 2 queries were cut" in caplog.text
+    for task, sequence in (("label", token_rows[1].label), ("rationale", token_rows[1].rationale)):
+        prompt = text.tokenizer.decode(sequence.prompt)
+        assert len(sequence.prompt) <= 24
+        assert TEMPLATES[family][f"{task}_prefix"] in prompt
+        assert "quick brown" in prompt
+
+
+def test_a_template_longer_than_the_limit_is_an_error(tiny_models: Path):
+    with pytest.raises(StillhouseError, match="max_query_tokens"):
+        student_text(tiny_models, query=2).prompt("how many apples", "label")
+
+
+def test_a_long_rationale_is_cut_and_counted(tiny_models: Path, caplog: pytest.LogCaptureFixture):
+    text = student_text(tiny_models, target=12)
+    table = rows(2)
+    table[1]["rationale"] = "because " * 40
+    token_rows, truncation = tokenize_rows(table, text, 1.0)
+    assert truncation.rationales == 1
+    assert len(token_rows[1].rationale.target) == 12
+    assert text.end not in token_rows[1].rationale.target
+    assert "1 of 2 rationales were cut" in caplog.text
+
+
+def test_a_long_label_is_an_error_that_names_the_row(tiny_models: Path):
+    table = rows(3)
+    table[2]["label"] = "true " * 40
+    with pytest.raises(StillhouseError, match=r"row-02.*max_target_tokens \(12\)"):
+        tokenize_rows(table, student_text(tiny_models, target=12), 1.0)
+
+
+def test_lambda_zero_drops_the_rationale_task(tiny_models: Path):
+    token_rows, _ = tokenize_rows(rows(), student_text(tiny_models), 0.0)
+    assert all(row.rationale is None for row in token_rows)
+
+
+def test_an_empty_training_set_is_an_error(tiny_models: Path):
+    with pytest.raises(StillhouseError, match="training set is empty"):
+        tokenize_rows([], student_text(tiny_models), 1.0)
+
+
+def test_no_rationales_at_all_is_an_error_unless_lambda_is_zero(tiny_models: Path):
+    bare = [row | {"rationale": None} for row in rows()]
+    with pytest.raises(StillhouseError, match=r"lambda is 0\.5.*rationale_source"):
+        tokenize_rows(bare, student_text(tiny_models), 0.5)
+    assert len(tokenize_rows(bare, student_text(tiny_models), 0.0)[0]) == len(bare)

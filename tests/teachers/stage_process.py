@@ -1,0 +1,28 @@
+"""The stage's work in a process of its own, to be killed or run beside another."""
+
+import multiprocessing
+from pathlib import Path
+
+from stillhouse.core.tables import COMPLETIONS, write_table
+from stillhouse.teachers import feed
+from stillhouse.teachers.generate import generate
+from stillhouse.teachers.store import pack, writer
+from tests.teachers.helpers import client, prompts, store
+
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload([__name__, "aiohttp"])
+
+
+def work(url: str, folder: Path, rows: int, out: Path) -> None:
+    """Generate and write the table; small segments and many merges, for kills to fall into."""
+    writer.FLUSH_SECONDS, writer.FLUSH_ROWS = 0.03, 20
+    pack.MERGE_AT = 4
+    feed.LOOK_SECONDS = 0.05
+    generated = generate(prompts(range(rows)), client(url), store(folder))
+    write_table(out, COMPLETIONS, generated.completions)
+
+
+def start(url: str, folder: Path, rows: int, out: Path) -> multiprocessing.process.BaseProcess:
+    process = CONTEXT.Process(target=work, args=(url, folder, rows, out), daemon=True)
+    process.start()
+    return process

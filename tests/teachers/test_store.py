@@ -1,0 +1,280 @@
+import multiprocessing
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stillhouse.teachers.protocol import Completion
+from stillhouse.teachers.store import pack, segments
+from stillhouse.teachers.store.store import Store
+from tests.teachers.helpers import store
+
+
+def key(n: int) -> bytes:
+    return n.to_bytes(32, "big")
+
+
+def keys(*numbers: int) -> pa.Array:
+    return pa.array([key(n) for n in numbers], pa.binary(32))
+
+
+def row(n: int, **values) -> dict:
+    defaults = {
+        "key": key(n),
+        "max_tokens": 10,
+        "created": 0,
+        "text": f"answer {n}",
+        "finish_reason": "stop",
+        "prompt_tokens": 1,
+        "completion_tokens": 3,
+        "model": "m",
+        "backend": "b",
+    }
+    assert values.keys() <= defaults.keys()
+    return defaults | values
+
+
+def write(place: Store, *rows: dict) -> Path:
+    return segments.write_segment(
+        place.live, pa.Table.from_pylist(list(rows), schema=segments.SCHEMA)
+    )
+
+
+def texts(place: Store, *numbers: int, limit: int = 10) -> list[str | None]:
+    return place.look_up(keys(*numbers), limit)["text"].to_pylist()
+
+
+def test_answers_come_back_in_the_order_of_the_keys(tmp_path):
+    place = store(tmp_path)
+    with place.writer(max_tokens=5, model="m", backend="b") as writer:
+        writer.add(key(1), Completion("one", "stop", 7, 2))
+        writer.add(key(2), Completion("two", "length", None, None))
+    found = place.look_up(keys(3, 2, 1, 2), 5)
+    assert found.to_pylist() == [
+        dict.fromkeys(found.column_names),
+        {
+            "text": "two",
+            "finish_reason": "length",
+            "prompt_tokens": None,
+            "completion_tokens": None,
+        },
+        {"text": "one", "finish_reason": "stop", "prompt_tokens": 7, "completion_tokens": 2},
+        {
+            "text": "two",
+            "finish_reason": "length",
+            "prompt_tokens": None,
+            "completion_tokens": None,
+        },
+    ]
+
+
+def test_an_empty_store_has_no_answers(tmp_path):
+    assert texts(store(tmp_path), 1, 2) == [None, None]
+    assert texts(store(tmp_path)) == []
+
+
+@pytest.mark.parametrize(
+    ("finish_reason", "asked_under", "tokens", "serves"),
+    [
+        # Ended by itself: serves every limit from its own on, and smaller ones it stays below.
+        ("stop", 100, 50, {51, 99, 100, 101, 4000}),
+        ("stop", 100, None, {100, 101, 4000}),
+        ("stop", 50, 50, {50, 51, 99, 100, 101, 4000}),
+        # Cut short: serves its own limit alone.
+        ("length", 100, 100, {100}),
+        ("length", 100, None, {100}),
+    ],
+)
+def test_which_limits_an_answer_serves(tmp_path, finish_reason, asked_under, tokens, serves):
+    place = store(tmp_path)
+    answer = {"finish_reason": finish_reason, "completion_tokens": tokens}
+    write(place, row(1, max_tokens=asked_under, **answer))
+    limits = [20, 49, 50, 51, 99, 100, 101, 4000]
+    assert {n for n in limits if texts(place, 1, limit=n) != [None]} == serves
+
+
+def test_answers_under_several_limits_live_side_by_side(tmp_path):
+    place = store(tmp_path)
+    cut = row(1, max_tokens=5, completion_tokens=5, finish_reason="length", text="cut")
+    write(place, cut, row(1, max_tokens=50, completion_tokens=20, text="whole", created=1))
+    assert [texts(place, 1, limit=n) for n in (4, 5, 20, 21, 50, 60)] == [
+        [None],
+        ["cut"],
+        [None],
+        ["whole"],
+        ["whole"],
+        ["whole"],
+    ]
+
+
+@settings(deadline=None, max_examples=15)
+@given(order=st.permutations([3, 1, 2]), split=st.integers(0, 3))
+def test_the_first_answer_wins_for_good(tmp_path_factory, order, split):
+    place = store(tmp_path_factory.mktemp("s"))
+    rows = [row(1, created=n, text=f"at {n}") for n in order]
+    for part in (rows[:split], rows[split:]):
+        if part:
+            write(place, *part)
+    assert texts(place, 1) == ["at 1"]
+    pack.pack(place.live)
+    assert texts(place, 1) == ["at 1"]
+
+
+ROWS = st.lists(
+    st.builds(
+        row,
+        st.integers(0, 3),
+        max_tokens=st.integers(1, 3),
+        created=st.integers(0, 2),
+        text=st.sampled_from(["a", "b"]),
+        finish_reason=st.sampled_from(["stop", "length"]),
+        completion_tokens=st.sampled_from([None, 1, 2, 3]),
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+@settings(deadline=None, max_examples=25)
+@given(parts=st.lists(ROWS, min_size=1, max_size=4))
+def test_packing_changes_no_look_up(tmp_path_factory, parts):
+    place = store(tmp_path_factory.mktemp("s"))
+    for part in parts:
+        write(place, *part)
+    before = [place.look_up(keys(0, 1, 2, 3), limit) for limit in (1, 2, 3, 4)]
+    pack.pack(place.live)
+    assert len(segments.segment_paths(place.live)) == 1
+    assert before == [place.look_up(keys(0, 1, 2, 3), limit) for limit in (1, 2, 3, 4)]
+
+
+def test_a_packed_copy_beside_its_parts_changes_nothing(tmp_path):
+    # As after a kill between writing the merged segment and removing the old ones.
+    place = store(tmp_path)
+    first, second = write(place, row(1)), write(place, row(2))
+    rows = [segments.read_segment(path) for path in (first, second)]
+    merged = segments.write_segment(place.live, segments.distinct(pa.concat_tables(rows)))
+    assert texts(place, 1, 2) == ["answer 1", "answer 2"]
+    pack.pack(place.live)
+    assert segments.segment_paths(place.live) == [merged]
+
+
+def test_equal_rows_make_one_segment(tmp_path):
+    place = store(tmp_path)
+    assert write(place, row(1)) == write(place, row(1))
+    assert len(place.paths()) == 1
+
+
+@pytest.mark.parametrize("damage", ["flipped", "cut", "empty"])
+def test_a_damaged_segment_costs_only_its_own_rows(tmp_path, damage):
+    told: list[str] = []
+    place = Store(tmp_path, on_damage=told.append)
+    broken = write(place, row(1))
+    write(place, row(2))
+    content = bytearray(broken.read_bytes())
+    content[len(content) // 2] ^= 1
+    new = {"flipped": content, "cut": content[:-100], "empty": b""}[damage]
+    broken.write_bytes(new)
+    assert texts(place, 1, 2) == [None, "answer 2"]
+    assert texts(place, 1, 2) == [None, "answer 2"]
+    assert len(told) == 1
+    assert broken.name in told[0]
+    assert not broken.exists()
+    assert broken.with_name(f"{broken.name}.damaged").read_bytes() == bytes(new)
+    write(place, row(1))
+    assert texts(place, 1, 2) == ["answer 1", "answer 2"]
+
+
+def test_a_damaged_published_segment_is_left_to_dvc(tmp_path):
+    told: list[str] = []
+    theirs = Store(tmp_path / "published")
+    write(theirs, row(1)).write_bytes(b"?")
+    place = Store(tmp_path / "live", [theirs.live], told.append)
+    assert texts(place, 1) == [None]
+    assert len(segments.segment_paths(theirs.live)) == 1
+    assert "dvc checkout" in told[0]
+
+
+def test_a_damaged_segment_is_never_merged_into_others(tmp_path):
+    place = store(tmp_path)
+    broken = write(place, row(1))
+    write(place, row(2)), write(place, row(3))
+    broken.write_bytes(b"?")
+    pack.pack(place.live)
+    assert broken.exists()
+    assert texts(place, 2, 3) == ["answer 2", "answer 3"]
+
+
+def test_live_and_published_answers_are_read_as_one(tmp_path):
+    theirs = Store(tmp_path / "published")
+    place = Store(tmp_path / "live", [theirs.live])
+    write(theirs, row(1), row(2, created=5, text="theirs"))
+    write(place, row(2, created=6, text="mine"), row(3))
+    assert texts(place, 1, 2, 3) == ["answer 1", "theirs", "answer 3"]
+
+
+def test_unfinished_files_are_not_read(tmp_path):
+    place = store(tmp_path)
+    path = write(place, row(1))
+    (path.parent / f".{path.name}.abc.tmp").write_bytes(b"half")
+    assert texts(place, 1) == ["answer 1"]
+    assert len(place.paths()) == 1
+
+
+def test_many_small_segments_are_merged_in_passing(tmp_path):
+    place = store(tmp_path)
+    for n in range(100):
+        with place.writer(max_tokens=10, model="m", backend="b") as writer:
+            writer.add(key(n), Completion(f"answer {n}", "stop", 1, 3))
+    assert len(place.paths()) < pack.MERGE_AT
+    assert texts(place, *range(100)) == [f"answer {n}" for n in range(100)]
+
+
+def test_a_writer_keeps_what_it_has_when_the_run_fails(tmp_path):
+    place = store(tmp_path)
+    with pytest.raises(KeyboardInterrupt), place.writer(max_tokens=10, model="m", backend="b") as w:
+        w.add(key(1), Completion("paid", "stop", 1, 3))
+        raise KeyboardInterrupt
+    assert texts(place, 1) == ["paid"]
+
+
+def test_a_writer_flushes_by_rows_and_by_time(tmp_path, monkeypatch):
+    monkeypatch.setattr("stillhouse.teachers.store.writer.FLUSH_ROWS", 3)
+    place = store(tmp_path)
+    with place.writer(max_tokens=10, model="m", backend="b") as writer:
+        writer.add(key(1), Completion("1", "stop", 1, 3))
+        assert not writer.flush_if_due()
+        monkeypatch.setattr("stillhouse.teachers.store.writer.FLUSH_SECONDS", 0.0)
+        assert writer.flush_if_due()
+        assert texts(place, 1) == ["1"]
+        monkeypatch.setattr("stillhouse.teachers.store.writer.FLUSH_SECONDS", 1e9)
+        for n in (2, 3, 4):
+            writer.add(key(n), Completion(str(n), "stop", 1, 3))
+        assert writer.flush_if_due()
+    assert texts(place, 2, 3, 4) == ["2", "3", "4"]
+
+
+def _write_many(folder: Path, start: int) -> None:
+    place = store(folder)
+    for n in range(start, start + 60):
+        write(place, row(n))
+        pack.merge_small(place.live)
+
+
+def test_readers_miss_nothing_while_others_write_and_merge(tmp_path):
+    place = store(tmp_path)
+    write(place, *(row(n) for n in range(20)))
+    context = multiprocessing.get_context("fork")
+    writers = [context.Process(target=_write_many, args=(tmp_path, 100 * n)) for n in (1, 2)]
+    for process in writers:
+        process.start()
+    expected = [f"answer {n}" for n in range(20)]
+    looks = 0
+    while any(process.is_alive() for process in writers) or not looks:
+        assert texts(place, *range(20)) == expected
+        pack.merge(place.live, segments.segment_paths(place.live))
+        looks += 1
+    assert [process.exitcode for process in writers] == [0, 0]
+    everything = [*range(20), *range(100, 160), *range(200, 260)]
+    assert texts(place, *everything) == [f"answer {n}" for n in everything]

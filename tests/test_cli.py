@@ -1,0 +1,154 @@
+"""The `stillhouse` command, as a user runs it."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from stillhouse import cli
+from stillhouse.core import paths, tables
+from stillhouse.core.errors import StillhouseError
+from stillhouse.core.files import write_json
+from tests.config.project import edit, write_project
+from tests.conftest import REPOSITORY
+from tests.reporting.test_summary import one_seed
+
+COMMAND = [sys.executable, "-c", "from stillhouse.cli import main; main()"]
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    monkeypatch.chdir(write_project(tmp_path))
+    return tmp_path
+
+
+def stillhouse(*arguments):
+    """Standard output of a command that succeeds; a user's mistake is raised."""
+    result = CliRunner().invoke(cli.app, arguments, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def in_a_process(cwd, *arguments):
+    return subprocess.run(
+        [*COMMAND, *arguments],
+        check=False,
+        cwd=cwd,
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY / "src")},
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_check_counts_the_files(project):
+    assert stillhouse("check") == "6 files are fine.\n"
+
+
+def test_check_reports_every_mistake_in_one_message_without_a_traceback(project):
+    edit(project, "params.yaml", k=-1)
+    edit(project, "conf/teacher/small.yaml", format="poem")
+    result = in_a_process(project, "check")
+    assert result.returncode == 1
+    assert result.stdout == ""
+    assert result.stderr.startswith("error: 2 mistakes in the configuration:\n")
+    assert "`k` is -1" in result.stderr
+    assert "`format` is 'poem'" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_list_shows_descriptions_and_marks_the_chosen_one(project):
+    (project / "conf/teacher/other.yaml").write_text(
+        (project / "conf/teacher/small.yaml").read_text().replace("Small", "Other")
+    )
+    lines = stillhouse("list", "teacher").splitlines()
+    assert [line.split() for line in lines] == [
+        ["teacher:"],
+        ["other", "Other"],
+        ["*", "small", "Small"],
+    ]
+    assert {"dataset:", "student:"} <= set(stillhouse("list").splitlines())
+
+
+def test_list_of_an_unknown_group_suggests_one(project):
+    with pytest.raises(StillhouseError, match="Did you mean 'teacher'"):
+        stillhouse("list", "teachers")
+
+
+def test_pin_prints_a_source_with_the_contents_hash(project):
+    (project / "rows.csv").write_text("a,b\n")
+    source = stillhouse("pin", "rows.csv").strip()
+    assert source.startswith("file:rows.csv#sha256=")
+    (project / "rows.csv").write_text("a,c\n")
+    assert stillhouse("pin", "rows.csv").strip() != source
+    with pytest.raises(StillhouseError, match="does not exist"):
+        stillhouse("pin", "nothing.csv")
+
+
+def write_prompts(*contents):
+    tables.write_rows(
+        paths.PROMPTS,
+        tables.PROMPTS,
+        [
+            {"id": f"row-{number}", "messages": [{"role": "user", "content": content}]}
+            for number, content in enumerate(contents)
+        ],
+    )
+
+
+def test_prompts_are_shown_as_they_are_sent(project):
+    write_prompts("Q: [bold]1 + 1[/bold]?\nA:", "Q: 2 + 2?")
+    assert stillhouse("prompts", "show") == "[user]\nQ: [bold]1 + 1[/bold]?\nA:\n\n"
+    assert "2 + 2" in stillhouse("prompts", "show", "row-1")
+    with pytest.raises(StillhouseError, match="Did you mean 'row-1'"):
+        stillhouse("prompts", "show", "row-11")
+
+
+def test_data_cannot_drive_the_terminal(project):
+    write_prompts("\x1b]0;owned\x07 tab\t日本")
+    shown = stillhouse("prompts", "show")
+    assert "\x1b" not in shown
+    assert "\\x1b]0;owned\\x07 tab\t日本" in shown
+
+
+def test_prompts_before_any_run_say_what_to_do(project):
+    with pytest.raises(StillhouseError, match="dvc repro"):
+        stillhouse("prompts", "show")
+
+
+def test_results_prints_the_table_of_the_last_run(project):
+    with pytest.raises(StillhouseError, match="dvc repro"):
+        stillhouse("results")
+    write_json(paths.SUMMARY, one_seed())
+    assert "Majority class" in stillhouse("results")
+
+
+def test_the_store_has_its_own_help(project):
+    assert "store" in stillhouse("--help")
+    result = in_a_process(project, "store", "--help")
+    assert result.returncode == 0
+    assert "stillhouse store" in result.stdout
+
+
+@pytest.mark.parametrize("command", ["check", "list", "pin", "prompts", "results"])
+def test_every_command_is_explained(command):
+    assert command in stillhouse("--help")
+    assert len(stillhouse(command, "--help").split()) > 20
+
+
+def test_help_loads_nothing_heavy(tmp_path):
+    script = (
+        "import sys; from stillhouse.cli import app\n"
+        "try: app(['--help'])\nexcept SystemExit: pass\n"
+        "heavy = {'torch', 'transformers', 'pyarrow', 'numpy', 'pydantic', 'datasets', 'dvc'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", script],
+        check=True,
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY / "src")},
+        capture_output=True,
+        text=True,
+    )
+    assert result.stdout.splitlines()[-1] == "[]"
