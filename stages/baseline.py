@@ -21,21 +21,19 @@ class BaselineConfig(StageConfig):
         "dataset": Entry(keys=("answer",)),
         "student": Entry(keys=(*WEIGHTS, "generation"), untracked=("mirror", "compute")),
     }
-
     dataset: DatasetConf
     student: StudentConf
 
 
 def main() -> None:
     config = BaselineConfig.load()
-    student = config.student
-    examples, answer = tables.read_rows(paths.EXAMPLES, tables.EXAMPLES), config.dataset.answer
+    student, answer = config.student, config.dataset.answer
+    examples = tables.read_rows(paths.EXAMPLES, tables.EXAMPLES)
     majority = evaluate_majority(examples, answer)
-    predictions, untrained = evaluate_student(
-        untrained_student(student), examples, answer, student.generation, student.compute
-    )
-    tables.write_rows(paths.predictions(paths.BASELINE), tables.PREDICTIONS, predictions)
-    write_json(paths.BASELINE_METRICS, {"majority": majority, "untrained": untrained})
+    model = untrained_student(student)
+    scored = evaluate_student(model, examples, answer, student.generation, student.compute)
+    tables.write_rows(paths.predictions(paths.BASELINE), tables.PREDICTIONS, scored[0])
+    write_json(paths.BASELINE_METRICS, {"majority": majority, "untrained": scored[1]})
 
 
 if __name__ == "__main__":

@@ -19,17 +19,15 @@ class EvaluateConfig(StageConfig):
         "dataset": Entry(keys=("answer",)),
         "student": Entry(keys=("generation",), untracked=("compute",)),
     }
-
     dataset: DatasetConf
     student: StudentConf
 
 
 def main() -> None:
     config, seed = EvaluateConfig.load(), seed_argument()
-    examples = tables.read_rows(paths.EXAMPLES, tables.EXAMPLES)
     predictions, metrics = evaluate_student(
         load_student(paths.student(seed)),
-        examples,
+        tables.read_rows(paths.EXAMPLES, tables.EXAMPLES),
         config.dataset.answer,
         config.student.generation,
         config.student.compute,

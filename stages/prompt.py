@@ -15,9 +15,8 @@ from stillhouse.prompting.render import render_prompts
 
 
 class PromptingConfig(StageConfig):
-    # Every key of the prompt's file may change the text, so dvc.yaml tracks all of it.
     ENTRIES: ClassVar = {
-        "prompt": Entry(tuple(PromptConf.model_fields)),
+        "prompt": Entry(tuple(PromptConf.model_fields)),  # every key may change the text
         "dataset": Entry(("task", "answer")),
     }
 

@@ -1,7 +1,6 @@
 """Choose each row's exemplars among the training rows.
 
-Reads data/examples.parquet, data/embeddings.parquet.
-Writes data/neighbours.parquet, metrics/retrieve.json.
+Reads data/{examples,embeddings}.parquet. Writes data/neighbours.parquet, metrics/retrieve.json.
 Params: exemplars, k, exemplar_seed, dataset. Run it with `dvc repro retrieve`.
 """
 
@@ -17,7 +16,6 @@ from stillhouse.retrieval.choose import Exemplars, choose_neighbours
 
 class RetrieveConfig(StageConfig):
     ENTRIES: ClassVar = {"dataset": Entry(("exclude_same_group",))}
-
     exemplars: Exemplars
     k: int
     exemplar_seed: int

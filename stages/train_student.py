@@ -10,24 +10,13 @@ from stillhouse.core import paths, tables
 from stillhouse.core.stage import run_stage, seed_argument
 from stillhouse.students.training import train_student, write_curve
 
+WEIGHTS = ("family", "source", "architecture", "tokenizer", "method", "lora")
+
 
 class TrainStudentConfig(StageConfig):
     ENTRIES = {
-        "student": Entry(
-            keys=(
-                "family",
-                "source",
-                "architecture",
-                "tokenizer",
-                "method",
-                "lora",
-                "templates",
-                "training",
-            ),
-            untracked=("mirror", "compute"),
-        )
+        "student": Entry(keys=(*WEIGHTS, "templates", "training"), untracked=("mirror", "compute"))
     }
-
     lambda_: float
     student: StudentConf
 

@@ -54,10 +54,11 @@ def list_entries(
     chosen = read_yaml(paths.PARAMS)
     for name in [group] if group else GROUPS:
         typer.echo(f"{name}:")
+        width = max(map(len, names(name)), default=0)
         for entry in names(name):
             mark = "*" if chosen.get(name) == entry else " "
             description = load_entry(GROUPS[name], entry).model_dump()["description"]
-            typer.echo(f"{mark} {entry:<24} {description}")
+            typer.echo(f"{mark} {entry:<{width}}  {description}")
 
 
 @app.command()

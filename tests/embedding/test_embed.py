@@ -11,13 +11,13 @@ from stillhouse.sources.pin import pin
 from stillhouse.sources.uri import parse_source
 from tests.conftest import REPOSITORY
 
-WORDS = "the quick brown fox jumps over a lazy dog and counts forty two apples".split()
+WORDS = ["the", "quick", "brown", "fox", "jumps", "over", "dog", "counts", "forty", "apples"]
 
 
 def conf(folder, **changes):
     values = {
         "description": "Tiny", "kind": "mean_pooling", "source": pin(folder),
-        "max_tokens": 64, "normalise": False, "compute": {"device": "cpu"},
+        "max_tokens": 256, "normalise": False, "compute": {"device": "cpu"},
     }  # fmt: skip
     return EmbedderConf(**(values | changes))
 
@@ -119,10 +119,10 @@ def test_no_rows_is_an_error(bert):
 @pytest.mark.slow
 def test_a_sentence_transformers_folder_gives_that_librarys_vectors(bert, tmp_path):
     from sentence_transformers import SentenceTransformer
-    from sentence_transformers.models import Normalize, Pooling, Transformer
+    from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
 
     transformer = Transformer(str(bert))
-    pooling = Pooling(transformer.get_word_embedding_dimension(), pooling_mode="cls")
+    pooling = Pooling(transformer.get_embedding_dimension(), pooling_mode="cls")
     library = SentenceTransformer(modules=[transformer, pooling, Normalize()], device="cpu")
     library.save(str(tmp_path / "model"))
     texts = queries(20)

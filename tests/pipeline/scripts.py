@@ -4,6 +4,7 @@ import ast
 import importlib.util
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
@@ -41,8 +42,10 @@ def config(stage: str) -> type[StageConfig]:
     return found
 
 
-def imports(file: Path) -> Iterator[Path]:
+@cache
+def imports(file: Path) -> frozenset[Path]:
     """The first-party files that one file imports anywhere, packages' `__init__` included."""
+    found: set[Path] = set()
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         names = []
         if isinstance(node, ast.Import):
@@ -55,7 +58,8 @@ def imports(file: Path) -> Iterator[Path]:
             names = [node.value]  # lazily imported by name, as registries do
         for name in names:
             if name.startswith("stillhouse."):
-                yield from _files(name)
+                found.update(_files(name))
+    return frozenset(found)
 
 
 def _files(name: str) -> Iterator[Path]:
@@ -78,6 +82,7 @@ def closure(stage: str) -> set[Path]:
     return {file.relative_to(REPOSITORY) for file in found}
 
 
+@cache
 def named_paths(file: Path) -> set[str]:
     """The constants and functions of `core.paths` that a file names, as paths of seed 0."""
     tree = ast.parse((REPOSITORY / file).read_text(encoding="utf-8"))

@@ -25,11 +25,10 @@ def clone(workspace, fast, path):
     return Workspace(path, fast)
 
 
-def retrain(fresh):
+def retrain(fresh, *command):
     """Change lambda in a clone that has no data, and check what it takes to get a student."""
     assert not (fresh.path / "data/examples.parquet").exists()
-    fresh.edit("params.yaml", **{"lambda": 0.5})
-    assert fresh.ran("repro", "--pull", "--allow-missing") == of_seed(TRAIN)
+    assert fresh.ran(*command, "--pull", "--allow-missing") == of_seed(TRAIN)
     for untouched in ("data/prompts.parquet", "data/completions.parquet", ".stillhouse/store"):
         assert not (fresh.path / untouched).exists(), untouched
     assert (fresh.path / "models/student/seed=0").is_dir()
@@ -43,7 +42,8 @@ def test_through_a_shared_folder(workspace, fast, tmp_path):
     assert fresh.ran("repro", "--pull", "--allow-missing") == set()
     shutil.rmtree(fresh.path)
     fresh = clone(workspace, fast, tmp_path / "clone")
-    retrain(fresh)
+    fresh.edit("params.yaml", **{"lambda": 0.5})
+    retrain(fresh, "repro")
     fresh.dvc("pull", "data/completions.parquet")
     there, here = (w.path / "data/completions.parquet" for w in (workspace, fresh))
     assert here.read_bytes() == there.read_bytes()
@@ -68,7 +68,7 @@ def test_through_an_s3_server(workspace, fast, tmp_path, monkeypatch):
         assert client.list_objects_v2(Bucket="team")["KeyCount"] > 5
         fresh = clone(workspace, fast, tmp_path / "clone")
         fresh.env |= keys
-        retrain(fresh)
+        retrain(fresh, "exp", "run", "-S", "lambda=0.5")
         assert "test" not in (fresh.path / ".dvc/config").read_text()
     finally:
         server.stop()

@@ -24,6 +24,7 @@ COPIED = (
     ".dvcignore",
     ".gitignore",
 )
+DVC = Path(sys.executable).parent / "dvc"
 IDENTITY = {
     f"GIT_{who}_{what}": value
     for who in ("AUTHOR", "COMMITTER")
@@ -72,7 +73,7 @@ class Workspace:
         return result.stdout
 
     def dvc(self, *arguments: str, fails: bool = False) -> str:
-        return self.run("dvc", *arguments, fails=fails)
+        return self.run("python", str(DVC), *arguments, fails=fails)
 
     def ran(self, *arguments: str) -> set[str]:
         """Run DVC, and name the stages whose commands ran (not those restored from its cache)."""

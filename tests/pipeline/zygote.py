@@ -1,8 +1,8 @@
-"""A `python` that starts in no time: it forks from one process that has torch loaded already.
+"""A `python` that starts in no time: it forks from one process that has the libraries loaded.
 
 Importing torch and transformers takes ten seconds of CPU, and the pipeline's tests start dozens
-of stages. Each fork still runs the stage's script from its own checkout, with its own arguments,
-environment and working directory; only libraries are there beforehand, nothing of stillhouse is.
+of stages. Each fork still runs the script that it is given, from its own checkout, with its own
+arguments, environment and working directory; nothing of stillhouse is there beforehand.
 """
 
 import array
@@ -19,7 +19,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 PRELOAD = (
-    "import torch, transformers, peft, faiss; "
+    "import torch, transformers, peft, faiss, pyarrow.parquet, jinja2.sandbox, pydantic, numpy; "
+    "import dvc.repo, dvc.repo.experiments.run, dvc.commands.experiments.run, dvc.commands.repro; "
     "from transformers import AutoModel, AutoModelForCausalLM, AutoModelForSeq2SeqLM, "
     "AutoTokenizer, Trainer, TrainingArguments, GenerationConfig; "
     "from torch.utils import data"

@@ -7,6 +7,7 @@ import pytest
 
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.log import record
+from stillhouse.reporting.advice import advice
 from stillhouse.reporting.plots import accuracy_csv, status_csv
 from stillhouse.reporting.summary import models, numbers, read_metrics, summarise
 from tests.reporting.results import PRICE, examples, predictions, scores, stages
@@ -64,6 +65,22 @@ def test_the_gain_is_paired_by_row():
 
 def test_the_cost_is_tokens_times_price_in_its_currency():
     assert one_seed()["teacher"]["cost"] == {"EUR": pytest.approx(2.0 + 1.0)}
+
+
+def test_the_teachers_labels_have_an_interval_over_the_rows_it_was_asked():
+    teacher = one_seed()["teacher"]
+    assert teacher["teacher_label_accuracy"] == 0.5
+    assert 0 < teacher["teacher_label_accuracy_low"] < 0.5
+    assert 0.5 < teacher["teacher_label_accuracy_high"] < 1
+
+
+def test_a_teacher_that_was_not_asked_about_training_rows_has_no_figures():
+    summary = summarise(
+        stages() | {"parse": {"rows": 0}}, {0: scores(0.75)}, examples(), ONE, PRICE
+    )
+    assert "teacher_label_accuracy" not in summary["teacher"]
+    assert status_csv(summary).splitlines()[1] == "ok,0"
+    assert advice(summary)
 
 
 def test_a_summary_holds_numbers_alone_in_a_fixed_form():

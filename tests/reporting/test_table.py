@@ -43,7 +43,10 @@ def test_each_model_has_its_accuracy_interval_rows_and_seconds():
     text = printed(two_seeds())
     assert row(text, "Majority").split()[-6:] == ["50.0%", "25.0%", "to", "75.0%", "4", "-"]
     assert row(text, "Untrained").split()[-1] == "12"
-    assert row(text, "Teacher,").split()[-4:] == ["50.0%", "-", "8", "61"]
+    teacher = row(text, "Teacher,").split()
+    assert teacher[-6] == "50.0%"
+    assert teacher[-4] == "to"
+    assert teacher[-2:] == ["8", "61"]
     assert row(text, "Student, seed 0").split()[-1] == "120"
     assert row(text, "Student, 2 seeds (s.e. 12.5)").split()[-2:] == ["4", "251"]
     assert "Gain over the untrained student: +37.5 points" in text

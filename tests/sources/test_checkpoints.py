@@ -81,8 +81,10 @@ def test_a_gguf_file_is_converted_once_and_loads(tmp_path):
     assert [path.parent for path in cache_root().rglob("*.safetensors")] == [folder]
 
 
-def test_a_folder_in_the_right_layout_is_used_as_it_is(tiny_models):
-    assert checkpoint(pin(tiny_models / "decoder")) == tiny_models / "decoder"
+def test_a_folder_in_the_right_layout_is_used_as_it_is(tmp_path):
+    for name in ("config.json", "model.safetensors", "tokenizer.json"):
+        (tmp_path / name).write_text("{}")
+    assert checkpoint(pin(tmp_path)) == tmp_path
 
 
 def test_a_folder_that_is_no_model_is_refused(tmp_path):

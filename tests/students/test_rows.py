@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from stillhouse.config.student import Templates
 from stillhouse.core.errors import StillhouseError
 from stillhouse.students.batches import collate
-from stillhouse.students.rows import tokenize_rows
+from stillhouse.students.rows import require_rows, tokenize_rows
 from stillhouse.students.text import StudentText
 from stillhouse.students.weights import read_tokenizer
 from tests.students.conftest import TEMPLATES, rows
@@ -124,13 +124,14 @@ def test_lambda_zero_drops_the_rationale_task(tiny_models: Path):
     assert all(row.rationale is None for row in token_rows)
 
 
-def test_an_empty_training_set_is_an_error(tiny_models: Path):
+def test_an_empty_training_set_is_an_error():
     with pytest.raises(StillhouseError, match="training set is empty"):
-        tokenize_rows([], student_text(tiny_models), 1.0)
+        require_rows([], 1.0)
 
 
-def test_no_rationales_at_all_is_an_error_unless_lambda_is_zero(tiny_models: Path):
+def test_no_rationales_at_all_is_an_error_unless_lambda_is_zero():
     bare = [row | {"rationale": None} for row in rows()]
     with pytest.raises(StillhouseError, match=r"lambda is 0\.5.*rationale_source"):
-        tokenize_rows(bare, student_text(tiny_models), 0.5)
-    assert len(tokenize_rows(bare, student_text(tiny_models), 0.0)[0]) == len(bare)
+        require_rows(bare, 0.5)
+    require_rows(bare, 0.0)
+    require_rows(rows(), 0.5)

@@ -260,6 +260,15 @@ def test_mistakes_in_the_conf_are_named(
         train_student(rows(), make_conf(family, **changes), 1.0, 0, tmp_path / "student")
 
 
+def test_rows_are_checked_before_weights_are_loaded(tmp_path: Path, make_conf: Make):
+    conf = make_conf(source="no such model")
+    with pytest.raises(StillhouseError, match="training set is empty"):
+        train_student([], conf, 1.0, 0, tmp_path / "student")
+    bare = [row | {"rationale": None} for row in rows()]
+    with pytest.raises(StillhouseError, match="none of the 8 training rows has a rationale"):
+        train_student(bare, conf, 1.0, 0, tmp_path / "student")
+
+
 def test_a_device_that_is_not_there_is_an_error(
     tmp_path: Path, make_conf: Make, monkeypatch: pytest.MonkeyPatch
 ):

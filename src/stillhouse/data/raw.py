@@ -7,7 +7,7 @@ from stillhouse.config.dataset import DatasetConf, Split
 from stillhouse.core import paths
 from stillhouse.core.errors import StillhouseError
 from stillhouse.data.files import READERS, RawRow, read_file
-from stillhouse.data.hub import read_hub_split
+from stillhouse.data.hub import read_hub_splits
 from stillhouse.sources.mirror import mirror_root, mirrored
 from stillhouse.sources.resolve import resolve
 from stillhouse.sources.uri import HubSource, below_raw, parse_source
@@ -51,7 +51,7 @@ def _open(source: str, names: Sequence[str]) -> dict[str, list[RawRow]]:
     if isinstance(parsed, HubSource) and len(files) < len(names):
         snapshot = resolve(source, kind="dataset")
         splits = [name for name in names if name not in rows]
-        rows |= {name: read_hub_split(snapshot, parsed.repo, name) for name in splits}
+        rows |= read_hub_splits(snapshot, parsed.repo, splits)
     return rows
 
 

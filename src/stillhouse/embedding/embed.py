@@ -22,6 +22,8 @@ def embed_queries(conf: EmbedderConf, examples: Iterable[Mapping[str, Any]]) -> 
     from stillhouse.sources.checkpoints import checkpoint
 
     rows = [row for row in examples if row["split"] != "exemplar"]
+    if not rows:
+        raise StillhouseError("There are no rows to embed. Check the dataset's splits.")
     encoder = load_encoder(conf, checkpoint(conf.source, conf.mirror))
     vectors = encode(encoder, [row["query"] for row in rows])
     if conf.normalise:
@@ -35,16 +37,13 @@ def encode(encoder: Encoder, queries: Sequence[str]) -> "npt.NDArray[np.float32]
 
     tokens = encoder.tokenize(queries)
     batches = fixed_batches([len(row) for row in tokens], encoder.max_tokens)
-    vectors: npt.NDArray[np.float32] | None = None
+    found: dict[int, npt.NDArray[np.float32]] = {}
     with progress("Embed queries", len(queries)) as bar:
         for batch in batches:
-            found = encoder.vectors(*padded(tokens, batch, encoder.pad)).numpy()
-            if vectors is None:
-                vectors = np.empty((len(queries), found.shape[1]), dtype=np.float32)
-            vectors[list(batch.positions)] = found[: len(batch.positions)]
+            values = encoder.vectors(*padded(tokens, batch, encoder.pad)).numpy()
+            found |= zip(batch.positions, values, strict=False)  # spare rows come last
             bar.advance(len(batch.positions))
-    if vectors is None:
-        raise StillhouseError("There are no rows to embed. Check the dataset's splits.")
+    vectors = np.stack([found[position] for position in range(len(queries))])
     if not np.isfinite(vectors).all():
         raise StillhouseError("The embedder gave vectors that are not finite. Use another one.")
     return vectors

@@ -1,4 +1,4 @@
-"""Encoders: a tokenizer and a model that turns token ids into one vector a row."""
+"""Encoders: queries to token ids, and token ids to one vector a row."""
 
 from __future__ import annotations
 
@@ -12,31 +12,23 @@ from stillhouse.core.errors import StillhouseError
 
 if TYPE_CHECKING:
     import torch
-    from transformers import PreTrainedTokenizerBase
 
-    Features = dict[str, torch.Tensor]
+    Tensors = dict[str, torch.Tensor]
+
+QUERIES_AT_ONCE = 1024
 
 
 @dataclass(frozen=True)
 class Encoder:
-    """`forward` takes `input_ids` and `attention_mask`, (rows, width); gives (rows, dimension)."""
+    """`tokenize` gives ids with special tokens, at most `max_tokens` of a query. `forward` takes
+    `input_ids` and `attention_mask`, (rows, width), and gives vectors, (rows, dimension).
+    """
 
-    tokenizer: PreTrainedTokenizerBase
-    forward: Callable[[Features], torch.Tensor]
+    tokenize: Callable[[Sequence[str]], list[list[int]]]
+    forward: Callable[[Tensors], torch.Tensor]
+    pad: int
     device: str
     max_tokens: int
-
-    def tokenize(self, queries: Sequence[str]) -> list[list[int]]:
-        """Token ids of each query, special tokens included, at most `max_tokens`."""
-        encoded = self.tokenizer(list(queries), truncation=True, max_length=self.max_tokens)
-        tokens: list[list[int]] = encoded["input_ids"]
-        return tokens
-
-    @property
-    def pad(self) -> int:
-        """The id that fills a row; masked, so any will do where the tokenizer names none."""
-        pad = self.tokenizer.pad_token_id
-        return pad if isinstance(pad, int) else 0
 
     def vectors(self, ids: list[list[int]], mask: list[list[int]]) -> torch.Tensor:
         """The vectors of one padded batch, float32 on the CPU."""
@@ -69,13 +61,13 @@ def _options() -> dict[str, Any]:
 
 
 def _sentence_transformer(conf: EmbedderConf, folder: Path, device: str) -> Encoder:
-    from sentence_transformers import SentenceTransformer
-
     if not (folder / "modules.json").exists():
         raise StillhouseError(
             f"{conf.source}: {folder} has no modules.json, so it is not a sentence-transformers "
             "folder. Use `kind: mean_pooling` for a plain encoder."
         )
+    from sentence_transformers import SentenceTransformer
+
     model = SentenceTransformer(
         str(folder), device=device, local_files_only=True, model_kwargs=_options()
     ).eval()
@@ -85,29 +77,46 @@ def _sentence_transformer(conf: EmbedderConf, folder: Path, device: str) -> Enco
             "every query, which is not supported. Choose a model without a default prompt."
         )
     _check_positions(conf, model.config)
+    model.max_seq_length = conf.max_tokens
 
-    def forward(features: Features) -> torch.Tensor:
+    def tokenize(queries: Sequence[str]) -> list[list[int]]:
+        tokens = []
+        for start in range(0, len(queries), QUERIES_AT_ONCE):
+            # The library's own way in: it may wrap a query in the model's template.
+            features = model.preprocess(list(queries[start : start + QUERIES_AT_ONCE]))
+            seen = features["attention_mask"].bool()
+            rows = zip(features["input_ids"], seen, strict=True)
+            tokens += [ids[mask].tolist() for ids, mask in rows]
+        return tokens
+
+    def forward(features: Tensors) -> torch.Tensor:
         vectors: torch.Tensor = model(features)["sentence_embedding"]
         return vectors
 
-    return Encoder(model.tokenizer, forward, device, conf.max_tokens)
+    pad = model.tokenizer.pad_token_id or 0
+    return Encoder(tokenize, forward, pad, device, conf.max_tokens)
 
 
 def _mean_pooling(conf: EmbedderConf, folder: Path, device: str) -> Encoder:
     from transformers import AutoModel, AutoTokenizer
 
+    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     model = AutoModel.from_pretrained(folder, local_files_only=True, **_options())
     model.to(device).eval()
     _check_positions(conf, model.config)
 
-    def forward(features: Features) -> torch.Tensor:
+    def tokenize(queries: Sequence[str]) -> list[list[int]]:
+        encoded = tokenizer(list(queries), truncation=True, max_length=conf.max_tokens)
+        tokens: list[list[int]] = encoded["input_ids"]
+        return tokens
+
+    def forward(features: Tensors) -> torch.Tensor:
         hidden = model(**features).last_hidden_state
         mask = features["attention_mask"].unsqueeze(-1).to(hidden.dtype)
         vectors: torch.Tensor = (hidden * mask).sum(dim=1) / mask.sum(dim=1)
         return vectors
 
-    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    return Encoder(tokenizer, forward, device, conf.max_tokens)
+    return Encoder(tokenize, forward, tokenizer.pad_token_id or 0, device, conf.max_tokens)
 
 
 def _check_positions(conf: EmbedderConf, config: object) -> None:

@@ -33,7 +33,7 @@ def overlap(one: Metrics, other: Metrics) -> bool:
 
 
 def _teacher(teacher: Metrics) -> list[Advice]:
-    status = teacher["status"]
+    status = teacher.get("status", {})
     truncated = status.get("truncated", 0)
     unparsed = sum(status.get(name, 0) for name in ("no_marker", "ambiguous", "empty"))
     found = []

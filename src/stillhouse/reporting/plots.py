@@ -26,13 +26,9 @@ def accuracy_csv(summary: Metrics) -> str:
 def status_csv(summary: Metrics) -> str:
     """`status,rows`: how the teacher's completions parsed."""
     teacher = summary["teacher"]
-    return _csv(
-        ("status", "rows"),
-        [
-            (status, round(teacher["status"].get(status, 0) * teacher["rows"]))
-            for status in STATUSES
-        ],
-    )
+    shares = teacher.get("status", {})  # absent where no training row was asked about
+    rows = [(status, round(shares.get(status, 0) * teacher["rows"])) for status in STATUSES]
+    return _csv(("status", "rows"), rows)
 
 
 def seeds(summary: Metrics) -> list[tuple[int, Metrics]]:

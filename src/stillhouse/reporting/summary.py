@@ -20,6 +20,7 @@ Correct = Mapping[str, bool]
 
 DIGITS = 6
 PER_MILLION = 1_000_000
+TEACHER_ACCURACY = "teacher_label_accuracy"
 
 
 def read_metrics(path: Path) -> Metrics:
@@ -77,10 +78,10 @@ def pooled(seeds: Sequence[Correct]) -> dict[str, float]:
     return {id_: fmean(seed[id_] for seed in seeds) for id_ in seeds[0]}
 
 
-def interval(values: Sequence[float]) -> dict[str, float]:
-    """The mean of `values` as an accuracy with its 95% bootstrap interval over rows."""
+def interval(values: Sequence[float], name: str = "accuracy") -> dict[str, float]:
+    """The mean of `values` with its 95% bootstrap interval over rows."""
     found = bootstrap_interval(values)
-    return {"accuracy": found.mean, "accuracy_low": found.low, "accuracy_high": found.high}
+    return {name: found.mean, f"{name}_low": found.low, f"{name}_high": found.high}
 
 
 def student(evaluations: Sequence[Metrics], rows: Mapping[str, float]) -> dict[str, float]:
@@ -109,7 +110,15 @@ def teacher(parse: Metrics, usage: Metrics, price: Price) -> dict[str, Any]:
         usage.get("prompt_tokens", 0) * price.prompt
         + usage.get("completion_tokens", 0) * price.completion
     ) / PER_MILLION
-    return dict(usage) | dict(parse) | {"cost": {price.currency: cost}}
+    return dict(usage) | dict(parse) | _teacher_interval(parse) | {"cost": {price.currency: cost}}
+
+
+def _teacher_interval(parse: Metrics) -> dict[str, float]:
+    if TEACHER_ACCURACY not in parse:
+        return {}
+    # Right or wrong is all a row says, so their number stands for the rows themselves.
+    right = round(parse[TEACHER_ACCURACY] * parse["rows"])
+    return interval([1.0] * right + [0.0] * (parse["rows"] - right), TEACHER_ACCURACY)
 
 
 def numbers(value: Mapping[str, Any]) -> dict[str, Any]:

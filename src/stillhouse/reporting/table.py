@@ -11,10 +11,9 @@ from rich.text import Text
 
 from stillhouse.reporting.advice import advice
 from stillhouse.reporting.plots import seeds
-from stillhouse.reporting.summary import Metrics
+from stillhouse.reporting.summary import TEACHER_ACCURACY, Metrics
 
 WIDTH = 80
-TEACHER_ACCURACY = "teacher_label_accuracy"
 
 Seconds = Mapping[str, float]
 """Seconds of the latest run of each stage, such as `train_student@0`."""
@@ -108,7 +107,7 @@ def notes(summary: Metrics, seconds: Seconds) -> list[str]:
         f"Gain over the untrained student: {100 * gain['accuracy']:+.1f} points "
         f"({100 * gain['accuracy_low']:+.1f} to {100 * gain['accuracy_high']:+.1f}, paired by row)"
     ]
-    statuses = [f"{name} {share:.1%}" for name, share in teacher["status"].items() if share]
+    statuses = [f"{name} {share:.1%}" for name, share in teacher.get("status", {}).items() if share]
     if statuses:
         lines.append(f"Teacher's completions: {', '.join(statuses)}")
     if "prompt_tokens" in teacher:

@@ -42,6 +42,21 @@ class Truncation:
     rationales: int = 0
 
 
+def require_rows(rows: Sequence[Mapping[str, Any]], lambda_: float) -> None:
+    """Fail when there is nothing to train on, or `lambda_` weighs rationales that nobody gave."""
+    if not rows:
+        raise StillhouseError(
+            "The training set is empty: no row is left after `fraction`, `label_source` and "
+            "parsing. See metrics/feedback.json and metrics/parse.json for where they went."
+        )
+    if lambda_ and not any(row["rationale"] for row in rows):
+        raise StillhouseError(
+            f"lambda is {lambda_:g}, but none of the {len(rows)} training rows has a rationale. "
+            "Set lambda to 0 to train on labels alone, or choose a `rationale_source` and a "
+            "prompt that give rationales."
+        )
+
+
 def tokenize_rows(
     rows: Sequence[Mapping[str, Any]], text: StudentText, lambda_: float
 ) -> tuple[list[TokenRow], Truncation]:
@@ -50,7 +65,6 @@ def tokenize_rows(
     A label longer than `max_target_tokens` is an error. A rationale is cut there (it is only a
     training signal) and so is a query at `max_query_tokens`; both are counted and warned about.
     """
-    _require_rows(rows, lambda_)
     tokenized, queries, rationales = [], 0, 0
     for row in rows:
         prompt, cut = text.prompt(row["query"], "label")
@@ -67,20 +81,6 @@ def tokenize_rows(
     truncation = Truncation(queries, rationales)
     _warn(truncation, len(rows), text)
     return tokenized, truncation
-
-
-def _require_rows(rows: Sequence[Mapping[str, Any]], lambda_: float) -> None:
-    if not rows:
-        raise StillhouseError(
-            "The training set is empty: no row is left after `fraction`, `label_source` and "
-            "parsing. See metrics/feedback.json and metrics/parse.json for where they went."
-        )
-    if lambda_ and not any(row["rationale"] for row in rows):
-        raise StillhouseError(
-            f"lambda is {lambda_:g}, but none of the {len(rows)} training rows has a rationale. "
-            "Set lambda to 0 to train on labels alone, or choose a `rationale_source` and a "
-            "prompt that give rationales."
-        )
 
 
 def _label_target(row: Mapping[str, Any], text: StudentText) -> list[int]:

@@ -17,17 +17,12 @@ from stillhouse.students.folder import (
     save_student,
     weight_bytes,
 )
-from stillhouse.students.rows import TokenRow, tokenize_rows
+from stillhouse.students.rows import TokenRow, require_rows, tokenize_rows
 from stillhouse.students.text import StudentText
-from stillhouse.students.weights import (
-    add_adapters,
-    freeze_below,
-    load_weights,
-    merged,
-)
+from stillhouse.students.trainable import merged, prepare
+from stillhouse.students.weights import load_weights
 
 if TYPE_CHECKING:
-    from torch import nn
     from transformers import PreTrainedModel
 
 Losses = tuple[float, float]
@@ -48,6 +43,7 @@ def train_student(
     """
     from transformers import set_seed
 
+    require_rows(rows, lambda_)
     _require_device(conf.compute.device)
     set_seed(seed)
     model, tokenizer = load_weights(conf)
@@ -94,7 +90,7 @@ def _trained(
 ) -> tuple["PreTrainedModel", list[Losses]]:
     from stillhouse.students.trainer import optimise
 
-    prepared = _prepared(model, conf)
+    prepared = prepare(model, conf)
     title = f"Train seed {seed} (lambda {lambda_:g}, alpha {alpha(lambda_):.3g})"
     with progress(title, len(plan)) as bar:
         curve = optimise(
@@ -115,15 +111,6 @@ def _trained(
             "train in float32; no student was saved."
         )
     return merged(prepared, conf.training.saved_precision), losses
-
-
-def _prepared(model: "PreTrainedModel", conf: StudentConf) -> "nn.Module":
-    prepared: nn.Module = model
-    if conf.lora is not None:
-        prepared = add_adapters(model, conf.lora)
-    elif conf.training.trainable_layers is not None:
-        freeze_below(model, conf.training.trainable_layers)
-    return prepared
 
 
 def _require_device(device: str) -> None:

@@ -1,9 +1,8 @@
-"""A student's weights: pretrained or random, frozen or adapted, and merged again."""
+"""A student's weights before training: pretrained or random."""
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from stillhouse.config.student import Family, Lora, Precision, StudentConf
+from stillhouse.config.student import Family, Precision, StudentConf
 from stillhouse.core.errors import StillhouseError, did_you_mean
 from stillhouse.sources.checkpoints import checkpoint
 
@@ -115,88 +114,3 @@ def _token_ids(tokenizer: "PreTrainedTokenizerBase") -> dict[str, Any]:
         "pad_token_id": pad,
         "decoder_start_token_id": pad,
     }
-
-
-def stacks(model: "nn.Module") -> dict[str, "nn.ModuleList"]:
-    """The model's stacks of layers by name: one for a decoder, two for an encoder-decoder."""
-    from torch import nn
-
-    lists = {name: m for name, m in model.named_modules() if isinstance(m, nn.ModuleList)}
-    return {
-        name: stack
-        for name, stack in lists.items()
-        if not any(name.startswith(f"{outer}.") for outer in lists)
-    }
-
-
-def last_layers(model: "nn.Module", number: int) -> list[str]:
-    """The names of the last `number` layers of each stack."""
-    names = []
-    for name, stack in stacks(model).items():
-        if number > len(stack):
-            raise StillhouseError(
-                f"The student's conf names the last {number} layers, but the stack {name!r} has "
-                f"only {len(stack)}."
-            )
-        names += [f"{name}.{place}" for place in range(len(stack) - number, len(stack))]
-    return names
-
-
-def freeze_below(model: "nn.Module", number: int) -> None:
-    """Leave only the last `number` layers of each stack trainable."""
-    kept = tuple(f"{name}." for name in last_layers(model, number))
-    for name, parameter in model.named_parameters():
-        parameter.requires_grad_(name.startswith(kept))
-
-
-def add_adapters(model: "PreTrainedModel", lora: Lora) -> "nn.Module":
-    """The model with low-rank adapters (Hu et al. 2021), the only parameters left to train."""
-    from peft import LoraConfig, get_peft_model
-
-    adapted: nn.Module = get_peft_model(
-        model,
-        LoraConfig(
-            r=lora.rank,
-            lora_alpha=lora.alpha,
-            lora_dropout=lora.dropout,
-            target_modules=_targets(model, lora),
-        ),
-    )
-    return adapted
-
-
-def _targets(model: "PreTrainedModel", lora: Lora) -> list[str]:
-    from torch import nn
-
-    linear = [name for name, module in model.named_modules() if isinstance(module, nn.Linear)]
-    head = output_layer(model)
-    names = [name for name in linear if model.get_submodule(name) is not head]
-    if lora.targets != "all-linear":
-        wanted = (lora.targets,) if isinstance(lora.targets, str) else lora.targets
-        _require_targets(wanted, names)
-        names = [name for name in names if name.rpartition(".")[2] in wanted]
-    if lora.layers is not None:
-        within = tuple(f"{name}." for name in last_layers(model, lora.layers))
-        names = [name for name in names if name.startswith(within)]
-    return names
-
-
-def _require_targets(wanted: Iterable[str], names: Iterable[str]) -> None:
-    known = {name.rpartition(".")[2] for name in names}
-    for target in wanted:
-        if target not in known:
-            raise StillhouseError(
-                f"The student's `lora.targets` names {target!r}, which no linear layer of it is "
-                f"called.{did_you_mean(target, known)}"
-            )
-
-
-def merged(model: "nn.Module", precision: Precision) -> "PreTrainedModel":
-    """The plain model, adapters merged in float32, in the precision to save."""
-    from peft import PeftModel
-
-    whole: Any = model.float()
-    if isinstance(model, PeftModel):
-        whole = whole.merge_and_unload()
-    plain: PreTrainedModel = whole.to(torch_type(precision))
-    return plain

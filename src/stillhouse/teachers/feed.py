@@ -6,14 +6,15 @@ from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 
-from stillhouse.core.sampling import digest
+from stillhouse.core.sampling import shuffled
 from stillhouse.teachers.plan import Plan
 from stillhouse.teachers.protocol import Answer, Request
 from stillhouse.teachers.spending import Ledger, Tokens, most_prompt_tokens
 from stillhouse.teachers.store.store import Store
 from stillhouse.teachers.store.writer import Writer
 
-LOOK_SECONDS = 2.0
+LOOK_SECONDS = 1.0
+BLOCK = 64
 
 
 class Elsewhere:
@@ -42,6 +43,16 @@ class Elsewhere:
         self._looked = time.monotonic()
 
 
+def _order(rows: int) -> list[int]:
+    """Blocks of neighbouring rows, in an order of this process's own.
+
+    Two processes that run at once so meet each other's answers, instead of asking for the same
+    ones in step; within a block rows stay together, since neighbours may share a prefix.
+    """
+    blocks = shuffled(map(str, range(0, rows, BLOCK)), os.getpid())
+    return [index for start in map(int, blocks) for index in range(start, min(start + BLOCK, rows))]
+
+
 class Feed:
     """Hands out requests within the budget, leaving out what others have answered meanwhile.
 
@@ -63,10 +74,7 @@ class Feed:
         self._prompt_tokens, self._max_tokens = prompt_tokens, max_tokens
         self._ledger, self._elsewhere = ledger, elsewhere
         self._open: dict[tuple[str, int], tuple[bytes, Tokens]] = {}
-        # Processes begin at different rows: two that run at once meet each other's answers
-        # instead of asking for the same ones in step.
-        start = digest(os.getpid()) % max(1, self.left)
-        order = [*range(start, self.left), *range(start)]
+        order = _order(self.left)
         positions = [plan.missing[index] for index in order]
         keys = map(plan.key, positions)
         self._waiting = zip(order, keys, plan.requests(positions), strict=True)

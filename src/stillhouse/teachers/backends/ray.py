@@ -44,14 +44,22 @@ def open_teacher(conf: TeacherConf) -> "RayTeacher":
 
 def _connect() -> bool:
     """Whether a cluster was started or joined here; the package travels to its workers."""
+    import logging
+
     import ray
 
     import stillhouse
 
+    logging.getLogger("ray.data").setLevel(logging.WARNING)
     if ray.is_initialized():
         return False
     package = str(Path(stillhouse.__file__).parent)
-    ray.init(log_to_driver=False, include_dashboard=False, runtime_env={"py_modules": [package]})
+    ray.init(
+        logging_level=logging.WARNING,
+        log_to_driver=False,
+        include_dashboard=False,
+        runtime_env={"py_modules": [package]},
+    )
     return True
 
 

@@ -53,7 +53,7 @@ def load_model(folder: Path, device: str, dtype: str) -> PreTrainedModel:
         device = "cuda" if torch.cuda.is_available() else "cpu"
     encoded = AutoConfig.from_pretrained(folder).is_encoder_decoder
     kind = AutoModelForSeq2SeqLM if encoded else AutoModelForCausalLM
-    chosen = getattr(torch, dtype) if dtype != "auto" else _fastest_dtype(device)
+    chosen = getattr(torch, dtype) if dtype != "auto" else fastest_dtype(device)
     try:
         model: PreTrainedModel = kind.from_pretrained(folder, dtype=chosen)
         torch.nn.Module.to(model, device).train(False)
@@ -66,7 +66,7 @@ def load_model(folder: Path, device: str, dtype: str) -> PreTrainedModel:
     return model
 
 
-def _fastest_dtype(device: str) -> torch.dtype:
+def fastest_dtype(device: str) -> torch.dtype:
     """bfloat16 where the hardware multiplies it (on CPUs: AMX), float32 elsewhere.
 
     Never float16, in which T5 v1.1 overflows.

@@ -24,6 +24,7 @@ from stillhouse.teachers.protocol import Answer, Completion, Failure, Request
 
 CHUNK = 4_096
 HAND_OVER_SECONDS = 1.0
+SHUTDOWN_SECONDS = 30.0
 
 
 def open_teacher(conf: TeacherConf) -> "VllmTeacher":
@@ -82,7 +83,8 @@ class VllmTeacher:
             options = sampling_options(self._decoding, row.request.seed)
             try:
                 params = self._params(**options, output_kind=self._kind)
-                self._engine.add_request(name, {"prompt_token_ids": row.tokens}, params)
+                rendered = self._engine.renderer.render_cmpl([{"prompt_token_ids": row.tokens}])
+                self._engine.add_request(name, rendered[0], params)
             except (ValueError, TypeError) as error:
                 failures.append(Answer(row.request, Failure(f"the engine refuses it: {error}")))
             else:
@@ -112,4 +114,4 @@ class VllmTeacher:
         if self._open:
             self._engine.abort_request(list(self._open))
             self._open.clear()
-        self._engine.engine_core.shutdown()
+        self._engine.engine_core.shutdown(timeout=SHUTDOWN_SECONDS)

@@ -1,7 +1,9 @@
 """What `stillhouse store` does: each command a function from a store to a report."""
 
+import os
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -186,7 +188,8 @@ def _copy(path: Path, target: Path) -> int:
 
 
 def _dvc_add(folder: Path) -> None:
-    program = shutil.which("dvc")
+    here = Path(sys.executable).parent  # an environment that is used without being activated
+    program = shutil.which("dvc", path=os.pathsep.join([str(here), os.environ.get("PATH", "")]))
     if program is None:
         raise StillhouseError(f"`dvc` is not installed here. Run `dvc add {folder}` yourself.")
     done = subprocess.run(  # noqa: S603 - fixed arguments

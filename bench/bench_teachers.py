@@ -1,0 +1,195 @@
+"""The `openai` backend against a bare client loop, and reruns that ask nothing.
+
+Run it with `PYTHONPATH=src:. python bench/bench_teachers.py`. The server is a loopback one in its
+own process: 20 ms a reply, 64 requests in flight, a medium-sized prompt.
+"""
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+
+import pyarrow as pa
+from bench.record import record
+from tests.teachers.helpers import client, prompts
+from tests.teachers.loopback import Server, serve
+
+from stillhouse.config.teacher import TeacherConf
+from stillhouse.core.tables import COMPLETIONS, PROMPTS, read_table, write_table
+from stillhouse.teachers.generate import generate
+from stillhouse.teachers.plan import answer_keys
+from stillhouse.teachers.protocol import Completion
+from stillhouse.teachers.store.store import Store
+
+IN_FLIGHT = 64
+LATENCY = 0.02
+REPEATS = 3
+QUERY = "The school bought pencils for its pupils, and every pupil got the same number. " * 5
+
+
+def table(rows: int) -> pa.Table:
+    """Prompts of about 400 characters."""
+    return prompts({f"row-{n:06d}": f"{QUERY} How many, if {n} were bought?" for n in range(rows)})
+
+
+def teacher(url: str) -> TeacherConf:
+    return client(url, compute={"max_in_flight": IN_FLIGHT})
+
+
+def seconds(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def stage(asked: pa.Table, url: str) -> float:
+    """Seconds of a cold run."""
+    with TemporaryDirectory() as folder:
+        return seconds(lambda: generate(asked, teacher(url), Store(Path(folder))))
+
+
+def bare(asked: pa.Table, url: str) -> float:
+    """Seconds of what one would write in ten lines: it stores nothing and survives nothing."""
+    import aiohttp
+
+    bodies = [
+        {"model": "m", "max_tokens": 64, "temperature": 0, "messages": messages}
+        for messages in asked["messages"].to_pylist()
+    ]
+    texts = []
+
+    async def work(session: aiohttp.ClientSession, left: list[dict]) -> None:
+        while left:
+            async with session.post(f"{url}/chat/completions", json=left.pop()) as reply:
+                texts.append((await reply.json())["choices"][0]["message"]["content"])
+
+    async def run() -> None:
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
+            await asyncio.gather(*[work(session, bodies) for _ in range(IN_FLIGHT)])
+
+    return seconds(lambda: asyncio.run(run()))
+
+
+def throughput(server: Server, rows: int) -> None:
+    asked = table(rows)
+    runs = [(stage(asked, server.url), bare(asked, server.url)) for _ in range(REPEATS)]
+    ours, plain = (rows / median(times) for times in zip(*runs, strict=True))
+    record(f"openai_{rows}_rows_per_s", ours, "rows/s", baseline=plain)
+    server.set(latency=LATENCY)
+    stage(asked, server.url)
+    print(f"  peak in flight {server.stats()['peak']} of {IN_FLIGHT}")
+
+
+STAGE = """
+import os, pathlib, tempfile
+from stillhouse.config.teacher import TeacherConf
+from stillhouse.core.tables import PROMPTS, read_table
+from stillhouse.teachers.generate import generate
+from stillhouse.teachers.store.store import Store
+conf = TeacherConf.model_validate_json(os.environ["BENCH_CONF"])
+prompts = read_table(pathlib.Path(os.environ["BENCH_PROMPTS"]), PROMPTS)
+generate(prompts, conf, Store(pathlib.Path(tempfile.mkdtemp())))
+"""
+BARE = """
+import asyncio, json, os
+import aiohttp
+async def run():
+    async with aiohttp.ClientSession() as session:
+        conf = json.loads(os.environ["BENCH_CONF"])
+        body = {"max_tokens": 64, "messages": [{"role": "user", "content": "x"}]}
+        url = conf["compute"]["base_url"] + "/chat/completions"
+        async with session.post(url, json=body) as reply:
+            await reply.read()
+asyncio.run(run())
+"""
+
+
+def process(code: str, conf: TeacherConf, path: Path) -> tuple[float, float]:
+    """Seconds and peak memory in MB of a fresh interpreter."""
+    environment = os.environ | {
+        "BENCH_CONF": conf.model_dump_json(),
+        "BENCH_PROMPTS": str(path),
+        "PYTHONPATH": "src",
+    }
+    peak = f"{code}\nimport resource\nprint(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    started = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-c", peak],
+        env=environment,
+        check=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    return time.perf_counter() - started, int(done.stdout) / 1024
+
+
+def start_up(server: Server, folder: Path) -> None:
+    """From nothing to the first answer, without the server's latency and an empty interpreter."""
+    path, conf = folder / "one.parquet", teacher(server.url)
+    write_table(path, PROMPTS, table(1))
+    empty = median(process("", conf, path)[0] for _ in range(REPEATS))
+    ours, plain = (
+        median(process(code, conf, path)[0] for _ in range(REPEATS)) - LATENCY - empty
+        for code in (STAGE, BARE)
+    )
+    record("openai_startup_s", ours, "s", baseline=plain)
+
+
+def memory(server: Server, folder: Path) -> None:
+    """Peak memory of ten times the rows."""
+    server.set()
+    peaks = []
+    for rows in (1_000, 10_000):
+        path = folder / f"{rows}.parquet"
+        write_table(path, PROMPTS, table(rows))
+        peaks.append(process(STAGE, teacher(server.url), path)[1])
+    record("openai_10000_peak_mb", peaks[1], "MB", baseline=peaks[0])
+    server.set(latency=LATENCY)
+
+
+def warm(rows: int, folder: Path) -> None:
+    """A whole rerun inside the stage: read the prompts, find every answer, write the table."""
+    asked, answered = folder / f"prompts-{rows}.parquet", folder / f"completions-{rows}.parquet"
+    write_table(asked, PROMPTS, table(rows))
+    conf, store = teacher("http://nowhere/v1"), Store(folder / f"store-{rows}")
+    with store.writer(max_tokens=64, model="m", backend="openai") as writer:
+        for number, key in enumerate(answer_keys(table(rows), conf).to_pylist()):
+            text = f"Every pupil gets the same, so it is {number} in all. The answer is {number}."
+            writer.add(key, Completion(text, "stop", 100, 20))
+            writer.flush_if_due()
+
+    def rerun() -> None:
+        completions = generate(read_table(asked, PROMPTS), conf, store).completions
+        write_table(answered, COMPLETIONS, completions)
+
+    def copy() -> None:
+        read_table(asked, PROMPTS)
+        write_table(answered, COMPLETIONS, read_table(answered, COMPLETIONS))
+
+    rerun()
+    ours, plain = (median(seconds(work) for _ in range(REPEATS)) for work in (rerun, copy))
+    record(f"store_warm_{rows}_s", ours, "s", baseline=plain)
+    size = sum(path.stat().st_size for path in store.paths())
+    print(f"  {size / rows:,.1f} kB for 1,000 answers in {len(store.paths())} segments")
+
+
+def main() -> None:
+    with TemporaryDirectory() as name, serve(latency=LATENCY) as server:
+        os.environ["DVC_ROOT"] = name  # the run log of a benchmark is nobody's
+        folder = Path(name)
+        warm(1_000, folder)
+        warm(100_000, folder)
+        start_up(server, folder)
+        memory(server, folder)
+        throughput(server, 1_000)
+        throughput(server, 10_000)
+
+
+if __name__ == "__main__":
+    main()

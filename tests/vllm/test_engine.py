@@ -1,0 +1,117 @@
+"""The backend `vllm` in process, the same engine as a server, and `transformers`: one answer."""
+
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stillhouse.core.errors import StillhouseError
+from stillhouse.teachers.protocol import Completion, Message, Request
+from stillhouse.teachers.registry import open_teacher
+from tests.vllm.conftest import conf, questions
+
+EAGER = {"enforce_eager": True}
+
+
+def ask(opened: Any, ids: list[str] | None = None) -> dict[str, Completion]:
+    requests = [Request(id_, 0, (Message("user", text),)) for id_, text in questions().items()]
+    answers = [answer for batch in opened.generate(iter(requests)) for answer in batch]
+    assert len(answers) == len(requests)
+    assert all(isinstance(answer.outcome, Completion) for answer in answers)
+    return {answer.request.id: answer.outcome for answer in answers}
+
+
+def share_equal(name: str, one: dict[str, Completion], other: dict[str, Completion]) -> float:
+    texts = {id_: (completion.text, other[id_].text) for id_, completion in one.items()}
+    differ = {id_: pair for id_, pair in texts.items() if pair[0] != pair[1]}
+    print(f"{name}: {len(texts) - len(differ)} of {len(texts)} greedy answers are equal; {differ}")
+    return 1 - len(differ) / len(texts)
+
+
+@pytest.fixture(scope="module")
+def local(smollm2: Path) -> dict[str, Completion]:
+    opened = open_teacher(conf(smollm2, compute={"backend": "transformers", "dtype": "float32"}))
+    return ask(opened)
+
+
+@pytest.fixture(scope="module")
+def engine(smollm2: Path) -> Iterator[Any]:
+    compute = {"backend": "vllm", "dtype": "float32", "engine": EAGER}
+    opened = open_teacher(conf(smollm2, compute=compute))
+    yield opened
+    opened.close()
+
+
+def test_the_engine_writes_what_transformers_writes(
+    engine: Any, local: dict[str, Completion]
+) -> None:
+    written = ask(engine)
+    assert share_equal("vllm / transformers, float32", written, local) >= 0.9
+    equal = [id_ for id_ in local if written[id_].text == local[id_].text]
+    assert [written[id_] for id_ in equal] == [local[id_] for id_ in equal], "counts and reasons"
+
+
+def test_a_second_run_gives_the_same_and_counts_the_prompt(engine: Any) -> None:
+    first, second = ask(engine), ask(engine)
+    assert first == second
+    requests = [Request(id_, 0, (Message("user", text),)) for id_, text in questions().items()]
+    counted = engine.prompt_tokens(requests)
+    assert counted == [first[request.id].prompt_tokens for request in requests]
+
+
+def test_an_option_that_the_conf_decides_is_refused(smollm2: Path) -> None:
+    compute = {"backend": "vllm", "engine": {"max_model_len": 8}}
+    with pytest.raises(StillhouseError, match="'max_model_len'"):
+        open_teacher(conf(smollm2, compute=compute))
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+@pytest.fixture(scope="module")
+def server(smollm2: Path, engine: Any) -> Iterator[str]:
+    """`vllm serve` on loopback, as docs/backends.md starts it."""
+    engine.close()  # two engines do not fit in a small machine's memory
+    port = free_port()
+    command = [sys.executable, "-m", "vllm.entrypoints.cli.main", "serve", str(smollm2)]
+    command += ["--host", "127.0.0.1", "--port", str(port), "--served-model-name", "smollm2"]
+    command += ["--max-model-len", "1024", "--generation-config", "vllm", "--enforce-eager"]
+    command += ["--dtype", "float32"]
+    process = subprocess.Popen(command)
+    try:
+        url = f"http://127.0.0.1:{port}"
+        deadline = time.monotonic() + 500
+        while True:
+            assert process.poll() is None, "the server ended"
+            assert time.monotonic() < deadline, "the server did not start"
+            try:
+                with urllib.request.urlopen(f"{url}/health", timeout=5):
+                    break
+            except OSError:
+                time.sleep(1)
+        yield f"{url}/v1"
+    finally:
+        process.terminate()
+        process.wait(timeout=60)
+
+
+def test_the_server_writes_what_the_engine_writes(
+    server: str, smollm2: Path, local: dict[str, Completion]
+) -> None:
+    compute = {"backend": "openai", "base_url": server, "max_in_flight": 16}
+    opened = open_teacher(conf(smollm2, compute=compute))
+    written = ask(opened)
+    opened.close()
+    assert share_equal("vllm serve / transformers, float32", written, local) >= 0.9
+    same = next(id_ for id_ in local if written[id_].text == local[id_].text)
+    assert written[same] == local[same], "the server counts tokens as we do"

@@ -1,0 +1,157 @@
+"""The backend `ray`: the data path on two worker processes, and the real engine for 32 rows."""
+
+import os
+import signal
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import ray
+
+from stillhouse.config.teacher import TeacherConf
+from stillhouse.teachers.backends.ray import RayTeacher, open_teacher
+from stillhouse.teachers.backends.ray_blocks import ScriptedRows, ScriptedWorker
+from stillhouse.teachers.generate import generate
+from stillhouse.teachers.protocol import Answer, Completion, Message, Request
+from stillhouse.teachers.registry import open_teacher as open_any
+from tests.teachers.helpers import prompts, rows, teacher
+from tests.vllm.conftest import conf, questions
+
+ROWS = 2_000
+
+
+def scripted(backend: str) -> TeacherConf:
+    return teacher(
+        model={"source": "scripted:{{ prompt }} {{ digest % 97 }}"},
+        compute={"backend": backend, "workers": 2},
+    )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cluster() -> Iterator[None]:
+    """Two processors for two workers, on whatever machine this is."""
+    import stillhouse
+
+    package = str(Path(stillhouse.__file__).parent)
+    ray.init(
+        num_cpus=3,
+        include_dashboard=False,
+        log_to_driver=False,
+        runtime_env={"py_modules": [package]},
+    )
+    yield
+    ray.shutdown()
+
+
+def requests(count: int) -> list[Request]:
+    texts = [f"How many apples are {n} apples?" for n in range(count)]
+    return [Request(f"row-{n}", 0, (Message("user", text),)) for n, text in enumerate(texts)]
+
+
+def ask(opened: RayTeacher, count: int) -> list[Answer]:
+    return [answer for batch in opened.generate(iter(requests(count))) for answer in batch]
+
+
+def expected(count: int) -> dict[str, Completion]:
+    opened = open_any(scripted("scripted"))
+    answers = [a for batch in opened.generate(iter(requests(count))) for a in batch]
+    return {answer.request.id: answer.outcome for answer in answers}  # type: ignore[misc]
+
+
+def assert_each_once(answers: list[Answer], count: int) -> None:
+    assert Counter(answer.request.id for answer in answers) == Counter(
+        {f"row-{n}": 1 for n in range(count)}
+    )
+    assert {answer.request.id: answer.outcome for answer in answers} == expected(count)
+
+
+def test_two_workers_answer_every_row_once() -> None:
+    assert_each_once(ask(open_teacher(scripted("ray")), ROWS), ROWS)
+
+
+def test_the_stage_gives_the_table_of_the_backend_without_ray(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = prompts(range(300))
+    through_ray = generate(table, scripted("ray")).completions
+    monkeypatch.setenv("STILLHOUSE_STORE", str(tmp_path / "other"))
+    assert rows(through_ray) == rows(generate(table, scripted("scripted")).completions)
+
+
+def test_a_worker_killed_in_mid_run_loses_nothing(tmp_path: Path) -> None:
+    marker, pids = tmp_path / "killed", tmp_path / "pids"
+    pids.mkdir()
+
+    class MortalWorker(ScriptedWorker):
+        """Dies once, in the middle of a block, after having answered others."""
+
+        calls = 0
+
+        def __call__(self, batch: Mapping[str, Any]) -> dict[str, list[Any]]:
+            (pids / str(os.getpid())).touch()
+            self.calls += 1
+            if self.calls > 3:
+                try:
+                    marker.touch(exist_ok=False)
+                except FileExistsError:
+                    pass
+                else:
+                    os.kill(os.getpid(), signal.SIGKILL)
+            return super().__call__(batch)
+
+    described = scripted("ray").model_dump_json()
+
+    def process(dataset: Any) -> Any:
+        return dataset.map_batches(
+            MortalWorker,
+            fn_constructor_args=(described,),
+            batch_size=16,
+            compute=ray.data.ActorPoolStrategy(size=2),
+        )
+
+    opened = RayTeacher(ScriptedRows(scripted("ray")), process, started=False)
+    answers = ask(opened, ROWS)
+    assert marker.exists(), "a worker was killed"
+    assert len(list(pids.iterdir())) == 3, "two workers, and one in the dead one's place"
+    assert_each_once(answers, ROWS)
+
+
+def test_a_row_that_fails_is_a_failure_of_its_own() -> None:
+    def process(dataset: Any) -> Any:
+        def answer(row: dict[str, Any]) -> dict[str, Any]:
+            bad = row["id"] == "row-7"
+            return {
+                "id": row["id"],
+                "sample": row["sample"],
+                "text": "" if bad else "yes",
+                "finish_reason": "stop",
+                "prompt_tokens": 1,
+                "completion_tokens": 1,
+                "error": "ValueError: too long" if bad else "",
+            }
+
+        return dataset.map(answer)
+
+    answers = ask(RayTeacher(ScriptedRows(scripted("ray")), process, started=False), 20)
+    failed = {a.request.id for a in answers if not isinstance(a.outcome, Completion)}
+    assert failed == {"row-7"}
+    assert len(answers) == 20
+
+
+def test_vllm_under_ray_writes_what_transformers_writes(smollm2: Path) -> None:
+    compute = {"backend": "ray", "dtype": "float32", "engine": {"enforce_eager": True}}
+    asked = [Request(id_, 0, (Message("user", text),)) for id_, text in questions().items()]
+
+    def run(backend: dict[str, Any]) -> dict[str, Any]:
+        opened = open_any(conf(smollm2, compute=backend))
+        answers = [a for batch in opened.generate(iter(asked)) for a in batch]
+        assert len(answers) == len(asked)
+        return {answer.request.id: answer.outcome for answer in answers}
+
+    through_ray = run(compute)
+    local = run({"backend": "transformers", "dtype": "float32"})
+    equal = sum(through_ray[id_] == local[id_] for id_ in local)
+    print(f"ray / transformers, float32: {equal} of {len(local)} answers are equal")
+    assert equal / len(local) >= 0.9
