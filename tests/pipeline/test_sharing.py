@@ -1,8 +1,5 @@
 """A fresh clone takes over published results, and does only what is new."""
 
-import json
-import shutil
-
 import pytest
 
 from tests.pipeline.test_reruns import of_seed
@@ -32,19 +29,15 @@ def retrain(fresh, *command):
     for untouched in ("data/prompts.parquet", "data/completions.parquet", ".stillhouse/store"):
         assert not (fresh.path / untouched).exists(), untouched
     assert (fresh.path / "models/student/seed=0").is_dir()
-    changes = json.loads(fresh.dvc("params", "diff", "--json"))
-    assert changes["params.yaml"]["lambda"] == {"old": 1.0, "new": 0.5}
 
 
 def test_through_a_shared_folder(workspace, fast, tmp_path):
     publish(workspace, str(tmp_path / "remote"))
     fresh = clone(workspace, fast, tmp_path / "clone")
     assert fresh.ran("repro", "--pull", "--allow-missing") == set()
-    shutil.rmtree(fresh.path)
-    fresh = clone(workspace, fast, tmp_path / "clone")
     fresh.edit("params.yaml", **{"lambda": 0.5})
     retrain(fresh, "repro")
-    fresh.dvc("pull", "data/completions.parquet")
+    fresh.dvc("pull")
     there, here = (w.path / "data/completions.parquet" for w in (workspace, fresh))
     assert here.read_bytes() == there.read_bytes()
 

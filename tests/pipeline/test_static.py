@@ -226,6 +226,18 @@ def test_importing_a_stage_loads_nothing_heavy():
     assert json.loads(result.stdout) == {file: [] for file in files}
 
 
+def test_git_ignores_what_dvc_keeps_and_keeps_the_metrics(pipeline):
+    outs = {out for stage in pipeline.stages.values() for out in stage.outs}
+    listed = subprocess.run(
+        ["git", "check-ignore", "--no-index", *outs, "data/raw/rows.csv", "data/store.dvc"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert set(listed.stdout.split()) == {out for out in outs if not out.startswith("metrics/")}
+
+
 def test_metrics_and_plots_are_kept_in_git_and_tables_in_dvc(pipeline):
     raw = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text())["stages"]
     for stage in raw.values():

@@ -3,6 +3,7 @@ import pytest
 from stillhouse.core.errors import StillhouseError
 from stillhouse.teachers import registry
 from stillhouse.teachers.generate import generate
+from stillhouse.teachers.pinning import require_pinned
 from stillhouse.teachers.protocol import Message, Request
 from stillhouse.teachers.rendering import as_text
 from tests.teachers.helpers import prompts, rows, store, teacher
@@ -83,9 +84,41 @@ def test_a_missing_extra_says_what_to_install(monkeypatch):
         ({"compute": {"budget": {"money": 1}}}, "needs a `price`"),
         ({"compute": {"budget": {}}}, "either `money` or `tokens`"),
         ({"compute": {"backend": "openai"}}, "needs a `base_url`"),
+        ({"compute": {"backend": "openai", "base_url": "host:8000/v1"}}, "needs a `base_url`"),
         ({"compute": {"allow_failures": 1.0}}, "less than 1"),
     ],
 )
 def test_a_teacher_that_makes_no_sense_is_refused(change, message):
     with pytest.raises(ValueError, match=message):
         teacher(**change)
+
+
+DIGEST = "0" * 64
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "api://provider/model-2024-08-06",
+        f"hf://org/model@{DIGEST[:40]}",
+        f"pypi://wheel==1.0/model.gguf#sha256={DIGEST}",
+        f"file:data/raw/model#sha256={DIGEST}",
+    ],
+)
+def test_pinned_sources(source):
+    require_pinned(source)
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("file:data/raw/model", "has no hash"),
+        ("data/raw/model", "stillhouse pin data/raw/model"),
+        ("hf://org/model@main#unpinned", "can move"),
+        ("hf://org/model@main", "not pinned"),
+        ("https://api.openai.com/gpt", "write api://"),
+    ],
+)
+def test_answers_of_weights_that_may_change_are_not_kept(tmp_path, source, message):
+    with pytest.raises(StillhouseError, match=message):
+        generate(prompts([1]), teacher(model={"source": source}), store(tmp_path))

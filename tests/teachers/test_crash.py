@@ -19,7 +19,7 @@ def texts(server: Server, folder, *, missing: bool) -> set[str]:
     """The prompts that the store has no answer to, or has one."""
     table = prompts(range(ROWS))
     plan = make_plan(table, client(server.url), store(folder))
-    lacking = {request.messages[-1].content for request in plan.requests(plan.missing)}
+    lacking = {request.messages[-1].content for request in plan.requests(plan.missing.values())}
     every = {messages[-1]["content"] for messages in table["messages"].to_pylist()}
     return lacking if missing else every - lacking
 

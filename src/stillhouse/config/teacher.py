@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from stillhouse.config.base import Conf, Template
 
 Backend = Literal["transformers", "openai", "vllm", "ray", "recorded", "scripted"]
+HTTP = ("http://", "https://")
 Count = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0)]
 Money = Annotated[float, Field(ge=0)]
@@ -114,7 +115,7 @@ class TeacherCompute(Conf):
 
     @model_validator(mode="after")
     def _server(self) -> Self:
-        if self.backend == "openai" and self.base_url is None:
+        if self.backend == "openai" and not (self.base_url or "").startswith(HTTP):
             raise ValueError("the backend `openai` needs a `base_url`, such as http://host:8000/v1")
         return self
 

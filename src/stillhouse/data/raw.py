@@ -23,7 +23,7 @@ def read_splits(conf: DatasetConf) -> dict[str, list[RawRow]]:
     names = sorted({name for split in fetched for name in split.read})
     opened = _open(conf.source, names) if names else {}
     return {
-        name: [row for path in mirrors[name] for row in read_file(path)]
+        name: [row for path in mirrors[name] for row in _rows_of(path)]
         if mirrors[name]
         else [row for read in split.read for row in opened[read]]
         for name, split in reading.items()
@@ -47,12 +47,17 @@ def _open(source: str, names: Sequence[str]) -> dict[str, list[RawRow]]:
     rows = {}
     if files:
         root = resolve(source, kind="dataset", paths=files)
-        rows = {name: read_file(root / name) for name in files}
+        rows = {name: _rows_of(root / name) for name in files}
     if isinstance(parsed, HubSource) and len(files) < len(names):
         snapshot = resolve(source, kind="dataset")
         splits = [name for name in names if name not in rows]
         rows |= read_hub_splits(snapshot, parsed.repo, splits)
     return rows
+
+
+def _rows_of(path: Path) -> list[RawRow]:
+    """A file's rows, which also know its name: some sources keep the label there."""
+    return [RawRow(row.where, row.values | {"_file": path.stem}) for row in read_file(path)]
 
 
 def _is_file(name: str) -> bool:

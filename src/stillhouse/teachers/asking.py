@@ -71,9 +71,8 @@ def ask(plan: Plan, conf: TeacherConf, store: Store) -> Run:
         )
         with writer, progress("teacher", len(plan.missing)) as bar:
             limit = conf.decoding.max_tokens
-            keys = [plan.key(position) for position in plan.missing]
             ledger = Ledger(conf.price, conf.compute.budget)
-            feed = Feed(plan, tokens, limit, ledger, Elsewhere(store, writer, keys, limit))
+            feed = Feed(plan, tokens, limit, ledger, Elsewhere(store, writer, plan.missing, limit))
             note = _Note(plan.reused, conf.price, time.monotonic())
             return _Asking(feed, ledger, writer, bar, note).run(teacher)
 

@@ -17,7 +17,7 @@ def count_prompt_tokens(teacher: Teacher, plan: Plan) -> Sequence[int] | None:
     if teacher.prompt_tokens([]) is None:
         return None
     counts = array("q")
-    requests = plan.requests(plan.missing)
+    requests = plan.requests(plan.missing.values())
     while chunk := list(islice(requests, CHUNK)):
         counts.extend(teacher.prompt_tokens(chunk) or [])
     return counts
@@ -30,7 +30,8 @@ def check_context(plan: Plan, conf: TeacherConf, tokens: Sequence[int] | None) -
         return
     longest = max(range(len(tokens)), key=lambda index: tokens[index])
     too_long = sum(count > room for count in tokens)
-    row = next(plan.requests([plan.missing[longest]])).id
+    position = list(plan.missing.values())[longest]
+    row = next(plan.requests([position])).id
     raise StillhouseError(
         f"{too_long:,} of {len(tokens):,} prompts do not fit the teacher's context. The longest is "
         f"row {row!r}: {tokens[longest]:,} prompt tokens and {conf.decoding.max_tokens:,} for the "

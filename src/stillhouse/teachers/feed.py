@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import pyarrow as pa
 
@@ -21,10 +21,10 @@ class Elsewhere:
     """The answers that other processes put into the store while this run goes on."""
 
     def __init__(
-        self, store: Store, writer: Writer, keys: Sequence[bytes], max_tokens: int
+        self, store: Store, writer: Writer, keys: Iterable[bytes], max_tokens: int
     ) -> None:
         self._store, self._writer, self._max_tokens = store, writer, max_tokens
-        self._keys = pa.array(keys, pa.binary(32))
+        self._keys = pa.array(list(keys), pa.binary(32))
         self._seen = {path.name for path in store.paths()}
         self._known: set[bytes] = set()
         self._looked = time.monotonic()
@@ -75,9 +75,10 @@ class Feed:
         self._ledger, self._elsewhere = ledger, elsewhere
         self._open: dict[tuple[str, int], tuple[bytes, Tokens]] = {}
         order = _order(self.left)
-        positions = [plan.missing[index] for index in order]
-        keys = map(plan.key, positions)
-        self._waiting = zip(order, keys, plan.requests(positions), strict=True)
+        missing = list(plan.missing.items())
+        keys = (missing[index][0] for index in order)
+        requests = plan.requests(missing[index][1] for index in order)
+        self._waiting = zip(order, keys, requests, strict=True)
         self._held: tuple[int, bytes, Request] | None = None
 
     def __iter__(self) -> Iterator[Request]:

@@ -16,6 +16,7 @@ from stillhouse.core.progress import announce
 from stillhouse.core.tables import COMPLETIONS
 from stillhouse.teachers.asking import Run, ask
 from stillhouse.teachers.estimate import describe, has_price, money
+from stillhouse.teachers.pinning import require_pinned
 from stillhouse.teachers.plan import Plan, make_plan
 from stillhouse.teachers.registry import backend
 from stillhouse.teachers.spending import Tokens
@@ -39,6 +40,7 @@ def generate(prompts: pa.Table, conf: TeacherConf, store: Store | None = None) -
     Raises StillhouseError when rows remain without an answer (more than `allow_failures`), when the
     budget is used up or the run is given up; every answer that arrived is kept for the next run.
     """
+    require_pinned(conf.model.source)
     with _store(conf, store) as answers:
         plan = make_plan(prompts, conf, answers)
         if not plan.missing:
@@ -86,8 +88,9 @@ def teacher_metrics(completions: pa.Table) -> dict[str, float]:
     if "completion_tokens" in metrics:
         metrics["mean_completion_tokens"] = pc.mean(completions["completion_tokens"]).as_py()
     if completions.num_rows:
-        cut = completions.filter(pc.field("finish_reason") == "length").num_rows
-        metrics["cut_short"] = cut / completions.num_rows
+        reasons = completions["finish_reason"].value_counts().to_pylist()
+        counts = {reason["values"]: reason["counts"] for reason in reasons}
+        metrics["cut_short"] = counts.get("length", 0) / completions.num_rows
     return metrics
 
 

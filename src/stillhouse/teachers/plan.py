@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 from itertools import islice
-from typing import Any
+from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -39,23 +39,19 @@ class Plan:
     """What the store had for every answer, nulls where nothing."""
 
     @cached_property
-    def missing(self) -> list[int]:
+    def missing(self) -> dict[bytes, int]:
         """One answer for each distinct key without one: equal prompts are asked once."""
+        positions = pc.indices_nonzero(self.found["text"].is_null())
+        keys: list[Any] = self.keys.take(positions).to_pylist()
         first: dict[bytes, int] = {}
-        unanswered: list[Any] = pc.indices_nonzero(self.found["text"].is_null()).to_pylist()
-        for position in unanswered:
-            first.setdefault(self.key(position), position)
-        return list(first.values())
+        for key, position in zip(keys, cast(list[int], positions.to_pylist()), strict=True):
+            first.setdefault(key, position)
+        return first
 
     @property
     def reused(self) -> int:
         """How many answers the store had."""
         return len(self.keys) - self.found["text"].null_count
-
-    def key(self, position: int) -> bytes:
-        """The key of one answer."""
-        value: bytes = self.keys[position].as_py()
-        return value
 
     def requests(self, positions: Iterable[int]) -> Iterator[Request]:
         """The requests for some answers, made a chunk at a time as they are taken."""
@@ -66,8 +62,10 @@ class Plan:
                 yield Request(id_, position % self.samples, tuple(messages), self._seed(position))
 
     def _seed(self, position: int) -> int | None:
-        # Below 2**31, since servers take a signed 32-bit seed.
-        return None if self.greedy else int.from_bytes(self.key(position)[:4], "big") >> 1
+        if self.greedy:
+            return None
+        key: bytes = self.keys[position].as_py()
+        return int.from_bytes(key[:4], "big") >> 1  # servers take a signed 32-bit seed
 
 
 def make_plan(prompts: pa.Table, conf: TeacherConf, store: Store) -> Plan:

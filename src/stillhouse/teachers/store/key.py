@@ -102,19 +102,15 @@ def key_function(conf: TeacherConf, sample: int) -> Callable[[str], bytes]:
 
 
 def chat_prompts(
-    roles: Sequence[str], contents: Sequence[str], lengths: Sequence[int]
+    roles: Sequence[str], contents: Iterable[str], lengths: Iterable[int]
 ) -> Iterator[str]:
     """The canonical JSON of each row's messages; rows follow each other, `lengths` messages each.
 
-    Written out by hand, since this is what a rerun of a large table spends its time on.
+    Written out by hand: hashing prompts is most of what a rerun of a large table does.
     """
     tails = {role: f',"role":{quoted(role)}}}' for role in set(roles)}
-    turns = iter(
-        [
-            '{"content":' + quoted(content) + tails[role]
-            for role, content in zip(roles, contents, strict=True)
-        ]
-    )
+    texts = map(quoted, contents)
+    turns = iter([f'{{"content":{t}{tails[r]}' for t, r in zip(texts, roles, strict=True)])
     return (f"[{','.join(islice(turns, length))}]" for length in lengths)
 
 
