@@ -38,6 +38,7 @@ FROM_WHEEL = {
     "asdiv_small": ({"train": 1626, "test": 542}, 137, 0),
     "boolq_small": ({"train": 2458, "test": 812}, 0, 0),
     "commonsense_qa_small": ({"train": 911, "test": 304}, 6, 0),
+    "medmcqa_subject": ({"train": 2453, "test": 500}, 0, 0),
     "privacy_qa": ({"train": 8461, "test": 2462}, 0, 0),
     "social_iqa": ({"train": 1566, "test": 388}, 0, 0),
 }
