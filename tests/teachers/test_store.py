@@ -278,3 +278,19 @@ def test_readers_miss_nothing_while_others_write_and_merge(tmp_path):
     assert [process.exitcode for process in writers] == [0, 0]
     everything = [*range(20), *range(100, 160), *range(200, 260)]
     assert texts(place, *everything) == [f"answer {n}" for n in everything]
+
+
+def test_where_answers_are(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("STILLHOUSE_STORE")
+    monkeypatch.delenv("DVC_ROOT")
+    assert Store.default().live == Path(".stillhouse/store/segments")
+    # A queued experiment runs in a copy; DVC names the repository it belongs to.
+    root = tmp_path / "repository"
+    monkeypatch.setenv("DVC_ROOT", str(root))
+    assert Store.default().live == root / ".stillhouse/store/segments"
+    for folder in (Path("data/store"), root / "data/store"):
+        folder.mkdir(parents=True)
+    assert set(Store.default().published) == {Path("data/store"), root / "data/store"}
+    monkeypatch.setenv("STILLHOUSE_STORE", str(tmp_path / "shared"))
+    assert Store.default().live == tmp_path / "shared/segments"

@@ -55,8 +55,8 @@ class Split(Conf):
 
 
 class Fields(Conf):
-    """Jinja2 templates over a raw row's columns, and `_split`, `_row` (its place, from 0) and, where
-    the rows come from files, `_file` (the file's name without its suffix).
+    """Jinja2 templates over a raw row's columns, and `_split`, `_row` (its place, from 0) and,
+    where the rows come from files, `_file` (the file's name without its suffix).
 
     What they give is stripped of outer white space.
     """

@@ -43,7 +43,7 @@ class Elsewhere:
         self._looked = time.monotonic()
 
 
-def _order(rows: int) -> list[int]:
+def block_order(rows: int) -> list[int]:
     """Blocks of neighbouring rows, in an order of this process's own.
 
     Two processes that run at once so meet each other's answers, instead of asking for the same
@@ -74,7 +74,7 @@ class Feed:
         self._prompt_tokens, self._max_tokens = prompt_tokens, max_tokens
         self._ledger, self._elsewhere = ledger, elsewhere
         self._open: dict[tuple[str, int], tuple[bytes, Tokens]] = {}
-        order = _order(self.left)
+        order = block_order(self.left)
         missing = list(plan.missing.items())
         keys = (missing[index][0] for index in order)
         requests = plan.requests(missing[index][1] for index in order)

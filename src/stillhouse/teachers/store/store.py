@@ -48,10 +48,12 @@ class Store:
         Of several answers that serve, the one that arrived first is taken, for good: what later
         runs, merges or packs add never changes an answer already given.
         """
-        rows = self._serving(self.paths, pc.unique(keys), max_tokens)
-        if len(pc.unique(rows["key"])) < rows.num_rows:
-            rows = rows.sort_by([("created", "ascending"), ("text", "ascending")])
-        return rows.select(ANSWER).take(pc.index_in(keys, value_set=rows["key"]))
+        rows = self._serving(self.paths, keys, max_tokens)
+        places = pc.index_in(keys, value_set=rows["key"])
+        if len(pc.unique(places.drop_null())) < rows.num_rows:  # some answers are not the first
+            rows = rows.sort_by([(column, "ascending") for column in ("created", *ANSWER)])
+            places = pc.index_in(keys, value_set=rows["key"])
+        return rows.select(ANSWER).take(places)
 
     def known(self, paths: Iterable[Path], keys: "pa.Array[Any]", max_tokens: int) -> set[bytes]:
         """The keys among `keys` that an answer in these segments serves."""
