@@ -117,7 +117,7 @@ def test_a_row_is_given_up_at_its_deadline(server, tmp_path):
 
 def test_the_run_is_given_up_when_no_answer_comes_for_long(server, tmp_path):
     server.set(share_500=1.0)
-    with pytest.raises(StillhouseError, match=r"No answer came from .*HTTP 500"):
+    with pytest.raises(StillhouseError, match="No answer came from"):
         run(server, store(tmp_path), compute={"deadline_s": 0.3, "retries": 1000})
 
 
