@@ -36,7 +36,11 @@ def lines(rows):
 
 
 def values(splits):
-    return {name: [row.values for row in rows] for name, rows in splits.items()}
+    return {name: [_columns(row) for row in rows] for name, rows in splits.items()}
+
+
+def _columns(row):
+    return {name: value for name, value in row.values.items() if name != "_file"}
 
 
 @pytest.fixture(autouse=True)
@@ -106,3 +110,12 @@ def test_exemplars_are_read_where_dvc_watches():
         read_exemplars("conf/exemplars/other.jsonl")
     with pytest.raises(StillhouseError, match="put the file below"):
         read_exemplars("elsewhere/mine.jsonl")
+
+
+def test_a_row_knows_the_file_it_comes_from():
+    folder = Path("data/raw")
+    folder.mkdir(parents=True)
+    for name in ("sour", "sweet"):
+        (folder / f"{name}.jsonl").write_text(lines(texts(1)))
+    conf = make_conf(splits={"train": {"read": ["sour.jsonl", "sweet.jsonl"]}})
+    assert [row.values["_file"] for row in read_splits(conf)["train"]] == ["sour", "sweet"]

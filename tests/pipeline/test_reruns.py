@@ -16,7 +16,6 @@ CHANGES = {
     "limit": 15,
     "embedder": "other",
     "exemplars": "random",
-    "k": 3,
     "prompt": "other",
     "teacher": "other",
     "fraction": 0.5,
@@ -59,7 +58,8 @@ def test_an_experiment_changes_one_knob_and_shows_the_difference(workspace):
 
 def test_an_experiment_with_more_exemplars_and_back_again(workspace):
     assert workspace.ran("exp", "run", "-S", "k=3") == of_seed(KNOBS["k"])
-    assert workspace.ran("exp", "run", "-S", "k=2") == set()  # all of it from DVC's cache
+    workspace.edit("params.yaml", k=2)
+    assert workspace.ran("repro") == set()  # all of it from DVC's cache
 
 
 def test_a_detail_of_an_entry_reruns_the_stages_that_read_it(workspace):

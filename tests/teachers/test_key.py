@@ -41,7 +41,11 @@ SAMPLED_2 = "2eb3a381e111d82cb2feb4b52f7f9105dd1fd71be5c93d3cca38281fbf0bdb32"
 PLAIN = "a134863e211bb20b9ee017bb8cb89cad78a3979aaf765d6b3b33bffe3d8f1d3a"
 
 TURNS = st.lists(
-    st.builds(Message, st.sampled_from(["system", "user", "assistant"]), st.text(max_size=30)),
+    st.builds(
+        Message,
+        st.sampled_from(["system", "user", '50%s "x"']),
+        st.text(max_size=30) | st.just("100%s"),
+    ),
     min_size=1,
     max_size=4,
 )

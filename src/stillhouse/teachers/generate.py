@@ -40,7 +40,6 @@ def generate(prompts: pa.Table, conf: TeacherConf, store: Store | None = None) -
     Raises StillhouseError when rows remain without an answer (more than `allow_failures`), when the
     budget is used up or the run is given up; every answer that arrived is kept for the next run.
     """
-    require_pinned(conf.model.source)
     with _store(conf, store) as answers:
         plan = make_plan(prompts, conf, answers)
         if not plan.missing:
@@ -58,6 +57,7 @@ def generate(prompts: pa.Table, conf: TeacherConf, store: Store | None = None) -
 @contextmanager
 def _store(conf: TeacherConf, store: Store | None) -> Iterator[Store]:
     if backend(conf.compute.backend).stored:
+        require_pinned(conf.model.source)
         yield store or Store.default(on_damage=lambda message: announce(f"warning: {message}"))
         return
     with TemporaryDirectory(prefix="stillhouse-") as folder:
