@@ -157,7 +157,9 @@ def read_table(path: Path, spec: TableSpec) -> pa.Table:
             "or `dvc pull` to fetch it."
         )
     try:
-        table = pq.read_table(path)
+        # Not pq.read_table: that imports the dataset module and pandas, half a second a stage.
+        with pq.ParquetFile(path) as file:
+            table = file.read()
     except pa.ArrowInvalid as error:
         raise StillhouseError(
             f"{path} is not a readable Parquet file ({error}). Remove it and run `dvc repro`."
