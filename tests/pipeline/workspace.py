@@ -12,6 +12,8 @@ from typing import Any
 
 import yaml
 
+from stillhouse.config.load import GROUPS
+from tests.config.project import PARAMS
 from tests.conftest import REPOSITORY
 
 COPIED = (
@@ -147,25 +149,7 @@ def create(path: Path, models: Path, python: Path) -> Workspace:
     return workspace
 
 
-KNOBS = {
-    "dataset": "tiny",
-    "embedder": "tiny",
-    "prompt": "tiny",
-    "teacher": "tiny",
-    "student": "tiny",
-    "limit": 20,
-    "exemplars": "topk",
-    "k": 2,
-    "exemplar_seed": 0,
-    "fraction": 1.0,
-    "label_source": "gold",
-    "rationale_source": "teacher",
-    "feedback": "none",
-    "tau": 1.0,
-    "synthetic": 0,
-    "lambda": 1.0,
-    "seeds": [0],
-}
+KNOBS = PARAMS | dict.fromkeys(GROUPS, "tiny") | {"limit": 20}
 REPLY = "Because of {{ digest % 97 }}. The answer is {{ ['red', 'blue'][digest % 2] }}."
 PARTS = {
     "preamble": "Say which colour.",
