@@ -16,15 +16,20 @@ FILES = {
 }
 
 
-def make_wheel(folder: Path, files: dict[str, str] | None = None) -> str:
-    """Write tiny-data 1.0 into `folder`; returns the wheel's hash."""
+def make_wheel(
+    folder: Path, files: dict[str, str] | None = None, package: str = "tiny-data"
+) -> str:
+    """Write version 1.0 of `package` into `folder`; returns the wheel's hash."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "tiny_data-1.0-py3-none-any.whl"
-    info = "tiny_data-1.0.dist-info"
+    stem = package.replace("-", "_")
+    path = folder / f"{stem}-1.0-py3-none-any.whl"
+    info = f"{stem}-1.0.dist-info"
     with zipfile.ZipFile(path, "w") as wheel:
         for name, text in (files or FILES).items():
             wheel.writestr(name, text)
-        wheel.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: tiny-data\nVersion: 1.0\n")
+        wheel.writestr(
+            f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n"
+        )
         wheel.writestr(
             f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
         )

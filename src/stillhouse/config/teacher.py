@@ -39,6 +39,7 @@ class Model(Conf):
     """The pinned weights. For a hosted model any text that pins it, such as
     `api://api.openai.com/gpt-4o-2024-08-06`; change it when the provider changes the model."""
     mirror: str | None = None
+    """Where else the same weights are: a path below STILLHOUSE_MIRROR, or another pinned source."""
     recorded: tuple[Recorded, ...] = ()
 
 

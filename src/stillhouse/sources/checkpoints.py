@@ -14,13 +14,14 @@ from stillhouse.sources.resolve import resolve
 CONVERSION = "v1-bfloat16"
 # A quantized weight takes four bits or more, so sixteen-bit weights take at most four times more.
 GROWTH = 4
+GGUF_MAGIC = b"GGUF"
 
 
 def checkpoint(source: str, mirror: str | None = None) -> Path:
     """A folder with config.json, the tokenizer and *.safetensors for a model source.
 
-    `mirror` is a path below STILLHOUSE_MIRROR. A GGUF file is dequantized and saved as bfloat16
-    in the cache, once; pickled weights are refused.
+    `mirror` is where else the same content is (see `resolve`). A GGUF file is dequantized and saved
+    as bfloat16 in the cache, once; pickled weights are refused.
     """
     path = resolve(source, kind="model", mirror=mirror)
     gguf = _gguf_file(path)
@@ -41,7 +42,8 @@ def checkpoint(source: str, mirror: str | None = None) -> Path:
 
 def _gguf_file(path: Path) -> Path | None:
     if path.is_file():
-        return path if path.suffix == ".gguf" else None
+        with path.open("rb") as source:
+            return path if source.read(len(GGUF_MAGIC)) == GGUF_MAGIC else None
     files = sorted(path.glob("*.gguf"))
     return files[0] if len(files) == 1 and not (path / "config.json").exists() else None
 

