@@ -7,7 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stillhouse.evaluation.intervals import bootstrap_interval
+from stillhouse.evaluation.intervals import (
+    bootstrap_difference,
+    bootstrap_interval,
+    bootstrap_mean,
+    standard_error,
+)
 
 values = st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=60)
 
@@ -61,3 +66,44 @@ def test_equals_resampling_row_by_row():
 def test_no_values_is_an_error():
     with pytest.raises(ValueError, match="at least one"):
         bootstrap_interval([])
+
+
+def test_several_seeds_widen_the_interval():
+    scores = [[1.0] * 200 + [0.0] * 200, [1.0] * 280 + [0.0] * 120]
+    both = bootstrap_mean(scores)
+    rows_alone = bootstrap_interval([sum(column) / 2 for column in zip(*scores, strict=True)])
+    assert both.mean == rows_alone.mean == 0.6
+    assert both.high - both.low > 1.5 * (rows_alone.high - rows_alone.low)
+
+
+def test_the_spread_of_resamples_is_that_of_rows_and_seeds():
+    """Seeds that differ and rows that do not: the variance over n seeds has the factor 1 / n."""
+    scores = [[mean] * 50 for mean in (0.2, 0.4, 0.6)]
+    found = bootstrap_mean(scores, resamples=40_000)
+    # All three draws the lowest or the highest seed: 1 / 27 each, more than the 2.5% cut off.
+    assert (found.low, found.mean, found.high) == pytest.approx((0.2, 0.4, 0.6))
+
+
+def test_a_difference_is_paired_by_row():
+    """Row noise that both models share cancels, however wide each one's own interval is."""
+    one = [[0.0, 1.0] * 100]
+    other = [[0.25, 1.25] * 100]
+    found = bootstrap_difference(one, other)
+    assert (found.low, found.mean, found.high) == pytest.approx((0.25, 0.25, 0.25))
+    turned = bootstrap_difference(other, one)
+    assert turned.mean == -found.mean
+    alone = bootstrap_mean(one)
+    assert alone.high - alone.low > 0.1
+
+
+def test_seeds_of_two_models_are_not_paired():
+    """The same scores on both sides still differ when the seeds are drawn for each side."""
+    scores = [[0.0] * 20, [1.0] * 20]
+    found = bootstrap_difference(scores, scores)
+    assert (found.low, found.mean, found.high) == (-1, 0, 1)
+
+
+def test_the_standard_error_is_of_the_mean():
+    assert standard_error([0.5]) is None
+    assert standard_error([0.25, 0.75]) == pytest.approx(0.25)
+    assert standard_error([0.1] * 4) == pytest.approx(0)

@@ -1,10 +1,9 @@
 """One summary of every stage's metrics: numbers only, nested, for `dvc metrics diff`."""
 
 import json
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from statistics import fmean, stdev
+from statistics import fmean
 from typing import Any
 
 from stillhouse.config.teacher import Price
@@ -12,11 +11,10 @@ from stillhouse.core import paths
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.joins import by_id
 from stillhouse.core.tables import Row
-from stillhouse.evaluation.intervals import bootstrap_interval
+from stillhouse.evaluation.intervals import Interval, bootstrap_interval
+from stillhouse.evaluation.paired import Accuracy, Correct, compare
 
 Metrics = Mapping[str, Any]
-Correct = Mapping[str, bool]
-"""Whether each row, by id, was answered correctly."""
 
 DIGITS = 6
 PER_MILLION = 1_000_000
@@ -51,13 +49,13 @@ def summarise(
     """
     correct = {name: _correct(name, rows) for name, rows in predictions.items()}
     require_same_rows((row["id"] for row in examples if row["split"] == "test"), correct)
-    rows = pooled([correct[f"seed={seed}"] for seed in evaluations])
-    untrained = correct[paths.BASELINE]
+    students = {seed: correct[f"seed={seed}"] for seed in evaluations}
+    gain = compare({0: correct[paths.BASELINE]}, students)
     summary = {
-        "student": student(list(evaluations.values()), rows),
+        "student": student(list(evaluations.values()), gain.other, gain.rows),
         "untrained": stages["baseline"]["untrained"],
         "majority": stages["baseline"]["majority"],
-        "gain_over_untrained": interval([rows[id_] - untrained[id_] for id_ in sorted(rows)]),
+        "gain_over_untrained": ends(gain.difference),
         "teacher": teacher(stages["parse"], stages["teacher"], price),
         "data": stages["ingest"],
         "retrieval": stages["retrieve"],
@@ -73,35 +71,26 @@ def _correct(name: str, rows: Iterable[Row]) -> Correct:
     return {id_: bool(row["correct"]) for id_, row in by_id(rows, f"predictions {name}").items()}
 
 
-def pooled(seeds: Sequence[Correct]) -> dict[str, float]:
-    """For each row, the share of the seeds that got it right."""
-    return {id_: fmean(seed[id_] for seed in seeds) for id_ in seeds[0]}
+def ends(interval: Interval, name: str = "accuracy") -> dict[str, float]:
+    """A mean and its 95% interval, as flat numbers."""
+    return {name: interval.mean, f"{name}_low": interval.low, f"{name}_high": interval.high}
 
 
-def interval(values: Sequence[float], name: str = "accuracy") -> dict[str, float]:
-    """The mean of `values` with its 95% bootstrap interval over rows."""
-    found = bootstrap_interval(values)
-    return {name: found.mean, f"{name}_low": found.low, f"{name}_high": found.high}
+def student(evaluations: Sequence[Metrics], measured: Accuracy, rows: int) -> dict[str, float]:
+    """The student over its seeds: means, the interval, the standard error where there are several.
 
-
-def student(evaluations: Sequence[Metrics], rows: Mapping[str, float]) -> dict[str, float]:
-    """The student over its seeds: means, the interval over rows, the standard error over seeds."""
+    The interval is over rows, and with several seeds over seeds, too.
+    """
     names = set.intersection(*(set(metrics) for metrics in evaluations))
     means = {
         name: fmean(metrics[name] for metrics in evaluations)
         for name in names
         if not name.endswith(("_low", "_high"))
     }
-    counts = {"rows": len(rows), "seeds": len(evaluations)}
-    spread = counts | standard_error([metrics["accuracy"] for metrics in evaluations])
-    return means | interval([rows[id_] for id_ in sorted(rows)]) | spread
-
-
-def standard_error(accuracies: Sequence[float]) -> dict[str, float]:
-    """The standard error of the mean over seeds; nothing to say about a single one."""
-    if len(accuracies) < 2:
-        return {}
-    return {"standard_error": stdev(accuracies) / math.sqrt(len(accuracies))}
+    found = means | ends(measured.accuracy) | {"rows": rows, "seeds": measured.seeds}
+    if measured.standard_error is None:
+        return found
+    return found | {"standard_error": measured.standard_error}
 
 
 def teacher(parse: Metrics, usage: Metrics, price: Price) -> dict[str, Any]:
@@ -118,7 +107,8 @@ def _teacher_interval(parse: Metrics) -> dict[str, float]:
         return {}
     # Right or wrong is all a row says, so their number stands for the rows themselves.
     right = round(parse[TEACHER_ACCURACY] * parse["rows"])
-    return interval([1.0] * right + [0.0] * (parse["rows"] - right), TEACHER_ACCURACY)
+    values = [1.0] * right + [0.0] * (parse["rows"] - right)
+    return ends(bootstrap_interval(values), TEACHER_ACCURACY)
 
 
 def numbers(value: Mapping[str, Any]) -> dict[str, Any]:
