@@ -51,6 +51,7 @@ format: setup ## Rewrite the code in the house format
 
 bench: setup ## Measure; a line per figure, and bench/results.json
 	@for benchmark in bench/bench_*.py; do PYTHONPATH=src:. python $$benchmark || exit 1; done
+	@! test -x .venv-vllm/bin/python || PYTHONPATH=src:. .venv-vllm/bin/python bench/bench_backends.py
 
 clean: ## Remove the environment and the tools' caches; data and answers stay
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

