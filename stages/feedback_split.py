@@ -1,31 +1,30 @@
-"""Choose the training rows, their labels and their rationales.
+"""Choose the training rows, their labels and rationales; set the validation rows apart.
 
-Reads data/examples.parquet, data/parsed.parquet. Writes data/splits.parquet, metrics/feedback.json.
-Params: fraction, label_source, rationale_source, feedback, tau.
-Run it with `dvc repro feedback_split`.
+Reads data/examples.parquet, data/parsed.parquet.
+Writes data/splits.parquet, data/validation.parquet, metrics/feedback.json.
+Params: fraction, label_source, rationale_source, feedback, tau. `dvc repro feedback_split`.
 """
-
-from typing import Literal
 
 from stillhouse.config.load import StageConfig
 from stillhouse.core import paths, tables
 from stillhouse.core.files import write_json
 from stillhouse.core.stage import run_stage
-from stillhouse.feedback.split import LabelSource, RationaleSource, choose_rows
+from stillhouse.feedback import split
 
 
 class FeedbackSplitConfig(StageConfig):
     fraction: float
-    label_source: LabelSource
-    rationale_source: RationaleSource
-    feedback: Literal["none", "hard"]
+    label_source: split.LabelSource
+    rationale_source: split.RationaleSource
+    feedback: str
     tau: float
 
 
 def main() -> None:
     config = FeedbackSplitConfig.load()
-    rows, metrics = choose_rows(
-        tables.read_rows(paths.EXAMPLES, tables.EXAMPLES),
+    examples = tables.read_rows(paths.EXAMPLES, tables.EXAMPLES)
+    rows, metrics = split.choose_rows(
+        examples,
         tables.read_rows(paths.PARSED, tables.PARSED),
         fraction=config.fraction,
         label_source=config.label_source,
@@ -33,6 +32,7 @@ def main() -> None:
         feedback=config.feedback,
     )
     tables.write_rows(paths.SPLITS, tables.SPLITS, rows)
+    tables.write_rows(paths.VALIDATION, tables.VALIDATION, split.validation_rows(examples))
     write_json(paths.FEEDBACK_METRICS, metrics)
 
 

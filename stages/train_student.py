@@ -1,6 +1,7 @@
 """Train one student with one seed on labels and rationales.
 
-Reads data/training.parquet. Writes models/student/seed=N, metrics/train/seed=N.csv.
+Reads data/training.parquet, data/validation.parquet.
+Writes models/student/seed=N, metrics/train/seed=N.csv.
 Params: lambda, student. Run it with `dvc repro train_student`.
 """
 
@@ -8,6 +9,7 @@ from stillhouse.config.load import Entry, StageConfig
 from stillhouse.config.student import StudentConf
 from stillhouse.core import paths, tables
 from stillhouse.core.stage import run_stage, seed_argument
+from stillhouse.students.launching import is_main, launches
 from stillhouse.students.training import train_student, write_curve
 
 WEIGHTS = ("family", "source", "architecture", "tokenizer", "method", "lora")
@@ -23,9 +25,14 @@ class TrainStudentConfig(StageConfig):
 
 def main() -> None:
     config, seed = TrainStudentConfig.load(), seed_argument()
+    if launches(config.student.compute.launcher):
+        return
     rows = tables.read_rows(paths.TRAINING, tables.TRAINING)
-    losses = train_student(rows, config.student, config.lambda_, seed, paths.student(seed))
-    write_curve(paths.train_curve(seed), losses, config.lambda_)
+    validation = tables.read_rows(paths.VALIDATION, tables.VALIDATION)
+    folder = paths.student(seed)
+    curve = train_student(rows, config.student, config.lambda_, seed, folder, validation=validation)
+    if is_main():
+        write_curve(paths.train_curve(seed), curve, config.lambda_)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from stillhouse.config.student import StudentConf
 from stillhouse.core.errors import StillhouseError
 from stillhouse.students.folder import load_student, untrained_student
 from stillhouse.students.predict import predict_labels
-from stillhouse.students.training import alpha, train_student, write_curve
+from stillhouse.students.training import Curve, alpha, train_student, write_curve
 from tests.students.conftest import Make, rows
 
 T5_TINY = {
@@ -85,7 +85,7 @@ def test_a_student_learns_its_rows(tmp_path: Path, make_conf: Make, family: str)
             "schedule": "constant",
         },
     )
-    losses = train_student(table, conf, 0.1, 0, tmp_path / "student")
+    losses = train_student(table, conf, 0.1, 0, tmp_path / "student").losses
     assert losses[-1][0] < 0.2 < losses[0][0]
     found = predict_labels(
         load_student(tmp_path / "student"),
@@ -118,7 +118,7 @@ def test_micro_batches_do_not_change_the_loss(tmp_path: Path, make_conf: Make, f
             training={"learning_rate": 1e-3, "epochs": 2},
             compute={"device": "cpu", "micro_batch_size": micro},
         )
-        curves[micro] = train_student(rows(10), conf, 0.5, 0, tmp_path / str(micro))
+        curves[micro] = train_student(rows(10), conf, 0.5, 0, tmp_path / str(micro)).losses
     assert len(curves[None]) == 5
     for micro in (3, 1):
         for found, expected in zip(curves[micro], curves[None], strict=True):
@@ -128,7 +128,8 @@ def test_micro_batches_do_not_change_the_loss(tmp_path: Path, make_conf: Make, f
 @pytest.mark.parametrize("family", FAMILIES)
 def test_bfloat16_trains_and_halves_the_folder(tmp_path: Path, make_conf: Make, family: str):
     low = {"precision": "bfloat16", "saved_precision": "bfloat16"}
-    losses = train_student(rows(), make_conf(family, training=low), 1.0, 0, tmp_path / "low")
+    conf = make_conf(family, training=low)
+    losses = train_student(rows(), conf, 1.0, 0, tmp_path / "low").losses
     train_student(rows(), make_conf(family), 1.0, 0, tmp_path / "full")
     saved = load_file(tmp_path / "low" / "model.safetensors")
     assert {value.dtype for value in saved.values()} == {torch.bfloat16}
@@ -183,7 +184,7 @@ def test_more_layers_than_there_are_is_an_error(tmp_path: Path, make_conf: Make)
 
 def test_mse_trains(tmp_path: Path, make_conf: Make):
     conf = make_conf(training={"objective": "mse", "epochs": 10})
-    losses = train_student(rows(), conf, 1.0, 0, tmp_path / "student")
+    losses = train_student(rows(), conf, 1.0, 0, tmp_path / "student").losses
     assert losses[-1][0] < losses[0][0] <= 2.0
 
 
@@ -294,13 +295,13 @@ def test_alpha_is_the_published_form_of_lambda():
 
 
 def test_the_curve_is_rounded_and_thinned(tmp_path: Path):
-    write_curve(tmp_path / "short.csv", [(2.0, 1.0), (1.0, 0.123456789)], 0.5)
+    write_curve(tmp_path / "short.csv", Curve([(2.0, 1.0), (1.0, 0.123456789)]), 0.5)
     assert (tmp_path / "short.csv").read_text().splitlines() == [
         "step,loss,label_loss,rationale_loss",
         "1,2.50000,2.00000,1.00000",
         "2,1.06173,1.00000,0.12346",
     ]
-    write_curve(tmp_path / "long.csv", [(1.0, 0.0)] * 1201, 0.0)
+    write_curve(tmp_path / "long.csv", Curve([(1.0, 0.0)] * 1201), 0.0)
     lines = (tmp_path / "long.csv").read_text().splitlines()
     assert len(lines) <= 501
     assert lines[-1] == "1201,1.00000,1.00000,"

@@ -33,6 +33,25 @@ class Templates(Conf):
     target: Template = "{{ target }}"
 
 
+class Validation(Conf):
+    """Scoring on the validation split while training; the weights that score best are saved."""
+
+    epochs: Positive | None = None
+    """Score after every so many passes over the rows (a fraction is fine) ..."""
+    steps: Count | None = None
+    """... or after every so many steps; and at the end."""
+    metric: Literal["accuracy", "loss"] = "accuracy"
+    """The share of rows whose whole label is the greedy prediction, or the label loss per token."""
+    patience: Count | None = None
+    """Stop after so many scores in a row that are no better than the best. None: never early."""
+
+    @model_validator(mode="after")
+    def _one_interval(self) -> Self:
+        if (self.epochs is None) == (self.steps is None):
+            raise ValueError("give either `epochs` or `steps`")
+        return self
+
+
 class Training(Conf):
     """Optimisation. Give `epochs` or `steps`, not both."""
 
@@ -53,6 +72,8 @@ class Training(Conf):
     """The type of the saved weights, which is also the one that predictions are computed in."""
     trainable_layers: Count | None = None
     """Train only the last so many layers of each stack; embeddings and the rest stay frozen."""
+    validation: Validation | None = None
+    """None: train to the end and save the last weights."""
 
     @model_validator(mode="after")
     def _one_length(self) -> Self:
@@ -76,6 +97,12 @@ class StudentCompute(Conf):
     micro_batch_size: Count | None = None
     """Rows in one forward pass; the loss stays that of the whole batch."""
     eval_batch_size: Count = 32
+    gradient_checkpointing: bool = False
+    """Compute activations again in the backward pass: less memory, more time, the same loss."""
+    checkpoint_minutes: Positive | None = 10.0
+    """How much of an interrupted training may be lost. None: keep no checkpoints."""
+    launcher: str | None = None
+    """What starts several processes, such as `accelerate launch --num_processes 2`."""
 
 
 class StudentConf(Conf):
@@ -90,7 +117,8 @@ class StudentConf(Conf):
     """Hugging Face configuration values, for a student with random weights of any size."""
     tokenizer: str | None = None
     """Where the tokenizer comes from when the weights are random."""
-    method: Literal["full", "lora"] = "full"
+    method: Literal["full", "lora", "qlora"] = "full"
+    """All weights; low-rank adapters; or these over weights in four bits (Dettmers et al. 2023)."""
     lora: Lora | None = None
     templates: Templates
     training: Training
@@ -103,8 +131,10 @@ class StudentConf(Conf):
             raise ValueError("give either `source` (pretrained) or `architecture` (random weights)")
         if self.architecture is not None and self.tokenizer is None:
             raise ValueError("`architecture` needs a `tokenizer` source")
-        if (self.method == "lora") != (self.lora is not None):
-            raise ValueError("`method: lora` and a `lora` section go together")
-        if self.method == "lora" and self.training.trainable_layers is not None:
+        if (self.method != "full") != (self.lora is not None):
+            raise ValueError("`method: lora` or `qlora` and a `lora` section go together")
+        if self.method != "full" and self.training.trainable_layers is not None:
             raise ValueError("`training.trainable_layers` is for `method: full`; use `lora.layers`")
+        if self.method == "qlora" and self.source is None:
+            raise ValueError("`method: qlora` needs pretrained weights: give a `source`")
         return self

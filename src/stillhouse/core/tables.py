@@ -81,6 +81,15 @@ PARSED = _spec(
     _text("status"),
     key=("id", "sample"),
 )
+ANSWERS = _spec("answers", _text("id"), _text("answer"))
+VERDICTS = _spec(
+    "verdicts",
+    _text("id"),
+    _text("asked"),
+    pa.field("teacher_score", pa.float64(), nullable=True),
+    pa.field("student_score", pa.float64(), nullable=True),
+    key=("id", "asked"),
+)
 SPLITS = _spec(
     "splits",
     _text("id"),
@@ -89,6 +98,7 @@ SPLITS = _spec(
     _text("rationale", nullable=True),
     _text("difficulty", nullable=True),
 )
+VALIDATION = _spec("validation", _text("id"), _text("query"), _text("label"))
 TRAINING = _spec(
     "training",
     _text("id"),

@@ -58,6 +58,18 @@ def choose_rows(
     }
 
 
+def validation_rows(examples: Iterable[Row]) -> list[Row]:
+    """Rows of table `validation`: the validation split with its gold labels.
+
+    Training reads these, not the examples, so that no test row is within its reach.
+    """
+    return [
+        {column: row[column] for column in ("id", "query", "label")}
+        for row in examples
+        if row["split"] == "validation"
+    ]
+
+
 def _row(
     example: Mapping[str, Any],
     parsed: Mapping[str, Any],

@@ -63,7 +63,7 @@ def untrained_student(conf: StudentConf, seed: int = 0) -> Student:
 
 def weight_bytes(model: "PreTrainedModel", precision: Precision) -> int:
     """The size of the weights as saved; tied ones count once."""
-    return sum(p.numel() for p in model.parameters()) * torch_type(precision).itemsize
+    return model.num_parameters() * torch_type(precision).itemsize
 
 
 def require_space(folder: Path, needed: int) -> None:

@@ -1,6 +1,7 @@
 """Which of a student's weights are trained: all, the last layers, or low-rank adapters."""
 
 from collections.abc import Iterable
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from stillhouse.config.student import Lora, Precision, StudentConf
@@ -9,7 +10,40 @@ from stillhouse.students.weights import output_layer, torch_type
 
 if TYPE_CHECKING:
     from torch import nn
-    from transformers import PreTrainedModel
+    from transformers import BitsAndBytesConfig, PreTrainedModel
+
+
+def four_bits(conf: StudentConf) -> "BitsAndBytesConfig | None":
+    """How `method: qlora` holds the weights below the adapters (Dettmers et al. 2023, section 3).
+
+    Four-bit NormalFloat with double quantisation; products are computed in `training.precision`.
+    """
+    if conf.method != "qlora":
+        return None
+    _require_bitsandbytes(conf.compute.device)
+    from transformers import BitsAndBytesConfig
+
+    return BitsAndBytesConfig(  # type: ignore[no-untyped-call]
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=torch_type(conf.training.precision),
+    )
+
+
+def _require_bitsandbytes(device: str) -> None:
+    import torch
+
+    if find_spec("bitsandbytes") is None:
+        raise StillhouseError(
+            "`method: qlora` needs the package bitsandbytes, which is not installed: "
+            "`pip install 'stillhouse[qlora]'`. Without it use `method: lora`."
+        )
+    if device == "auto" and not torch.cuda.is_available():
+        raise StillhouseError(
+            "`method: qlora` is for a GPU, and torch finds none. Use `method: lora`, or set "
+            "`compute.device: cpu` to compute it on the CPU all the same, which is slow."
+        )
 
 
 def prepare(model: "PreTrainedModel", conf: StudentConf) -> "nn.Module":
@@ -99,8 +133,28 @@ def merged(model: "nn.Module", precision: Precision) -> "PreTrainedModel":
     """The plain model, adapters merged in float32, in the precision to save."""
     from peft import PeftModel
 
-    whole: Any = model.float()
-    if isinstance(model, PeftModel):
-        whole = whole.merge_and_unload()
+    whole: Any = model
+    if isinstance(model, PeftModel) and getattr(model, "is_loaded_in_4bit", False):
+        whole = _dequantised(model)
+    elif isinstance(model, PeftModel):
+        whole = model.float().merge_and_unload()
     plain: PreTrainedModel = whole.to(torch_type(precision))
+    return plain
+
+
+def _dequantised(model: Any) -> Any:
+    """The model with its adapters merged into what its four-bit weights stand for.
+
+    The adapters were trained on top of those, so this is the model that was trained; the weights
+    before quantisation would give another one. PEFT's own merge would round the sum to four bits.
+    """
+    import torch
+    from peft.tuners.lora import LoraLayer
+
+    adapted = model.get_base_model().named_modules()
+    layers: dict[str, Any] = {name: m for name, m in adapted if isinstance(m, LoraLayer)}
+    plain = model.unload().dequantize(torch.float32)
+    for name, layer in layers.items():
+        weight = plain.get_submodule(name).weight
+        weight.data += layer.get_delta_weight(model.active_adapter).to(weight)
     return plain

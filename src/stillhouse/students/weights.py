@@ -11,15 +11,21 @@ if TYPE_CHECKING:
 
     import torch
     from torch import nn
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import BitsAndBytesConfig, PreTrainedModel, PreTrainedTokenizerBase
     from transformers.models.auto.auto_factory import _BaseAutoModelClass
 
 
-def load_weights(conf: StudentConf) -> tuple["PreTrainedModel", "PreTrainedTokenizerBase"]:
-    """The student before training, in float32. Random weights come from torch's current seed."""
+def load_weights(
+    conf: StudentConf, quantization: "BitsAndBytesConfig | None" = None
+) -> tuple["PreTrainedModel", "PreTrainedTokenizerBase"]:
+    """The student before training, in float32; what `quantization` covers is in its four bits.
+
+    Random weights come from torch's current seed.
+    """
     if conf.source is not None:
         folder = checkpoint(conf.source, conf.mirror)
-        return read_model(folder, conf.family, "float32"), read_tokenizer(folder)
+        model = read_model(folder, conf.family, "float32", quantization)
+        return model, read_tokenizer(folder)
     assert conf.tokenizer is not None and conf.architecture is not None
     tokenizer = read_tokenizer(checkpoint(conf.tokenizer, conf.mirror))
     return _random_model(conf.architecture, conf.family, tokenizer), tokenizer
@@ -35,14 +41,22 @@ def read_tokenizer(folder: "Path") -> "PreTrainedTokenizerBase":
     return tokenizer
 
 
-def read_model(folder: "Path", family: Family, precision: Precision) -> "PreTrainedModel":
+def read_model(
+    folder: "Path",
+    family: Family,
+    precision: Precision,
+    quantization: "BitsAndBytesConfig | None" = None,
+) -> "PreTrainedModel":
     """The model of a local folder, its weights in `precision`; the family must be the conf's."""
     from transformers import AutoConfig
 
     config = AutoConfig.from_pretrained(folder, local_files_only=True)
     _require_family(config.is_encoder_decoder, family, config.model_type)
     model: PreTrainedModel = _auto(family).from_pretrained(
-        folder, dtype=torch_type(precision), local_files_only=True
+        folder,
+        dtype=torch_type(precision),
+        local_files_only=True,
+        quantization_config=quantization,
     )
     return model
 
