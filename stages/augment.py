@@ -1,26 +1,26 @@
-"""Add synthetic rows to the training set.
+"""Make the training table: the chosen rows, and new ones from what the student finds hard.
 
-Reads data/splits.parquet. Writes data/training.parquet, metrics/augment.json.
-Params: synthetic. Run it with `dvc repro augment`.
+Reads data/{splits,examples,neighbours}.parquet, the store. Writes data/training.parquet,
+metrics/augment.json. Params: real, synthetic, feedback, hard_share, rationale_source, dataset,
+prompt, teacher, judge, augment. Run it with `dvc repro augment`.
 """
 
-from stillhouse.config.load import StageConfig
+from stillhouse.augmentation.augment import training_rows
+from stillhouse.augmentation.config import AugmentConfig
 from stillhouse.core import paths, tables
 from stillhouse.core.files import write_json
 from stillhouse.core.stage import run_stage
-from stillhouse.feedback.augment import add_synthetic
-
-
-class AugmentConfig(StageConfig):
-    synthetic: int
 
 
 def main() -> None:
     config = AugmentConfig.load()
-    training, metrics = add_synthetic(
-        tables.read_rows(paths.SPLITS, tables.SPLITS), config.synthetic
+    rows, metrics = training_rows(
+        tables.read_rows(paths.SPLITS, tables.SPLITS),
+        tables.read_rows(paths.EXAMPLES, tables.EXAMPLES),
+        tables.read_rows(paths.NEIGHBOURS, tables.NEIGHBOURS),
+        config,
     )
-    tables.write_rows(paths.TRAINING, tables.TRAINING, training)
+    tables.write_rows(paths.TRAINING, tables.TRAINING, rows)
     write_json(paths.AUGMENT_METRICS, metrics)
 
 

@@ -18,10 +18,13 @@ def parsed(id_, label="teacher", rationale="teacher why", sample=0):
     return {"id": id_, "sample": sample, "rationale": rationale, "label": label, "status": "ok"}
 
 
-def choose(examples, answers, fraction=1.0, label="teacher", rationale="teacher", feedback="none"):
+def choose(
+    examples, answers, fraction=1.0, label="teacher", rationale="teacher", feedback="none",
+    verdicts=(), tau=1.0, hard_at_tau=False,
+):  # fmt: skip
     return choose_rows(
-        examples, answers, fraction=fraction, label_source=label, rationale_source=rationale,
-        feedback=feedback,
+        examples, answers, verdicts, fraction=fraction, label_source=label,
+        rationale_source=rationale, feedback=feedback, tau=tau, hard_at_tau=hard_at_tau,
     )  # fmt: skip
 
 
@@ -102,7 +105,6 @@ def test_a_fraction_does_not_depend_on_order():
 @pytest.mark.parametrize(
     ("change", "answers", "message"),
     [
-        ({"feedback": "hard"}, ANSWERS, "feedback.*'hard'.*not built yet.*feedback: none"),
         ({}, [parsed(id_, None) for id_ in IDS], "teacher label.*reply: rationale.*gold"),
         ({}, [], "teacher label"),
         ({}, [parsed(id_, rationale=None) for id_ in IDS], "teacher rationale.*reply: label"),
@@ -120,3 +122,63 @@ def test_gold_that_is_not_there_is_said():
         choose(bare, [parsed("a")], label="gold")
     with pytest.raises(StillhouseError, match=r"gold rationale.*fields\.rationale"):
         choose(bare, [parsed("a")], rationale="gold")
+
+
+def verdict(id_, teacher, student, asked="teacher_first"):
+    return {"id": id_, "asked": asked, "teacher_score": teacher, "student_score": student}
+
+
+def swapped(id_, first, second):
+    """Two verdicts on one row: teacher and student score in one order, then in the other."""
+    return [verdict(id_, *first), verdict(id_, *second, asked="student_first")]
+
+
+VERDICTS = [
+    *swapped("r0", (9, 5), (8, 6)),  # a mean gap of 3
+    *swapped("r1", (9, 7), (8, 8)),  # of exactly 1
+    *swapped("r2", (5, 9), (9, 5)),  # of 0, whatever the order
+    *swapped("r3", (9, 1), (None, None)),  # one order alone says nothing
+    verdict("r4", None, None, "equal"),
+]
+
+
+def difficulty(**rule):
+    rows, metrics = choose(EXAMPLES, ANSWERS, verdicts=VERDICTS, **rule)
+    return {row["id"]: row["difficulty"] for row in rows if row["id"] in IDS[:5]}, metrics
+
+
+def test_hard_is_a_gap_of_the_mean_scores_above_tau():
+    found, metrics = difficulty(feedback="hard")
+    assert {id_: found[id_] for id_ in IDS[:5]} == {
+        "r0": "hard", "r1": "easy", "r2": "easy", "r3": None, "r4": "easy",
+    }  # fmt: skip
+    assert (metrics["hard"], metrics["easy"], metrics["without_verdict"]) == (1, 3, 36)
+    assert metrics["rows"] == 40  # all of them still train
+
+
+@pytest.mark.parametrize(
+    ("tau", "hard_at_tau", "hard"),
+    [
+        (1.0, True, {"r0", "r1"}),
+        (3.0, False, set()),
+        (3.0, True, {"r0"}),
+        (0.0, False, {"r0", "r1"}),
+    ],
+)
+def test_tau_and_what_counts_at_it(tau, hard_at_tau, hard):
+    found, _ = difficulty(feedback="mixed", tau=tau, hard_at_tau=hard_at_tau)
+    assert {id_ for id_, value in found.items() if value == "hard"} == hard
+
+
+def test_wrong_is_what_the_metric_found_whatever_tau_is():
+    verdicts = [verdict("r0", None, 0.0, "metric"), verdict("r1", None, 1.0, "metric")]
+    rows, metrics = choose(EXAMPLES, ANSWERS, feedback="wrong", verdicts=verdicts, tau=9.0)
+    found = {row["id"]: row["difficulty"] for row in rows}
+    assert (found["r0"], found["r1"], found["r2"]) == ("hard", "easy", None)
+    assert metrics["without_verdict"] == 38
+
+
+def test_without_feedback_no_row_is_hard():
+    rows, metrics = choose(EXAMPLES, ANSWERS, verdicts=VERDICTS)
+    assert {row["difficulty"] for row in rows} == {None}
+    assert "hard" not in metrics

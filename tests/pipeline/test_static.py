@@ -21,7 +21,9 @@ EVALUATE = {"evaluate", "report"}
 TRAIN = {"train_student"} | EVALUATE
 AUGMENT = {"augment"} | TRAIN
 FEEDBACK = {"feedback_split"} | AUGMENT
-PARSE = {"parse"} | FEEDBACK
+JUDGE = {"feedback_judge"} | FEEDBACK
+PREDICT = {"feedback_predict"} | JUDGE
+PARSE = {"parse"} | PREDICT
 TEACHER = {"teacher_generate"} | PARSE
 PROMPT = {"prompt"} | TEACHER
 RETRIEVE = {"retrieve"} | PROMPT
@@ -38,14 +40,20 @@ KNOBS = {
     "exemplar_seed": RETRIEVE,
     "prompt": PROMPT,
     "teacher": TEACHER,
-    "fraction": FEEDBACK,
-    "label_source": FEEDBACK,
+    "fraction": PREDICT,
+    "label_source": PREDICT,
     "rationale_source": FEEDBACK,
-    "feedback": FEEDBACK,
+    "feedback": PREDICT,
+    "feedback_student": PREDICT,
+    "judge": JUDGE,
     "tau": FEEDBACK,
+    "hard_at_tau": FEEDBACK,
+    "hard_share": AUGMENT,
+    "augment": AUGMENT,
     "synthetic": AUGMENT,
+    "real": AUGMENT,
     "lambda": TRAIN,
-    "student": TRAIN | BASELINE,
+    "student": PREDICT | BASELINE,
     "seeds": {"report"},  # and the new seed's own two stages: they are another matrix entry
 }
 """Which stages a change of each knob may rerun: section 3 of the design, as data."""
@@ -67,12 +75,20 @@ CONF_KEYS = {
     "teacher/decoding": TEACHER,
     "teacher/price": {"report"},
     "teacher/compute": set(),
-    "student/source": TRAIN | BASELINE,
-    "student/training": TRAIN | BASELINE,
-    "student/method": TRAIN,
-    "student/lora": TRAIN,
-    "student/generation": EVALUATE | BASELINE,
+    "student/source": PREDICT | BASELINE,
+    "student/training": PREDICT | BASELINE,
+    "student/method": PREDICT,
+    "student/lora": PREDICT,
+    "student/generation": PREDICT | EVALUATE | BASELINE,
     "student/compute": set(),
+    "judge/prompt": JUDGE,
+    "judge/teacher": JUDGE,
+    "judge/decoding": JUDGE,
+    "judge/compute": set(),
+    "judge/price": set(),
+    "augment/prompts": AUGMENT,
+    "augment/filters": AUGMENT,
+    "augment/verify": AUGMENT,
 }
 """The same for keys of the conf entries; an empty set is what DVC must not see."""
 

@@ -17,6 +17,8 @@ class Knobs(Conf):
     prompt: str
     teacher: str
     student: str
+    judge: str
+    augment: str
 
     limit: Annotated[int, Field(ge=1)] | None
     exemplars: Literal["topk", "random", "human", "none"]
@@ -25,8 +27,12 @@ class Knobs(Conf):
     fraction: Fraction
     label_source: Literal["gold", "teacher"]
     rationale_source: Literal["teacher", "gold", "none"]
-    feedback: Literal["none", "hard"]
-    tau: float
+    feedback: Literal["none", "hard", "wrong", "mixed"]
+    feedback_student: Literal["untrained"] | Fraction
+    tau: Annotated[float, Field(ge=0)]
+    hard_at_tau: bool
+    hard_share: Annotated[float, Field(ge=0, le=1)]
+    real: bool
     synthetic: Annotated[int, Field(ge=0)]
     lambda_: Annotated[float, Field(ge=0, alias="lambda")]
     seeds: Annotated[tuple[int, ...], Field(min_length=1)]

@@ -7,6 +7,7 @@ the declarations to the `params` of dvc.yaml: so DVC sees all that a stage reads
 """
 
 import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar
@@ -15,9 +16,11 @@ import yaml
 from pydantic import ValidationError
 from pydantic_core import to_json
 
+from stillhouse.config.augment import AugmentConf
 from stillhouse.config.base import Conf
 from stillhouse.config.dataset import DatasetConf
 from stillhouse.config.embedder import EmbedderConf
+from stillhouse.config.judge import JudgeConf
 from stillhouse.config.knobs import Knobs
 from stillhouse.config.prompt import PromptConf
 from stillhouse.config.student import StudentConf
@@ -26,6 +29,8 @@ from stillhouse.core import paths
 from stillhouse.core.errors import StillhouseError, did_you_mean
 
 C = TypeVar("C", bound=Conf)
+Check = Callable[[Path, list[str]], int]
+"""Checks files below a root, adds what is wrong to the list, and returns how many files it read."""
 
 GROUPS: dict[str, type[Conf]] = {
     "dataset": DatasetConf,
@@ -33,6 +38,8 @@ GROUPS: dict[str, type[Conf]] = {
     "prompt": PromptConf,
     "teacher": TeacherConf,
     "student": StudentConf,
+    "judge": JudgeConf,
+    "augment": AugmentConf,
 }
 
 OPTIONAL: dict[type[Conf], frozenset[str]] = {
@@ -42,8 +49,10 @@ OPTIONAL: dict[type[Conf], frozenset[str]] = {
     PromptConf: frozenset({"separator", "reply_separator", "splits"}),
     TeacherConf: frozenset(),
     StudentConf: frozenset({"mirror", "compute"}),
+    JudgeConf: frozenset({"compute", "price"}),
+    AugmentConf: frozenset(),
 }
-"""Keys that an entry may leave out: those that dvc.yaml does not track by name."""
+"""Keys that a file that DVC tracks may leave out: those that dvc.yaml does not track by name."""
 
 
 class _Yaml12Loader(yaml.SafeLoader):
@@ -67,15 +76,23 @@ _Yaml12Loader.add_implicit_resolver(
 def read_yaml(path: Path) -> Any:
     """Read a YAML file; a malformed one is an error that names the line."""
     try:
-        with path.open(encoding="utf-8") as source:
-            return yaml.load(source, Loader=_Yaml12Loader)  # noqa: S506 - a SafeLoader
+        return parse_yaml(path.read_text(encoding="utf-8"), str(path))
     except FileNotFoundError as error:
         raise StillhouseError(f"{path} does not exist.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
         raise StillhouseError(f"{path} is not well-formed YAML: {error}") from error
 
 
-def _problems(path: Path, error: ValidationError, model: type[Conf]) -> list[str]:
+def parse_yaml(text: str, where: str) -> Any:
+    """Parse YAML; `where` names the source in an error."""
+    try:
+        return yaml.load(text, Loader=_Yaml12Loader)  # noqa: S506 - a SafeLoader
+    except yaml.YAMLError as error:
+        raise StillhouseError(f"{where} is not well-formed YAML: {error}") from error
+
+
+def problems_of(path: object, error: ValidationError, model: type[Conf]) -> list[str]:
+    """A line for each mistake that pydantic found; `path` says where."""
     problems = []
     for detail in error.errors():
         where = ".".join(str(part) for part in detail["loc"]) or "(top level)"
@@ -93,7 +110,8 @@ def _problems(path: Path, error: ValidationError, model: type[Conf]) -> list[str
     return problems
 
 
-def _checked(path: Path, model: type[C], problems: list[str]) -> C | None:
+def checked_conf(path: Path, model: type[C], problems: list[str]) -> C | None:
+    """Read one file as `model`; its mistakes are added to `problems`."""
     try:
         values = read_yaml(path)
     except StillhouseError as error:
@@ -102,11 +120,12 @@ def _checked(path: Path, model: type[C], problems: list[str]) -> C | None:
     if not isinstance(values, dict):
         problems.append(f"{path}: expected a mapping of keys, found {type(values).__name__}.")
         return None
-    problems.extend(_left_out(path, model, values))
+    if model in OPTIONAL:
+        problems.extend(_left_out(path, model, values))
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        problems.extend(_problems(path, error, model))
+        problems.extend(problems_of(path, error, model))
         return None
 
 
@@ -121,7 +140,8 @@ def _left_out(path: Path, model: type[Conf], values: dict[str, Any]) -> list[str
     ]
 
 
-def _fail_on(problems: list[str]) -> None:
+def fail_on(problems: list[str]) -> None:
+    """Raise one error that lists all problems, if there are any."""
     if problems:
         count = f"{len(problems)} mistakes" if len(problems) > 1 else "A mistake"
         lines = "\n".join(f"  - {problem}" for problem in problems)
@@ -140,7 +160,7 @@ def _entry(group: str, name: str, root: Path, problems: list[str]) -> Conf | Non
             f"exist.{did_you_mean(name, names(group, root))}"
         )
         return None
-    return _checked(root / paths.CONF / group / f"{name}.yaml", GROUPS[group], problems)
+    return checked_conf(root / paths.CONF / group / f"{name}.yaml", GROUPS[group], problems)
 
 
 def load_entry(model: type[C], name: str, root: Path = Path()) -> C:
@@ -148,21 +168,21 @@ def load_entry(model: type[C], name: str, root: Path = Path()) -> C:
     group = next(group for group, candidate in GROUPS.items() if candidate is model)
     problems: list[str] = []
     entry = _entry(group, name, root, problems)
-    _fail_on(problems)
+    fail_on(problems)
     assert isinstance(entry, model)
     return entry
 
 
 def load_all(root: Path = Path()) -> tuple[Knobs, dict[str, Conf]]:
-    """Load `params.yaml` and the five entries it names; every mistake is reported at once."""
+    """Load `params.yaml` and the entries it names; every mistake is reported at once."""
     problems: list[str] = []
-    knobs = _checked(root / paths.PARAMS, Knobs, problems)
+    knobs = checked_conf(root / paths.PARAMS, Knobs, problems)
     entries = {}
     for group, name in _chosen(root).items():
         entry = _entry(group, name, root, problems)
         if entry:
             entries[group] = entry
-    _fail_on(problems)
+    fail_on(problems)
     assert knobs
     return knobs, entries
 
@@ -177,16 +197,17 @@ def _chosen(root: Path) -> dict[str, str]:
     return {group: named[group] for group in GROUPS if isinstance(named.get(group), str)}
 
 
-def check_all(root: Path = Path()) -> int:
-    """Check `params.yaml` and every file under `conf/`; returns how many files were checked."""
+def check_all(root: Path = Path(), *, also: Iterable[Check] = ()) -> int:
+    """Check `params.yaml`, every file under `conf/` and what `also` checks; returns how many."""
     problems: list[str] = []
-    _checked(root / paths.PARAMS, Knobs, problems)
+    checked_conf(root / paths.PARAMS, Knobs, problems)
     checked = 1
     for group, model in GROUPS.items():
         for name in names(group, root):
-            _checked(root / paths.CONF / group / f"{name}.yaml", model, problems)
+            checked_conf(root / paths.CONF / group / f"{name}.yaml", model, problems)
             checked += 1
-    _fail_on(problems)
+    checked += sum(check(root, problems) for check in also)
+    fail_on(problems)
     return checked
 
 

@@ -1,12 +1,15 @@
 """Choose the student's training rows, their labels and their rationales."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.joins import by_id, require_ids
 from stillhouse.core.sampling import nested_subset, share_size
 from stillhouse.core.tables import Row
+from stillhouse.feedback.difficulty import Feedback, difficulties
 
 LabelSource = Literal["gold", "teacher"]
 RationaleSource = Literal["teacher", "gold", "none"]
@@ -17,23 +20,25 @@ SUBSET = "fraction"
 _NOT_ASKED = {"label": None, "rationale": None}
 
 
-def choose_rows(
-    examples: Iterable[Row],
-    parsed: Sequence[Row],
-    *,
-    fraction: float,
-    label_source: LabelSource,
-    rationale_source: RationaleSource,
-    feedback: str,
-) -> tuple[list[Row], dict[str, int]]:
-    """Rows of table `splits`, and the content of metrics/feedback.json.
+@dataclass(frozen=True)
+class Chosen:
+    """The rows that `fraction` takes, with what the teacher said about them."""
+
+    examples: Mapping[str, Mapping[str, Any]]
+    teacher: Mapping[str, Mapping[str, Any]]
+    candidates: int
+    ids: list[str]
+
+
+def take_fraction(
+    examples: Iterable[Row], parsed: Sequence[Row], *, fraction: float, label_source: LabelSource
+) -> Chosen:
+    """A nested subset of the candidates, before anything is left out.
 
     The candidates are the train rows and, with teacher labels, the unlabelled rows that the teacher
-    was asked about. `fraction` takes a nested subset of them before anything is left out, so that
-    every source of labels starts from the same rows. Of several samples the teacher's first counts.
-    A null label leaves its row out; a null rationale does not, the row still trains its label.
+    was asked about. Every source of labels starts from the same rows. Of several samples the
+    teacher's first counts.
     """
-    _require_built(feedback)
     known = by_id(examples, "examples")
     require_ids((row["id"] for row in parsed), known, "parsed", "examples")
     teacher = by_id([row for row in parsed if row["sample"] == 0], "parsed")
@@ -41,21 +46,62 @@ def choose_rows(
     if label_source == "teacher":
         candidates += [id_ for id_ in teacher if known[id_]["split"] == "unlabelled"]
     chosen = nested_subset(candidates, share_size(len(candidates), fraction), SUBSET)
+    return Chosen(known, teacher, len(candidates), sorted(chosen))
+
+
+def rows_to_answer(
+    examples: Iterable[Row], parsed: Sequence[Row], fraction: float, label_source: LabelSource
+) -> list[Row]:
+    """The rows that the student is asked: id, query and label (null where there is none)."""
+    chosen = take_fraction(examples, parsed, fraction=fraction, label_source=label_source)
+    rows = [
+        _row(chosen.examples[id_], chosen.teacher.get(id_, _NOT_ASKED), label_source, "none")
+        for id_ in chosen.ids
+    ]
+    return [{column: row[column] for column in ("id", "query", "label")} for row in rows]
+
+
+def choose_rows(
+    examples: Iterable[Row],
+    parsed: Sequence[Row],
+    verdicts: Sequence[Row] = (),
+    *,
+    fraction: float,
+    label_source: LabelSource,
+    rationale_source: RationaleSource,
+    feedback: Feedback,
+    tau: float,
+    hard_at_tau: bool,
+) -> tuple[list[Row], dict[str, int]]:
+    """Rows of table `splits`, and the content of metrics/feedback.json.
+
+    A null label leaves its row out; a null rationale does not, the row still trains its label.
+    `feedback` says how hard each row is; rows without a verdict are neither hard nor easy.
+    """
+    taken = take_fraction(examples, parsed, fraction=fraction, label_source=label_source)
+    known, teacher, chosen = taken.examples, taken.teacher, taken.ids
+    hardness = difficulties(verdicts, feedback, tau=tau, hard_at_tau=hard_at_tau)
     rows = [
         _row(known[id_], teacher.get(id_, _NOT_ASKED), label_source, rationale_source)
-        for id_ in sorted(chosen)
+        | {"difficulty": hardness.get(id_)}
+        for id_ in chosen
     ]
     labelled = [row for row in rows if row["label"] is not None]
     without_rationale = sum(row["rationale"] is None for row in labelled)
     _require_labels(len(labelled), len(chosen), label_source)
     _require_rationales(len(labelled), without_rationale, rationale_source)
     return labelled, {
-        "candidates": len(candidates),
+        "candidates": taken.candidates,
         "selected": len(chosen),
         "without_label": len(chosen) - len(labelled),
         "without_rationale": without_rationale,
         "rows": len(labelled),
-    }
+    } | (_difficulty_counts(labelled) if feedback != "none" else {})
+
+
+def _difficulty_counts(rows: Sequence[Row]) -> dict[str, int]:
+    counts = Counter(row["difficulty"] for row in rows)
+    return {"hard": counts["hard"], "easy": counts["easy"], "without_verdict": counts[None]}
 
 
 def validation_rows(examples: Iterable[Row]) -> list[Row]:
@@ -88,15 +134,6 @@ def _row(
         "rationale": rationales[rationale_source],
         "difficulty": None,
     }
-
-
-def _require_built(feedback: str) -> None:
-    if feedback != "none":
-        raise StillhouseError(
-            f"`feedback` is {feedback!r} in params.yaml, but choosing hard rows by the student's "
-            "mistakes is not built yet. What works today is `feedback: none`, with `fraction`, "
-            "`label_source` and `rationale_source`."
-        )
 
 
 def _require_labels(labelled: int, chosen: int, source: LabelSource) -> None:

@@ -25,19 +25,33 @@ def render_prompts(
     examples: Sequence[Mapping[str, Any]],
     neighbours: Iterable[Mapping[str, Any]],
 ) -> list[Row]:
-    """A prompt for every row of the splits that `conf` asks about, exemplars in order of rank.
-
-    The teacher is asked to write the first of the answer's markers before its answer.
-    """
-    templates = _Templates(parts_for(conf, task), task, answer)
+    """A prompt for every row of the splits that `conf` asks about, exemplars in order of rank."""
     asked = [row for row in examples if row["split"] in conf.splits]
     if not asked:
         raise StillhouseError(
             f"The prompt asks about {' and '.join(conf.splits)} rows, and the dataset has none of "
             "them. Change `splits` in conf/prompt, or choose another prompt."
         )
-    chosen = exemplars_by_row(asked, examples, neighbours) if templates.show_exemplars else {}
+    return render_rows(conf, task, answer, asked, examples=examples, neighbours=neighbours)
+
+
+def render_rows(
+    conf: PromptConf,
+    task: Task,
+    answer: Answer,
+    asked: Sequence[Mapping[str, Any]],
+    *,
+    examples: Iterable[Mapping[str, Any]],
+    neighbours: Iterable[Mapping[str, Any]],
+) -> list[Row]:
+    """A prompt for each of `asked` (id, query, choices, and label where the reply explains it).
+
+    `examples` hold the exemplars that `neighbours` name. The teacher is asked to write the first of
+    the answer's markers before its answer.
+    """
+    templates = _Templates(parts_for(conf, task), task, answer)
     known = by_id(examples, "examples")
+    chosen = exemplars_by_row(asked, known.values(), neighbours) if templates.show_exemplars else {}
     used = sorted({id_ for ids in chosen.values() for id_ in ids})
     shown = {id_: templates.exemplar(known[id_]) for id_ in used}
     layout = Layout(conf.layout, conf.separator, conf.reply_separator)

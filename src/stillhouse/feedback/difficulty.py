@@ -1,0 +1,62 @@
+"""Which rows are hard for the student: by the teacher's and the student's scores."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from statistics import fmean
+from typing import Any, Literal
+
+Feedback = Literal["none", "hard", "wrong", "mixed"]
+Difficulty = Literal["hard", "easy"]
+
+EQUAL = "equal"
+"""Marks a row on which both gave the same answer: a gap of 0, and nobody is asked."""
+METRIC = "metric"
+"""Marks a row that the task's own metric judged: the student's score is 1 or 0."""
+
+
+def difficulties(
+    verdicts: Iterable[Mapping[str, Any]], feedback: Feedback, *, tau: float, hard_at_tau: bool
+) -> dict[str, Difficulty]:
+    """The difficulty of each row that has a verdict; rows without one are left out.
+
+    `wrong`: hard where the student's answer is wrong. `hard` and `mixed`: hard where the teacher's
+    mean score exceeds the student's by more than `tau` (Jazbec et al. 2024, section 3.1), or with
+    `hard_at_tau` by as much (Lion's code). A row of which one verdict is missing has none: the
+    other alone would carry the judge's bias to a position.
+    """
+    if feedback == "none":
+        return {}
+    by_row = defaultdict(list)
+    for verdict in verdicts:
+        by_row[verdict["id"]].append(verdict)
+    found: dict[str, Difficulty] = {}
+    for id_, rows in by_row.items():
+        gap = _wrongness(rows) if feedback == "wrong" else score_gap(rows)
+        if gap is not None:
+            limit = 0 if feedback == "wrong" else tau
+            hard = gap > limit or (gap == limit and hard_at_tau and feedback != "wrong")
+            found[id_] = "hard" if hard else "easy"
+    return found
+
+
+def score_gap(verdicts: Iterable[Mapping[str, Any]]) -> float | None:
+    """The teacher's mean score minus the student's, over all that was asked about one row.
+
+    None when a verdict is missing. A pairwise judge scores both in every verdict, others one.
+    """
+    rows = list(verdicts)
+    if [row["asked"] for row in rows] == [EQUAL]:
+        return 0.0
+    scores = [[row[f"{who}_score"] for row in rows] for who in ("teacher", "student")]
+    given = [[score for score in column if score is not None] for column in scores]
+    complete = all(
+        row["teacher_score"] is not None or row["student_score"] is not None for row in rows
+    )
+    if not complete or not all(given):
+        return None
+    return fmean(given[0]) - fmean(given[1])
+
+
+def _wrongness(rows: Iterable[Mapping[str, Any]]) -> float | None:
+    (score,) = [row["student_score"] for row in rows]
+    return None if score is None else 1 - score

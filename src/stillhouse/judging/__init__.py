@@ -1,0 +1,1 @@
+"""Judges: prompts that ask a model for scores, and reading the scores in its reply."""

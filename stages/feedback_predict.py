@@ -1,0 +1,39 @@
+"""Have the student answer the training rows, without having trained on the row that it answers.
+
+Reads data/examples.parquet, data/parsed.parquet. Writes data/feedback/answers.parquet, which is
+empty with `feedback: none`. Params: feedback, feedback_student, fraction, label_source, student.
+Run it with `dvc repro feedback_predict`.
+"""
+
+from stillhouse.config.load import Entry, StageConfig
+from stillhouse.config.student import StudentConf
+from stillhouse.core import paths, tables
+from stillhouse.core.stage import run_stage
+from stillhouse.feedback import answers, split
+
+WEIGHTS = ("family", "source", "architecture", "tokenizer", "method", "lora")
+
+
+class FeedbackPredictConfig(StageConfig):
+    ENTRIES = {
+        "student": Entry((*WEIGHTS, "templates", "training", "generation"), ("mirror", "compute"))
+    }
+    feedback: str
+    feedback_student: answers.FeedbackStudent
+    fraction: float
+    label_source: split.LabelSource
+    student: StudentConf
+
+
+def main() -> None:
+    config, found = FeedbackPredictConfig.load(), []
+    if config.feedback != "none":
+        examples = tables.read_rows(paths.EXAMPLES, tables.EXAMPLES)
+        parsed = tables.read_rows(paths.PARSED, tables.PARSED)
+        rows = split.rows_to_answer(examples, parsed, config.fraction, config.label_source)
+        found = answers.student_answers(rows, config.student, config.feedback_student)
+    tables.write_rows(paths.ANSWERS, tables.ANSWERS, found)
+
+
+if __name__ == "__main__":
+    run_stage("feedback_predict", main)
