@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from stillhouse.students.batches import collate
+from stillhouse.students.batches import collate, shared_prompt
 from stillhouse.students.loss import (
     target_logits,
     task_counts,
@@ -18,7 +20,7 @@ from stillhouse.students.loss import (
 from stillhouse.students.rows import TokenRow, tokenize_rows
 from stillhouse.students.text import StudentText
 from stillhouse.students.weights import load_weights, output_layer
-from tests.students.conftest import Make, rows
+from tests.students.conftest import TEMPLATES, Make, rows
 
 LAMBDA = 0.7
 
@@ -33,7 +35,7 @@ def prepare(conf: Any) -> tuple[nn.Module, StudentText, list[TokenRow]]:
 
 def fused(model: nn.Module, text: StudentText, groups: list[list[TokenRow]]) -> Tensor:
     start = getattr(model.config, "decoder_start_token_id", None)
-    batches = [collate(group, text.family, text.pad, start) for group in groups]
+    batches = [collate(group, text.family, start) for group in groups]
     counts = task_counts(batches)
     total = torch.zeros(())
     for batch in batches:
@@ -109,15 +111,16 @@ def test_fused_loss_and_gradients_equal_two_passes(prepared: Any, micro: int):
 def test_output_layer_sees_target_positions_alone(prepared: Any):
     model, text, token_rows = prepared
     start = getattr(model.config, "decoder_start_token_id", None)
-    batch = collate(token_rows, text.family, text.pad, start)
+    batch = collate(token_rows, text.family, start)
     seen: list[int] = []
     hook = output_layer(model).register_forward_hook(lambda *a: seen.append(a[1][0].shape[0]))
     logits = target_logits(model, output_layer(model), batch)
     hook.remove()
     assert seen == [batch["targets"].numel()] == [logits.shape[0]]
     # and afterwards the model is as it was
-    inputs = {k: v for k, v in batch.items() if k not in ("keep", "targets", "task")}
-    assert model(**inputs).logits.shape[:2] == batch["keep"].shape
+    inputs = {k: v for k, v in batch.items() if k in ("input_ids", "decoder_input_ids")}
+    fed = inputs["input_ids" if text.family == "decoder" else "decoder_input_ids"]
+    assert model(**inputs).logits.shape[:2] == fed.shape
 
 
 def test_lambda_weighs_the_rationale_loss():
@@ -155,3 +158,66 @@ def test_reference_is_not_the_fused_code(make_conf: Make):
     assert two_pass(other, text, token_rows).item() != pytest.approx(
         fused(model, text, [token_rows]).item(), abs=1e-3
     )
+
+
+TEMPLATES_BY_ORDER = {
+    "query first": "{{ query }}\n{{ prefix }}",
+    "prefix first": "{{ prefix }} {{ query }}",
+}
+
+
+@pytest.mark.parametrize("order", TEMPLATES_BY_ORDER)
+@given(
+    table=st.lists(
+        st.tuples(st.integers(0, 30), st.integers(0, 9), st.none() | st.integers(0, 30)),
+        min_size=1,
+        max_size=6,
+    )
+)
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_shared_prompts_equal_two_passes(make_conf: Make, order: str, table: list):
+    """Whatever the lengths; rows without a rationale have one branch."""
+    conf = make_conf(templates=TEMPLATES["decoder"] | {"query": TEMPLATES_BY_ORDER[order]})
+    model, text, _ = prepare(conf)
+    token_rows, _ = tokenize_rows(
+        [
+            {
+                "id": str(place),
+                "query": "fox " * query + str(place),
+                "label": "yes " * label + "no",
+                "rationale": None if rationale is None else "the dog" + " jumps" * rationale,
+            }
+            for place, (query, label, rationale) in enumerate(table)
+        ],
+        text,
+        LAMBDA,
+    )
+    both = [row for row in token_rows if row.rationale]
+    for row in both:
+        shared = shared_prompt(row)
+        assert (shared > 1) == (order == "query first")
+        assert row.label.prompt[:shared] == row.rationale.prompt[:shared]
+    reference = one_pass(model, text, [row.label for row in token_rows])
+    if both:
+        reference = reference + LAMBDA * one_pass(model, text, [row.rationale for row in both])
+    expected = gradients(model, reference)
+    loss = fused(model, text, [token_rows])
+    assert loss.item() == pytest.approx(reference.item(), abs=1e-5)
+    for name, gradient in gradients(model, loss).items():
+        torch.testing.assert_close(gradient, expected[name], atol=1e-5, rtol=1e-4)
+
+
+def test_a_shared_prompt_is_computed_once(make_conf: Make):
+    _, text, token_rows = prepare(make_conf())
+    batch = collate(token_rows, text.family, None)
+    alone = sum(
+        len(sequence.prompt) + len(sequence.target) - 1
+        for row in token_rows
+        for sequence in (row.label, row.rationale)
+        if sequence
+    )
+    saved = sum(shared_prompt(row) for row in token_rows)
+    assert saved > 0
+    assert batch["input_ids"].shape == (1, alone - saved)

@@ -45,21 +45,21 @@ def test_kept_positions_predict_exactly_the_targets(tiny_models: Path, family: s
         text,
         lambda_,
     )
-    batch = collate(token_rows, family, text.pad, 0)
-    fed = batch["input_ids"] if family == "decoder" else batch["decoder_input_ids"]
-    mask = batch["attention_mask"] if family == "decoder" else batch["decoder_attention_mask"]
-    targets = iter(batch["targets"].tolist())
+    batch = collate(token_rows, family, 0)
+    fed = batch["input_ids" if family == "decoder" else "decoder_input_ids"][0].tolist()
+    sequences = [
+        sequence.target for row in token_rows for sequence in (row.label, row.rationale) if sequence
+    ]
+    targets, keep = iter(batch["targets"].tolist()), iter(batch["keep"].tolist())
     special = set(text.tokenizer.all_special_ids)
-    for place in range(len(fed)):
-        kept = batch["keep"][place].nonzero().flatten().tolist()
-        sequence = [next(targets) for _ in kept]
-        # Each kept position is followed by what it predicts; the end token is never fed.
-        assert fed[place, kept[1:]].tolist() == sequence[:-1]
+    for sequence in sequences:
+        kept = [next(keep) for _ in sequence]
+        assert tuple(next(targets) for _ in sequence) == sequence
+        # Each kept place is followed by what it predicts; the end token is never fed.
+        assert [fed[place] for place in kept[1:]] == list(sequence[:-1])
         assert sequence[-1] == text.end
         assert not special & set(sequence[:-1])
-        assert mask[place, kept].all()
-        assert kept[-1] == mask[place].sum() - 1
-    assert next(targets, None) is None
+    assert next(targets, None) is next(keep, None) is None
     assert batch["task"].bincount()[0] == sum(len(row.label.target) for row in token_rows)
 
 

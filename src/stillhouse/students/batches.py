@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from itertools import chain, count, islice
+from itertools import chain, count, islice, takewhile
 from typing import TYPE_CHECKING
 
 from stillhouse.config.student import Family, Training
@@ -18,6 +18,9 @@ WINDOW = 16
 WINDOW_SHARE = 4
 
 TASKS = ("label", "rationale")
+TRUNK = len(TASKS)
+"""The branch of tokens that both tasks share; a task's own tokens have its place in TASKS."""
+PADDING = -1
 
 Batch = dict[str, "torch.Tensor"]
 
@@ -83,53 +86,96 @@ def pieces(batch_size: int, micro: int) -> int:
     return math.ceil(batch_size / micro)
 
 
-def collate(rows: Sequence[TokenRow], family: Family, pad: int, start: int | None) -> Batch:
-    """One mixed batch of both tasks: S sequences, N target tokens.
+def collate(rows: Sequence[TokenRow], family: Family, start: int | None) -> Batch:
+    """One batch of both tasks, packed: its tokens one after the other, with no padding.
 
-    `input_ids` and `attention_mask` (S, T), for T5 also `decoder_input_ids` and its mask (S, D);
-    `keep` marks the positions whose output predicts a target token; `targets` (N,) are those
-    tokens in the same order; `task` (N,) is each one's place in TASKS.
+    `input_ids` (1, N), and `slots` (R, L) with the places of the tokens that attend to each other;
+    for decoders also `position_ids` (1, N) and `branch` (R, L), for T5 `decoder_input_ids` (1, M)
+    and `decoder_slots`. `keep` (T,) are the places whose output predicts a target token, `targets`
+    (T,) those tokens, `task` (T,) each one's place in TASKS.
     """
-    sequences = [(row.label, 0) for row in rows]
-    sequences += [(row.rationale, 1) for row in rows if row.rationale]
-    build = _decoder_inputs if family == "decoder" else _encoder_decoder_inputs
-    return build([sequence for sequence, _ in sequences], pad, start) | _targets(sequences)
-
-
-def _targets(sequences: Sequence[tuple[TokenSequence, int]]) -> Batch:
     import torch
 
-    tokens = [token for sequence, _ in sequences for token in sequence.target]
-    tasks = [task for sequence, task in sequences for _ in sequence.target]
-    return {"targets": torch.tensor(tokens), "task": torch.tensor(tasks)}
+    sequences = [(task, sequence) for row in rows for task, sequence in _sequences(row)]
+    tokens = [token for _, sequence in sequences for token in sequence.target]
+    tasks = [task for task, sequence in sequences for _ in sequence.target]
+    if family == "decoder":
+        inputs = _decoder_inputs(rows)
+    else:
+        assert start is not None
+        inputs = _encoder_decoder_inputs([sequence for _, sequence in sequences], start)
+    return inputs | {"targets": torch.tensor(tokens), "task": torch.tensor(tasks)}
 
 
-def _decoder_inputs(sequences: Sequence[TokenSequence], pad: int, _: int | None) -> Batch:
+def _sequences(row: TokenRow) -> list[tuple[int, TokenSequence]]:
+    return [(0, row.label), *([(1, row.rationale)] if row.rationale else [])]
+
+
+def shared_prompt(row: TokenRow) -> int:
+    """Tokens that the prompts of both tasks begin with, which are computed once."""
+    if row.rationale is None:
+        return 0
+    pairs = zip(row.label.prompt, row.rationale.prompt, strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+
+
+def _decoder_inputs(rows: Sequence[TokenRow]) -> Batch:
     import torch
 
-    # The last target token is only ever predicted, so it is not fed.
-    tokens, mask = padded([[*s.prompt, *s.target[:-1]] for s in sequences], pad)
-    keep = torch.zeros_like(mask, dtype=torch.bool)
-    for place, sequence in enumerate(sequences):
-        first = len(sequence.prompt) - 1
-        keep[place, first : first + len(sequence.target)] = True
-    return {"input_ids": tokens, "attention_mask": mask, "keep": keep}
+    tokens: list[int] = []
+    positions: list[int] = []
+    keep: list[int] = []
+    slots: list[list[int]] = []
+    branches: list[list[int]] = []
 
+    def append(piece: Sequence[int], first: int) -> list[int]:
+        tokens.extend(piece)
+        positions.extend(range(first, first + len(piece)))
+        return list(range(len(tokens) - len(piece), len(tokens)))
 
-def _encoder_decoder_inputs(
-    sequences: Sequence[TokenSequence], pad: int, start: int | None
-) -> Batch:
-    assert start is not None
-    tokens, mask = padded([[*s.prompt] for s in sequences], pad)
-    # T5 starts its decoder with the pad token, so the mask must be given, not guessed from tokens.
-    decoder, decoder_mask = padded([[start, *s.target[:-1]] for s in sequences], pad)
+    for row in rows:
+        shared = shared_prompt(row)
+        trunk = append(row.label.prompt[:shared], 0)
+        if trunk:
+            slots.append(trunk.copy())
+            branches.append([TRUNK] * shared)
+        for task, sequence in _sequences(row):
+            # The last target token is only ever predicted, so it is not fed.
+            fed = [*sequence.prompt, *sequence.target[:-1]]
+            own = append(fed[shared:], shared)
+            first = len(sequence.prompt) - 1
+            keep += (trunk + own)[first : first + len(sequence.target)]
+            if not trunk:
+                slots.append([])
+                branches.append([])
+            slots[-1] += own
+            branches[-1] += [task] * len(own)
     return {
-        "input_ids": tokens,
-        "attention_mask": mask,
-        "decoder_input_ids": decoder,
-        "decoder_attention_mask": decoder_mask,
-        "keep": decoder_mask.bool(),
+        "input_ids": torch.tensor([tokens]),
+        "position_ids": torch.tensor([positions]),
+        "slots": padded(slots, PADDING)[0],
+        "branch": padded(branches, PADDING)[0],
+        "keep": torch.tensor(keep),
     }
+
+
+def _encoder_decoder_inputs(sequences: Sequence[TokenSequence], start: int) -> Batch:
+    import torch
+
+    asked = [list(sequence.prompt) for sequence in sequences]
+    answered = [[start, *sequence.target[:-1]] for sequence in sequences]
+    return {
+        "input_ids": torch.tensor([list(chain(*asked))]),
+        "slots": padded(_places(asked), PADDING)[0],
+        "decoder_input_ids": torch.tensor([list(chain(*answered))]),
+        "decoder_slots": padded(_places(answered), PADDING)[0],
+        "keep": torch.arange(sum(map(len, answered))),
+    }
+
+
+def _places(sequences: Sequence[Sequence[int]]) -> list[list[int]]:
+    place = count()
+    return [list(islice(place, len(sequence))) for sequence in sequences]
 
 
 def padded(

@@ -7,25 +7,52 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from stillhouse.students.batches import TASKS, Batch
+from stillhouse.models.packing import Packing, Part, Rows
+from stillhouse.students.batches import TASKS, TRUNK, Batch
 
 Objective = Literal["cross_entropy", "mse"]
-NOT_INPUTS = ("keep", "targets", "task")
 
 
 def target_logits(model: nn.Module, head: nn.Module, batch: Batch) -> Tensor:
-    """Logits (N, V) of the N target tokens; the output layer `head` sees no other position."""
-    inputs = {name: value for name, value in batch.items() if name not in NOT_INPUTS}
+    """Logits (T, V) of a packed batch's T target tokens; the output layer sees no other place."""
+    # Models would make a mask of all pairs of packed tokens; one that is already made they leave.
+    mask = torch.zeros(1, 1, 1, 1, device=batch["targets"].device)
+    names = ("input_ids", "position_ids", "decoder_input_ids")
+    inputs = {name: batch[name] for name in names if name in batch}
+    if "decoder_slots" in batch:
+        inputs["decoder_attention_mask"] = mask
     with _narrowed(head, batch["keep"]):
-        logits: Tensor = model(**inputs, use_cache=False).logits
+        logits: Tensor = model(
+            **inputs, attention_mask=mask, packing=packing(batch), use_cache=False
+        ).logits
     return logits
+
+
+def packing(batch: Batch) -> Packing:
+    """Who attends to whom. Branches see the tokens they share and their own, not each other's."""
+    rows = Rows(batch["slots"])
+    if "decoder_slots" in batch:
+        answers = Rows(batch["decoder_slots"])
+        return Packing(
+            own=Part(answers, answers, _causal(answers)),
+            encoder=Part(rows, rows, rows.real[:, None].expand(-1, rows.width, -1)),
+            cross=Part(answers, rows, rows.real[:, None].expand(-1, answers.width, -1)),
+        )
+    branch = batch["branch"]
+    related = (branch[:, None] == TRUNK) | (branch[:, None] == branch[:, :, None])
+    return Packing(Part(rows, rows, _causal(rows) & related))
+
+
+def _causal(rows: Rows) -> Tensor:
+    slot = torch.arange(rows.width, device=rows.slots.device)
+    return rows.real[:, None] & (slot <= slot[:, None])
 
 
 @contextmanager
 def _narrowed(head: nn.Module, keep: Tensor) -> Iterator[None]:
     # A hook leaves all that a model does before and after its output layer (T5's scaling for tied
     # embeddings, soft caps) as the model has it.
-    hook = head.register_forward_pre_hook(lambda _, inputs: (inputs[0][keep], *inputs[1:]))
+    hook = head.register_forward_pre_hook(lambda _, inputs: (inputs[0][0, keep], *inputs[1:]))
     try:
         yield
     finally:

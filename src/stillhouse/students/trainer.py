@@ -59,7 +59,7 @@ class MultiTaskTrainer(Trainer):
     ) -> None:
         config: Any = model.config
         start = getattr(config, "decoder_start_token_id", None)
-        self.collate = partial(collate, family=text.family, pad=text.pad, start=start)
+        self.collate = partial(collate, family=text.family, start=start)
         super().__init__(model=model, args=args, train_dataset=rows, data_collator=self.collate)
         self.remove_callback(PrinterCallback)
         # The model itself: what is passed to `compute_loss` may be wrapped for several processes.

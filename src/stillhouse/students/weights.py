@@ -58,6 +58,17 @@ def read_model(
         local_files_only=True,
         quantization_config=quantization,
     )
+    return _attending(model)
+
+
+def _attending(model: "PreTrainedModel") -> "PreTrainedModel":
+    from stillhouse.models.attention import use_attention
+
+    if not use_attention(model):
+        raise StillhouseError(
+            f"A {model.config.model_type} computes attention in a way of its own, which students "
+            "cannot be trained with. Choose an architecture that supports SDPA in transformers."
+        )
     return model
 
 
@@ -115,8 +126,7 @@ def _random_model(
         )
     config = AutoConfig.for_model(kind, **(_token_ids(tokenizer) | values))
     _require_family(config.is_encoder_decoder, family, kind)
-    model: PreTrainedModel = _auto(family).from_config(config)  # type: ignore[no-untyped-call]
-    return model
+    return _attending(_auto(family).from_config(config))  # type: ignore[no-untyped-call]
 
 
 def _token_ids(tokenizer: "PreTrainedTokenizerBase") -> dict[str, Any]:

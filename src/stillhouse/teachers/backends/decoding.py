@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from stillhouse.teachers.backends.sampler import Sampler, stream
-from stillhouse.teachers.backends.steps import CausalRows, EncodedRows, Rows
+from stillhouse.models.sampler import Sampler, stream
+from stillhouse.models.steps import CausalRows, EncodedRows, Rows
 from stillhouse.teachers.protocol import Completion, FinishReason
 from stillhouse.teachers.rendering import cut
 

@@ -15,11 +15,11 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.core.errors import StillhouseError, did_you_mean
 from stillhouse.core.progress import announce
+from stillhouse.models.attention import use_attention
+from stillhouse.models.sampler import Sampler
 from stillhouse.sources.checkpoints import checkpoint
-from stillhouse.teachers.backends.attention import use_grouped_attention
 from stillhouse.teachers.backends.decoding import Decoder, Ending
 from stillhouse.teachers.backends.encoding import encode, load_tokenizer
-from stillhouse.teachers.backends.sampler import Sampler
 from stillhouse.teachers.protocol import Answer, Completion, Failure, Request
 
 CHUNK = 8_192
@@ -61,8 +61,7 @@ def load_model(folder: Path, device: str, dtype: str) -> PreTrainedModel:
         raise StillhouseError(
             f"The teacher's weights do not load on `device: {device}`: {error}"
         ) from error
-    if model.device.type == "cpu":
-        use_grouped_attention(model)
+    use_attention(model)
     return model
 
 

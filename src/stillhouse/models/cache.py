@@ -1,21 +1,11 @@
-"""What makes decoding on a CPU fast: a cache with room to grow, and attention without copies."""
+"""Keys and values of a batch that is being decoded, without copying them for each token."""
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import cast
 
 import torch
-from transformers import (
-    AttentionInterface,
-    AttentionMaskInterface,
-    Cache,
-    DynamicCache,
-    PreTrainedModel,
-)
+from transformers import Cache, DynamicCache
 from transformers.cache_utils import DynamicLayer
-from transformers.integrations.sdpa_attention import sdpa_attention_forward
-from transformers.masking_utils import sdpa_mask
-
-GROUPED = "stillhouse_grouped_sdpa"
 
 
 class RoomyLayer(DynamicLayer):  # type: ignore[no-untyped-call]
@@ -97,35 +87,3 @@ def select(cache: Cache, order: Sequence[int]) -> None:
     for layer in cast(list[DynamicLayer], cache.layers):
         if layer.is_initialized:
             layer.batch_select_indices(indices)
-
-
-def _grouped_attention(  # noqa: PLR0917 - the library's signature
-    module: torch.nn.Module,
-    query: torch.Tensor,
-    key: torch.Tensor,
-    value: torch.Tensor,
-    attention_mask: torch.Tensor | None,
-    scaling: float | None = None,
-    **kwargs: Any,
-) -> tuple[torch.Tensor, None]:
-    """Attention of one new token per row; heads that share keys read them without copies."""
-    if (
-        query.shape[2] > 1
-        or key.shape[1] == query.shape[1]
-        or kwargs.get("position_bias") is not None
-    ):
-        return sdpa_attention_forward(
-            module, query, key, value, attention_mask, scaling=scaling, **kwargs
-        )
-    attended = torch.nn.functional.scaled_dot_product_attention(
-        query, key, value, attn_mask=attention_mask, scale=scaling, enable_gqa=True
-    )
-    return attended.transpose(1, 2).contiguous(), None
-
-
-def use_grouped_attention(model: PreTrainedModel) -> None:
-    """Let a model on the CPU attend through `_grouped_attention`, where it uses SDPA at all."""
-    if model.config._attn_implementation == "sdpa":
-        AttentionInterface.register(GROUPED, _grouped_attention)
-        AttentionMaskInterface.register(GROUPED, sdpa_mask)
-        model.set_attn_implementation(GROUPED)
