@@ -102,7 +102,7 @@ class StudentCompute(Conf):
     checkpoint_minutes: Positive | None = 10.0
     """How much of an interrupted training may be lost. None: keep no checkpoints."""
     launcher: str | None = None
-    """What starts several processes, such as `accelerate launch --num_processes 2`."""
+    """What starts several processes, such as `accelerate launch --multi_gpu --num_processes 2`."""
 
 
 class StudentConf(Conf):

@@ -99,7 +99,7 @@ def _words(launcher: str) -> list[str]:
     if found is None:
         raise StillhouseError(
             f"The student's `compute.launcher` starts with {program!r}, which is no program here. "
-            "Name one, such as `accelerate launch --num_processes 2`, or set it to null."
+            "Name one, such as `accelerate launch --multi_gpu --num_processes 2`, or null."
         )
     return [found, *arguments]
 

@@ -165,6 +165,8 @@ def _optimised(
     from stillhouse.students.trainer import optimise
 
     title = f"Train seed {seed} (lambda {lambda_:g}, alpha {alpha(lambda_):.3g})"
+    if processes() > 1:
+        title += f" in {processes()} processes"
     with progress(title, len(plan)) if is_main() else nullcontext(_Unseen()) as bar:
         curve = optimise(
             model,
