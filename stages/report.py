@@ -13,7 +13,7 @@ from stillhouse.core.stage import run_stage
 from stillhouse.reporting import plots, summary, table
 
 DATA = (paths.INGEST_METRICS, paths.RETRIEVE_METRICS, paths.TEACHER_METRICS, paths.PARSE_METRICS)
-STUDENT = (paths.FEEDBACK_METRICS, paths.AUGMENT_METRICS, paths.BASELINE_METRICS)
+STUDENT = (paths.JUDGE_METRICS, paths.FEEDBACK_METRICS, paths.AUGMENT_METRICS, paths.BASELINE_METRICS)
 
 
 class ReportConfig(StageConfig):

@@ -42,7 +42,7 @@ def accepted(texts, threshold, common=()):
     return kept
 
 
-@settings(max_examples=400)
+@settings(max_examples=120)
 @given(TEXTS, THRESHOLDS, TEXTS)
 def test_the_same_set_as_the_quadratic_rule(texts, threshold, common):
     assert accepted(texts, threshold, common) == accepted_by_all_pairs(texts, threshold)

@@ -150,6 +150,7 @@ def create(path: Path, models: Path, python: Path) -> Workspace:
 
 
 KNOBS = PARAMS | dict.fromkeys(GROUPS, "tiny") | {"limit": 20}
+HARD_AND_EASY = ("hard", "easy")
 REPLY = "Because of {{ digest % 97 }}. The answer is {{ ['red', 'blue'][digest % 2] }}."
 PARTS = {
     "preamble": "Say which colour.",
@@ -191,8 +192,40 @@ def entries(models: Path) -> dict[str, dict[str, Any]]:
                 "price": {"currency": "EUR", "prompt": 1.0, "completion": 2.0},
             },
             f"student/{name}": _student(decoder),
+            f"judge/{name}": {
+                "description": "Two answers",
+                "form": "pairwise",
+                "system": f"Be {name}.",
+                "prompt": "{{ query }}\n1: {{ answer_1 }}\n2: {{ answer_2 }}",
+                "markers": ["Score of 1:", "Score of 2:"],
+                "scale": [1, 10],
+                "words": {},
+                "teacher": _judging(name),
+                "decoding": {"max_tokens": 40},
+                "compute": {"backend": "scripted"},
+            },
+            f"augment/{name}": {
+                "description": "New questions",
+                "prompts": {kind: {"prompt": f"{name}: {{{{ query }}}}"} for kind in HARD_AND_EASY},
+                "decoding": {"temperature": 1.0, "max_tokens": 40},
+                "questions_per_seed": 2,
+                "rounds": 1,
+                "filters": {"min_words": 2, "max_words": 40, "rouge_l": 0.9, "ngram": 8},
+                "verify": {},
+            },
         }
     return found
+
+
+def _judging(name: str) -> dict[str, Any]:
+    """A judge that thinks the second of two answers a little better, and that red is best."""
+    score = "{{ 9 if 'red' in prompt.split('%s:')[1].split('\n')[0] else %d }}"
+    reply = "\n".join(f"Score of {n}: {score % (n, n)}" for n in (1, 2))
+    return {
+        "model": {"name": f"judge {name}", "source": f"scripted:{reply}"},
+        "format": "plain",
+        "context": 500,
+    }
 
 
 def _dataset(folder: str) -> dict[str, Any]:

@@ -22,6 +22,7 @@ def stages() -> dict[str, Any]:
             "status": {"ok": 0.75, "truncated": 0.25},
             "teacher_label_accuracy": 0.5,
         },
+        "judge": {"rows": 0},
         "feedback": {"candidates": 8, "selected": 6},
         "augment": {"real": 6, "synthetic": 0},
         "baseline": {"untrained": scores(0.25), "majority": scores(0.5)},

@@ -30,7 +30,7 @@ class Question:
 
     id: str
     query: str
-    choices: Sequence[str]
+    choices: tuple[str, ...]
     origin: str
 
 

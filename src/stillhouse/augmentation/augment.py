@@ -185,7 +185,7 @@ def choices_like(seed: Seed, question: str) -> tuple[str, ...] | None:
     else the seed's; None when it lists too few, too many, or one twice.
     """
     if not _lists_choices(seed):
-        return tuple(seed.choices)
+        return seed.choices
     found = choices_in(question)
     fine = len(set(found)) == len(found) == len(seed.choices)
     return tuple(found) if fine else None
@@ -214,7 +214,7 @@ def _seeds(
             "Set another `tau`, `feedback` or `feedback_student`, or `synthetic: 0`."
         )
     seeds = [
-        Seed(row["id"], row["query"], examples[row["id"]]["choices"], row["id"], difficulty)
+        Seed(row["id"], row["query"], tuple(examples[row["id"]]["choices"]), row["id"], difficulty)
         for row in rows
     ]
     _require_choices(seeds)
@@ -277,7 +277,7 @@ def _require_askable(config: AugmentConfig) -> None:
 
 
 def _require_choices(seeds: Sequence[Seed]) -> None:
-    shared = len({tuple(seed.choices) for seed in seeds}) == 1
+    shared = len({seed.choices for seed in seeds}) == 1
     unclear = next((seed for seed in seeds if not shared and not _lists_choices(seed)), None)
     if unclear is not None:
         raise StillhouseError(

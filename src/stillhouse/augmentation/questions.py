@@ -27,7 +27,7 @@ class Seed:
 
     id: str
     query: str
-    choices: Sequence[str]
+    choices: tuple[str, ...]
     origin: str
     difficulty: Difficulty
 
@@ -65,12 +65,13 @@ def ask_questions(
     store: Store | None = None,
 ) -> list[Reply | None]:
     """The reply to each attempt, in order; None where the teacher gave none."""
+    # Samples below the wanted ones are in the store: they were asked for in earlier waves.
+    last = {attempt.seed: attempt.sample for attempt in sorted(wanted, key=lambda a: a.sample)}
     by_sample: dict[int, list[Seed]] = defaultdict(list)
-    for attempt in wanted:
-        by_sample[attempt.sample].append(attempt.seed)
+    for seed, sample in last.items():
+        by_sample[sample].append(seed)
     replies: dict[tuple[str, int], Reply] = {}
     for sample, seeds in by_sample.items():
-        # The earlier samples are in the store: they were asked for in earlier passes.
         asked = _asking(teacher, conf, sample + 1)
         prompts = [(seed.id, _messages(seed, conf, task, metric)) for seed in seeds]
         for row in generate(_table(prompts), asked, store).completions.to_pylist():

@@ -43,7 +43,7 @@ def summarise(
 ) -> dict[str, Any]:
     """Everything a run measured, as nested numbers; shares lie between 0 and 1.
 
-    `stages`: the metrics of ingest, retrieve, teacher, parse, feedback, augment and baseline.
+    `stages`: the metrics of ingest, retrieve, teacher, parse, judge, feedback, augment and baseline.
     `evaluations`: the metrics of each seed's student. `predictions`: the rows of each of `models`,
     which must be over exactly the test rows.
     """
@@ -59,6 +59,7 @@ def summarise(
         "teacher": teacher(stages["parse"], stages["teacher"], price),
         "data": stages["ingest"],
         "retrieval": stages["retrieve"],
+        "judge": stages["judge"],
         "feedback": stages["feedback"],
         "augment": stages["augment"],
     }
