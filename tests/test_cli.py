@@ -43,7 +43,7 @@ def in_a_process(cwd, *arguments):
 
 
 def test_check_counts_the_files(project):
-    assert stillhouse("check") == "6 files are fine.\n"
+    assert stillhouse("check") == "8 files are fine.\n"
 
 
 def test_check_reports_every_mistake_in_one_message_without_a_traceback(project):
@@ -124,14 +124,15 @@ def test_results_prints_the_table_of_the_last_run(project):
     assert "Majority class" in stillhouse("results")
 
 
-def test_the_store_has_its_own_help(project):
-    assert "store" in stillhouse("--help")
-    result = in_a_process(project, "store", "--help")
+@pytest.mark.parametrize("command", ["store", "study"])
+def test_a_command_with_commands_of_its_own_has_its_own_help(project, command):
+    assert command in stillhouse("--help")
+    result = in_a_process(project, command, "--help")
     assert result.returncode == 0
-    assert "stillhouse store" in result.stdout
+    assert f"stillhouse {command}" in result.stdout
 
 
-@pytest.mark.parametrize("command", ["check", "list", "pin", "prompts", "results"])
+@pytest.mark.parametrize("command", ["check", "list", "pin", "prompts", "results", "compare"])
 def test_every_command_is_explained(command):
     assert command in stillhouse("--help")
     assert len(stillhouse(command, "--help").split()) > 20

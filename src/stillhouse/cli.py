@@ -5,9 +5,8 @@ DVC builds (`dvc repro`, `dvc exp run -S k=10`); this command never changes an o
 
 import sys
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -23,17 +22,23 @@ app = typer.Typer(
 )
 prompts = typer.Typer(no_args_is_help=True, help="Look at the prompts that the teacher is sent.")
 app.add_typer(prompts, name="prompts")
+PASSED_ON: dict[str, Any] = {
+    "add_help_option": False,
+    "context_settings": {"allow_extra_args": True, "ignore_unknown_options": True},
+}
+"""Of a command with commands of its own: a stub, so that the others start without its imports."""
 
 
 @app.command()
 def check() -> None:
-    """Check params.yaml and every file under conf/, and list all mistakes at once.
+    """Check params.yaml and every file under conf/ and studies/, and list all mistakes at once.
 
     The stages check the same before they start; this is for looking before you run.
     """
     from stillhouse.config.load import check_all
+    from stillhouse.studies.load import check_studies
 
-    typer.echo(f"{check_all()} files are fine.")
+    typer.echo(f"{check_all(also=[check_studies])} files are fine.")
 
 
 @app.command("list")
@@ -111,17 +116,42 @@ def results() -> None:
     print_results(read_metrics(paths.SUMMARY), latest_seconds(read_events("stage")))
 
 
-if find_spec("stillhouse.teachers.store.cli"):
+@app.command()
+def compare(
+    one: Annotated[str, typer.Argument(metavar="REV_A", help="A Git revision or an experiment.")],
+    other: Annotated[
+        str, typer.Argument(metavar="[REV_B]", help="Another; by default what is here.")
+    ] = "workspace",
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
+) -> None:
+    """Compare the students of two revisions row by row, and say what chance explains.
 
-    @app.command(
-        add_help_option=False,
-        context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
-    )
-    def store(context: typer.Context) -> None:
-        """Look after the store of teacher completions; `stillhouse store --help` tells more."""
-        # A stub, so that the other commands start without the store's imports.
-        commands = import_module("stillhouse.teachers.store.cli").app
-        commands(context.args, prog_name="stillhouse store")
+    Revisions are branches, tags, commits, names of `dvc exp show`, or `workspace`. Nothing is
+    checked out. Prints both accuracies, the difference with its interval, and McNemar's test.
+    """
+    from stillhouse.experiments import compare as comparing
+
+    found = comparing.compare_revisions(one, other)
+    if as_json:
+        typer.echo(comparing.as_json(one, other, found))
+    else:
+        comparing.print_comparison(one, other, found)
+
+
+@app.command(**PASSED_ON)
+def store(context: typer.Context) -> None:
+    """Look after the store of teacher completions; `stillhouse store --help` tells more."""
+    _pass_on(context, "stillhouse.teachers.store.cli")
+
+
+@app.command(**PASSED_ON)
+def study(context: typer.Context) -> None:
+    """Run whole tables of experiments; `stillhouse study --help` tells more."""
+    _pass_on(context, "stillhouse.studies.cli")
+
+
+def _pass_on(context: typer.Context, module: str) -> None:
+    import_module(module).app(context.args, prog_name=f"stillhouse {context.info_name}")
 
 
 def main() -> None:

@@ -1,0 +1,113 @@
+"""The results of one revision, read through DVC without checking anything out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from stillhouse.config.load import parse_yaml
+from stillhouse.core import paths
+from stillhouse.core.errors import StillhouseError
+from stillhouse.core.joins import by_id, require_ids
+from stillhouse.core.tables import EXAMPLES, PREDICTIONS, read_rows
+from stillhouse.evaluation.paired import Correct
+from stillhouse.evaluation.scoring import split_rows
+from stillhouse.experiments.git import WORKSPACE, read_text, resolve
+
+COMPARED = ("query", "label", "choices")
+
+
+@dataclass(frozen=True)
+class Run:
+    """What was right, for each seed and test row, and the test rows themselves."""
+
+    name: str
+    seeds: Mapping[int, Correct]
+    test: Mapping[str, Mapping[str, Any]]
+
+
+def read_run(revision: str) -> Run:
+    """Read the predictions of a Git revision, a DVC experiment, or `workspace`.
+
+    Nothing is checked out; what is not in DVC's cache is read from its remote.
+    """
+    if revision == WORKSPACE:
+        return _read(revision, _seeds(revision, paths.PARAMS.read_text(encoding="utf-8")), Path())
+    commit = resolve(revision)
+    params = read_text(commit, paths.PARAMS)
+    if params is None:
+        raise StillhouseError(f"The revision {revision!r} has no {paths.PARAMS}.")
+    seeds = _seeds(revision, params)
+    with TemporaryDirectory(prefix="stillhouse-") as folder:
+        _copy(revision, commit, seeds, Path(folder))
+        return _read(revision, seeds, Path(folder))
+
+
+def require_same_rows(one: Run, other: Run) -> None:
+    """Fail unless both runs were tested on the same rows with the same gold labels."""
+    if one.test.keys() != other.test.keys():
+        lone = one.test.keys() ^ other.test.keys()
+        example = min(lone)
+        owner = one.name if example in one.test else other.name
+        raise StillhouseError(
+            f"{one.name!r} and {other.name!r} were tested on other rows: {len(lone)} ids are in "
+            f"one alone, such as {example!r} of {owner!r}. Only runs over the same test rows can "
+            "be compared; see `dataset` in their params.yaml."
+        )
+    for id_, row in one.test.items():
+        for key in COMPARED:
+            if row[key] != other.test[id_][key]:
+                raise StillhouseError(
+                    f"{one.name!r} and {other.name!r} have another {key} for the test row {id_!r}: "
+                    f"{row[key]!r} and {other.test[id_][key]!r}. Their accuracies are not of the "
+                    "same task."
+                )
+
+
+def _seeds(revision: str, params: str) -> list[int]:
+    values = parse_yaml(params, f"{paths.PARAMS} of {revision!r}")
+    seeds = values.get("seeds") if isinstance(values, dict) else None
+    if not isinstance(seeds, list) or not seeds:
+        raise StillhouseError(f"{paths.PARAMS} of {revision!r} lists no `seeds`.")
+    return seeds
+
+
+def _copy(revision: str, commit: str, seeds: list[int], folder: Path) -> None:
+    from dvc.api import DVCFileSystem
+    from dvc.exceptions import DvcException
+
+    try:
+        files = DVCFileSystem(rev=commit)
+        for path in _files(seeds):
+            # An output of dvc.yaml that dvc.lock does not know has a place and no content.
+            if not files.exists(path.as_posix()) or "md5" not in files.info(path.as_posix()):
+                raise StillhouseError(
+                    f"{revision!r} has no {path}: its pipeline was not run to the end. Run `dvc "
+                    "repro` there and commit dvc.lock, or `dvc exp run`."
+                )
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            files.get_file(path.as_posix(), str(folder / path))
+    except (DvcException, OSError) as error:
+        raise StillhouseError(
+            f"The predictions of {revision!r} are not here ({error}). Fetch them: `dvc fetch "
+            "--all-commits evaluate ingest` for what is committed, `dvc exp pull origin NAME` for "
+            "an experiment."
+        ) from error
+
+
+def _files(seeds: list[int]) -> list[Path]:
+    return [paths.EXAMPLES, *(paths.predictions(f"seed={seed}") for seed in seeds)]
+
+
+def _read(revision: str, seeds: list[int], folder: Path) -> Run:
+    examples, *predictions = _files(seeds)
+    test = by_id(split_rows(read_rows(folder / examples, EXAMPLES), "test"), "examples")
+    correct = {}
+    for seed, path in zip(seeds, predictions, strict=True):
+        name = f"predictions seed={seed} of {revision}"
+        rows = by_id(read_rows(folder / path, PREDICTIONS), name)
+        require_ids(test, rows, f"examples of {revision}", name)
+        require_ids(rows, test, name, f"examples of {revision}")
+        correct[seed] = {id_: bool(row["correct"]) for id_, row in rows.items()}
+    return Run(revision, correct, test)

@@ -1,0 +1,78 @@
+"""What a condition's result depends on, as dvc.yaml says it: knobs, entries' keys, files in Git."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from stillhouse.config.load import parse_yaml
+from stillhouse.core import paths
+from stillhouse.core.errors import StillhouseError
+from stillhouse.experiments.git import objects, read_text
+
+PIPELINE = "dvc.yaml"
+ALL = None
+"""In place of the keys of a params file: all of them."""
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """The pipeline of one commit."""
+
+    commit: str
+    files: Mapping[str, str]
+    """Object ids of dvc.yaml and of the files and folders that its stages depend on."""
+    tracked: Mapping[str, frozenset[str] | None]
+    """The keys that DVC tracks, by params file; `${...}` stands for a knob."""
+
+    def settings(self, commit: str, overrides: Mapping[str, Any]) -> dict[str, Any]:
+        """Every tracked value in a commit as `file:key`, under some overrides of the knobs."""
+        knobs = _mapping(commit, paths.PARAMS.as_posix()) | dict(overrides)
+        found: dict[str, Any] = {}
+        for template, keys in self.tracked.items():
+            path = re.sub(r"\$\{(\w+)\}", lambda match: str(knobs.get(match[1])), template)
+            whole = knobs if template == paths.PARAMS.as_posix() else _mapping(commit, path)
+            chosen = whole if keys is ALL else {key: whole.get(key) for key in keys}
+            found |= {f"{path}:{key}": value for key, value in chosen.items()}
+        return found
+
+
+def read_pipeline(commit: str) -> Pipeline:
+    """Read dvc.yaml of a commit."""
+    stages = _mapping(commit, PIPELINE).get("stages", {}).values()
+    outs = [path for stage in stages for path in _outs(stage)]
+    deps = {path for stage in stages for path in stage.get("deps", ()) if not _made(path, outs)}
+    tracked: dict[str, frozenset[str] | None] = {}
+    for stage in stages:
+        for file, keys in _params(stage):
+            known = tracked.get(file, frozenset())
+            tracked[file] = ALL if keys is ALL or known is ALL else known | keys
+    return Pipeline(commit, objects(commit, sorted({PIPELINE, *deps})), tracked)
+
+
+def _outs(stage: Mapping[str, Any]) -> Iterator[str]:
+    for kind in ("outs", "metrics", "plots"):
+        for out in stage.get(kind, ()):
+            yield out if isinstance(out, str) else next(iter(out))
+
+
+def _made(dep: str, outs: list[str]) -> bool:
+    """Whether a stage writes this dependency or something in it."""
+    return "${" in dep or any(out == dep or out.startswith(f"{dep}/") for out in outs)
+
+
+def _params(stage: Mapping[str, Any]) -> Iterator[tuple[str, frozenset[str] | None]]:
+    for entry in stage.get("params", ()):
+        if isinstance(entry, str):
+            yield paths.PARAMS.as_posix(), frozenset({entry})
+        else:
+            for file, keys in entry.items():
+                yield file, frozenset(keys) if keys else ALL
+
+
+def _mapping(commit: str, path: str) -> dict[str, Any]:
+    text = read_text(commit, path)
+    values = parse_yaml(text, f"{path} of {commit[:10]}") if text is not None else {}
+    if not isinstance(values, dict):
+        raise StillhouseError(f"{path} of {commit[:10]} is no mapping of keys.")
+    return values

@@ -1,0 +1,102 @@
+"""Reading studies: every mistake of a study's file and of its conditions, before anything runs."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from stillhouse.config.knobs import Knobs
+from stillhouse.config.load import GROUPS, checked_conf, fail_on, names, problems_of, read_yaml
+from stillhouse.core import paths
+from stillhouse.core.errors import StillhouseError, did_you_mean
+from stillhouse.studies.config import Condition, Study
+
+STUDIES = Path("studies")
+
+
+def study_names(root: Path = Path()) -> list[str]:
+    """The studies that there are."""
+    return sorted(path.stem for path in (root / STUDIES).glob("*.yaml"))
+
+
+def read_study(name: str, root: Path = Path()) -> Study:
+    """Load a study and check all its conditions, but not the entries that they name."""
+    if name not in study_names(root):
+        raise StillhouseError(f"There is no study {name!r}.{did_you_mean(name, study_names(root))}")
+    problems: list[str] = []
+    study = _checked(name, root, problems)
+    fail_on(problems)
+    assert study
+    return study
+
+
+def load_study(name: str, root: Path = Path()) -> Study:
+    """Load a study and check all its conditions and the entries that they name."""
+    study = read_study(name, root)
+    problems: list[str] = []
+    _check_entries(_conditions(name, study), root, problems)
+    fail_on(problems)
+    return study
+
+
+def check_studies(root: Path, problems: list[str]) -> int:
+    """Check every study, but not the entries that it names; returns how many there are."""
+    found = study_names(root)
+    for name in found:
+        _checked(name, root, problems)
+    return len(found)
+
+
+def _checked(name: str, root: Path, problems: list[str]) -> Study | None:
+    study = checked_conf(root / STUDIES / f"{name}.yaml", Study, problems)
+    if study:
+        # Conditions share their mistakes, and the small form repeats those of the large one.
+        found = dict.fromkeys(_mistakes(name, study, root))
+        problems.extend(problem for problem in found if problem not in problems)
+    return study
+
+
+def _conditions(name: str, study: Study) -> list[Condition]:
+    small = study.conditions(name, small=True) if study.small else []
+    return study.conditions(name, small=False) + small
+
+
+def _mistakes(name: str, study: Study, root: Path) -> Iterator[str]:
+    base = _params(root)
+    if base is None:
+        return  # params.yaml has mistakes of its own
+    for condition in _conditions(name, study):
+        where = f"{root / STUDIES / name}.yaml, condition {condition.row}, {condition.column}"
+        try:
+            Knobs.model_validate(base | dict(condition.overrides))
+        except ValidationError as error:
+            yield from problems_of(where, error, Knobs)
+        for group in GROUPS.keys() & condition.overrides.keys():
+            entry, known = condition.overrides[group], names(group, root)
+            if isinstance(entry, str) and entry not in known:
+                yield (
+                    f"{where}: `{group}` is {entry!r}, but conf/{group}/{entry}.yaml does not "
+                    f"exist.{did_you_mean(entry, known)}"
+                )
+
+
+def _params(root: Path) -> dict[str, Any] | None:
+    try:
+        values = read_yaml(root / paths.PARAMS)
+        Knobs.model_validate(values)
+    except (StillhouseError, ValidationError):
+        return None
+    return dict(values)
+
+
+def _check_entries(conditions: Iterable[Condition], root: Path, problems: list[str]) -> None:
+    base = _params(root) or {}
+    chosen = {
+        (group, entry)
+        for condition in conditions
+        for group, entry in (base | dict(condition.overrides)).items()
+        if group in GROUPS and entry in names(group, root)
+    }
+    for group, entry in sorted(chosen):
+        checked_conf(root / paths.CONF / group / f"{entry}.yaml", GROUPS[group], problems)

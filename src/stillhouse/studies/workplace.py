@@ -1,0 +1,118 @@
+"""A clone of the repository at one commit, in which a study's experiments run.
+
+`dvc exp run` takes uncommitted edits along, changes params.yaml and resets the working tree. A
+study runs for hours, so it does that in a clone: the user's tree is free and stays as it is, every
+condition runs the same code, and a kill leaves nothing to repair. DVC's cache and the store of
+answers are the repository's own.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import mkdtemp
+
+from filelock import FileLock, Timeout
+
+from stillhouse.core.errors import StillhouseError
+from stillhouse.core.log import state_directory
+from stillhouse.experiments.git import EXPERIMENTS, git
+from stillhouse.sources.mirror import mirror_root
+from stillhouse.teachers.store.location import live_folder
+
+DVC = (sys.executable, "-m", "dvc")
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """The clone, where in it the project is, and the environment of its commands."""
+
+    clone: Path
+    project: Path
+    commit: str
+    environment: Mapping[str, str]
+
+    def run(self, name: str, overrides: list[str], line: Callable[[str], None]) -> int:
+        """Run one experiment; `line` takes each line of its output. Returns its exit status."""
+        git("reset", "--quiet", "--hard", self.commit, folder=self.clone)
+        git("clean", "--quiet", "--force", "-d", folder=self.clone)
+        settings = [part for override in overrides for part in ("--set-param", override)]
+        process = subprocess.Popen(  # noqa: S603 - no shell
+            [*DVC, "exp", "run", "--name", name, *settings],
+            cwd=self.project,
+            env=dict(self.environment),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,  # so that all that it starts can be ended with it
+        )
+        try:
+            assert process.stdout
+            for text in process.stdout:
+                line(text.rstrip("\n"))
+            return process.wait()
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGTERM)
+                process.wait()
+
+    def collect(self, name: str) -> None:
+        """Bring a finished experiment into the repository, in place of an older one of its name."""
+        ref = f"{EXPERIMENTS}/{self.commit[:2]}/{self.commit[2:]}/{name}"
+        git("fetch", "--quiet", "--force", str(self.clone), f"{ref}:{ref}")
+
+
+@contextmanager
+def workplace(study: str, commit: str) -> Iterator[Workplace]:
+    """Clone the repository; the clone goes when the block ends, at the latest before the next."""
+    folder = (state_directory() / "studies" / study).absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        lock = FileLock(folder / "lock").acquire(timeout=0)
+    except Timeout as error:
+        raise StillhouseError(f"The study {study!r} is being run already.") from error
+    with lock:
+        for left in folder.glob("clone-*"):
+            shutil.rmtree(left, ignore_errors=True)
+        clone = Path(mkdtemp(prefix="clone-", dir=folder))
+        try:
+            yield _clone(clone, commit)
+        finally:
+            shutil.rmtree(clone, ignore_errors=True)
+
+
+def _clone(clone: Path, commit: str) -> Workplace:
+    top, prefix = git("rev-parse", "--show-toplevel", "--show-prefix").split("\n")[:2]
+    git("clone", "--quiet", "--no-checkout", top, str(clone))
+    git("checkout", "--quiet", "--detach", commit, folder=clone)
+    for key in ("user.name", "user.email"):
+        value = git("config", "--default", "", "--get", key).strip()
+        if value:
+            git("config", key, value, folder=clone)
+    place = Workplace(clone, clone / prefix, commit, _environment())
+    _dvc(place.project, "config", "--local", "cache.dir", _dvc(Path(), "cache", "dir"))
+    return place
+
+
+def _environment() -> dict[str, str]:
+    found = dict(os.environ) | {
+        "STILLHOUSE_STORE": str(live_folder().parent.absolute()),
+        "PYTHONUNBUFFERED": "1",
+    }
+    mirror = mirror_root()
+    return found | ({"STILLHOUSE_MIRROR": str(mirror.absolute())} if mirror else {})
+
+
+def _dvc(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(  # noqa: S603 - no shell
+        [*DVC, *arguments], cwd=folder, check=False, capture_output=True, text=True
+    )
+    if done.returncode:
+        raise StillhouseError(f"`dvc {' '.join(arguments[:2])}` failed: {done.stderr.strip()}")
+    return done.stdout.strip()

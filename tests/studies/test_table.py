@@ -1,0 +1,115 @@
+"""The table of a study in its three forms, from known predictions."""
+
+import csv
+import io
+from xml.etree import ElementTree
+
+import pytest
+
+from stillhouse.experiments.runs import Run
+from stillhouse.studies import table
+from stillhouse.studies.plot import svg
+from stillhouse.studies.state import Found
+from tests.studies.studies import found, study
+
+ROWS = 100
+RIGHT = {"s-labels-half": (40, 50), "s-labels-all": (45, 55), "s-both-all": (89, 91)}
+
+
+def run(name, right, rows=ROWS):
+    ids = [f"r{number:03}" for number in range(rows)]
+    test = {id_: {"query": id_, "label": "x", "choices": []} for id_ in ids}
+    correct = {n: {id_: i < many for i, id_ in enumerate(ids)} for n, many in enumerate(right)}
+    return Run(name, correct, test)
+
+
+@pytest.fixture
+def runs(monkeypatch):
+    """Predictions by commit, in place of those that a repository would hold."""
+    known = {name: run(name, right) for name, right in RIGHT.items()}
+    monkeypatch.setattr(table, "read_run", known.__getitem__)
+    return known
+
+
+def results(change=lambda each: each, *, small=False):
+    conditions = study().conditions("s", small=small)
+    return table.results("s", study(), [change(found(each)) for each in conditions], small=small)
+
+
+def lines(text):
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_each_condition_is_compared_with_the_reference_of_its_column(runs):
+    half, all_, both = lines(table.as_csv(results()))
+    assert [float(row["accuracy"]) for row in (half, all_, both)] == [0.45, 0.5, 0.9]
+    assert float(all_["standard_error"]) == pytest.approx(0.05)
+    assert float(half["accuracy_low"]) < 0.45 < float(half["accuracy_high"])
+    assert float(both["difference"]) == pytest.approx(0.4)
+    assert both["significant"] == "True"
+    assert half["difference"] == all_["difference"] == ""
+    assert [row["published"] for row in (half, all_, both)] == ["", "", "0.625"]
+
+
+def test_the_markdown_shows_the_table_and_the_differences(runs):
+    text = table.markdown(results())
+    grid, long = (part for part in text.split("\n\n") if part.startswith("|"))
+    header, _, labels, both = grid.splitlines()
+    assert [cell.strip() for cell in header.split("|")] == ["", "", "50%", "100%", ""]
+    assert "45.0 ± 5.0" in labels
+    assert "90.0 ± 1.0 (published 62.50)" in both
+    assert "| (published 55.00) " in both  # a cell that stays empty here
+    assert "Both \\| all" in both
+    assert long.splitlines()[-1].split("|")[-2].strip() == "yes"
+    assert "+40.0 (" in long
+    assert "Published figures: A paper." in text
+    for shown in (grid, long):
+        assert len({len(line) for line in shown.splitlines()}) == 1  # aligned
+
+
+def test_what_has_not_run_or_ran_with_other_code_says_so(runs):
+    def change(each):
+        if each.condition.row == "both":
+            return Found(each.condition, failure="error in ingest: no")
+        return found(each.condition, changed=("src/x",))
+
+    text = table.markdown(results(change))
+    assert "45.0 ± 5.0†" in text
+    assert "† run before these changed, so a run today may differ: src/x." in text
+    assert "failed (published 62.50)" in text
+    assert "s-both-all failed: error in ingest: no" in text
+    assert [row["state"] for row in lines(table.as_csv(results(change)))] == [
+        "stale",
+        "stale",
+        "failed",
+    ]
+
+
+def test_other_test_rows_are_not_compared(runs):
+    runs["s-both-all"] = run("s-both-all", (89, 91), rows=99)
+    assert lines(table.as_csv(results()))[-1]["difference"] == ""
+
+
+def test_the_small_form_stands_without_published_figures(runs):
+    runs |= {"s-small-labels-half": run("x", (3,)), "s-small-both-half": run("y", (4,))}
+    text = table.markdown(results(small=True))
+    assert text.startswith("# s, small form\n\nLess\n")
+    assert "ublished" not in text
+    assert "4.0" in text
+
+
+def test_the_plot_is_well_formed_and_shows_every_figure(runs):
+    drawn = ElementTree.fromstring(svg(results()))
+    texts = {element.text for element in drawn.iter() if element.text}
+    assert {"s", "Labels", "Both | all", "50%", "100%"} <= texts
+    circles = [element for element in drawn.iter() if element.tag.endswith("circle")]
+    assert len(circles) == 2 + 3 + 2  # the legend, the conditions, published figures
+    height = float(drawn.get("height"))
+    assert all(0 < float(circle.get("cy")) < height for circle in circles)
+
+
+def test_a_study_that_has_not_run_has_a_table_too():
+    empty = results(lambda each: Found(each.condition))
+    assert "missing" in table.markdown(empty)
+    assert {row["accuracy"] for row in lines(table.as_csv(empty))} == {""}
+    ElementTree.fromstring(svg(empty))
