@@ -14,6 +14,7 @@ from stillhouse.config.student import StudentConf
 from stillhouse.core.errors import StillhouseError
 from stillhouse.students.folder import load_student, untrained_student
 from stillhouse.students.predict import predict_labels
+from stillhouse.students.trainable import merged
 from stillhouse.students.training import Curve, alpha, train_student, write_curve
 from tests.students.conftest import Make, rows
 
@@ -180,6 +181,61 @@ def test_more_layers_than_there_are_is_an_error(tmp_path: Path, make_conf: Make)
     conf = make_conf(training={"trainable_layers": 3})
     with pytest.raises(StillhouseError, match=r"last 3 layers.*only 2"):
         train_student(rows(), conf, 1.0, 0, tmp_path / "student")
+
+
+@pytest.mark.parametrize("changes", [{}, {"method": "lora", "lora": LORA}], ids=["full", "lora"])
+def test_gradient_checkpointing_changes_no_loss(
+    tmp_path: Path, make_conf: Make, changes: dict[str, Any]
+):
+    curves = [
+        train_student(
+            rows(),
+            make_conf(
+                **changes, compute={"device": "cpu", "gradient_checkpointing": checkpointing}
+            ),
+            1.0,
+            0,
+            tmp_path / str(checkpointing),
+        )
+        for checkpointing in (False, True)
+    ]
+    for found, expected in zip(curves[1].losses, curves[0].losses, strict=True):
+        assert found == pytest.approx(expected, abs=1e-6)
+
+
+def test_qlora_says_what_is_missing(
+    tmp_path: Path, make_conf: Make, monkeypatch: pytest.MonkeyPatch
+):
+    conf = make_conf(source="no such model", method="qlora", lora=LORA, compute={})
+    monkeypatch.setattr("stillhouse.students.trainable.find_spec", lambda _: None)
+    with pytest.raises(StillhouseError, match=r"bitsandbytes.*stillhouse\[qlora\].*method: lora"):
+        train_student(rows(), conf, 1.0, 0, tmp_path / "student")
+    monkeypatch.setattr("stillhouse.students.trainable.find_spec", lambda _: True)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(StillhouseError, match=r"for a GPU.*method: lora.*device: cpu"):
+        train_student(rows(), conf, 1.0, 0, tmp_path / "student")
+
+
+@pytest.mark.slow
+def test_qlora_saves_the_model_that_it_trained(
+    tmp_path: Path, make_conf: Make, monkeypatch: pytest.MonkeyPatch
+):
+    """The saved plain weights are the four-bit ones with what the adapters add to them."""
+    pytest.importorskip("bitsandbytes", reason="the extra stillhouse[qlora] is not installed")
+    prompt = torch.arange(5, 25)[None]
+    logits = []
+
+    def merging(model: Any, precision: Any) -> Any:
+        logits.append(model(prompt).logits.detach())
+        return merged(model, precision)
+
+    monkeypatch.setattr("stillhouse.students.training.merged", merging)
+    conf = make_conf(method="qlora", lora=LORA, training={"epochs": 4})
+    losses = train_student(rows(), conf, 1.0, 0, tmp_path / "student").losses
+    assert losses[-1][0] < losses[0][0]
+    student = load_student(tmp_path / "student")
+    torch.testing.assert_close(student.model(prompt).logits, logits[0], atol=1e-4, rtol=1e-4)
+    assert "quantization_config" not in (tmp_path / "student/config.json").read_text()
 
 
 def test_mse_trains(tmp_path: Path, make_conf: Make):

@@ -1,6 +1,7 @@
 """Training one student with one seed, from the training table to its folder."""
 
 import math
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
@@ -205,6 +206,9 @@ def _require_device(device: str) -> None:
             "The student's conf says `compute.device: cuda`, but torch finds no CUDA device. "
             "Set it to `auto` or `cpu`."
         )
+    if processes() > 1 and torch.cuda.is_available():
+        # Quantised weights go to the current device as they are read.
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
 
 
 def alpha(lambda_: float) -> float:

@@ -24,7 +24,8 @@ def load_weights(
     """
     if conf.source is not None:
         folder = checkpoint(conf.source, conf.mirror)
-        model = read_model(folder, conf.family, "float32", quantization)
+        device = "cpu" if quantization and conf.compute.device == "cpu" else None
+        model = read_model(folder, conf.family, "float32", quantization, device)
         return model, read_tokenizer(folder)
     assert conf.tokenizer is not None and conf.architecture is not None
     tokenizer = read_tokenizer(checkpoint(conf.tokenizer, conf.mirror))
@@ -46,8 +47,12 @@ def read_model(
     family: Family,
     precision: Precision,
     quantization: "BitsAndBytesConfig | None" = None,
+    device: str | None = None,
 ) -> "PreTrainedModel":
-    """The model of a local folder, its weights in `precision`; the family must be the conf's."""
+    """The model of a local folder, its weights in `precision`; the family must be the conf's.
+
+    What is quantised is put on `device` at once, by default the current GPU.
+    """
     from transformers import AutoConfig
 
     config = AutoConfig.from_pretrained(folder, local_files_only=True)
@@ -57,6 +62,7 @@ def read_model(
         dtype=torch_type(precision),
         local_files_only=True,
         quantization_config=quantization,
+        device_map=device,
     )
     return _attending(model)
 
