@@ -60,7 +60,7 @@ def test_templates_make_the_fields(tmp_path):
             "meta": '{"a": "é", "z": "7"}',
         }
     ]
-    assert metrics == {"rows": {"train": 1}, "rejects": {}, "test_queries_in_train": 0}
+    assert metrics == {"rows": {"train": 1}, "rejects": {}, "overlap": {}}
     write_rows(tmp_path / "examples.parquet", EXAMPLES, rows)
 
 
@@ -134,6 +134,18 @@ def test_repeats_of_a_row_without_group_are_never_on_both_sides():
     assert queries[0].isdisjoint(queries[1])
 
 
+def test_rows_that_ask_the_same_are_never_on_both_sides_whatever_their_groups():
+    rows = [
+        {"text": f"Text {i}{end}", "label": "yes", "topic": f"{i}{end}"}
+        for i in range(40)
+        for end in ("", "?", " ?!")
+    ]
+    made, metrics = build(make_conf(splits=HELD_OUT, fields=GROUPED), train=rows)
+    assert metrics["overlap"]["test"]["train"] == {"ids": 0, "queries": 0}
+    assert metrics["rows"] == {"train": 90, "test": 30}
+    assert groups(made, "test").isdisjoint(groups(made, "train"))
+
+
 def test_too_much_held_out_is_a_mistake():
     conf = make_conf(splits=HELD_OUT | {"test": {"hold_out_from": "train", "share": 0.9}})
     assert "leaves no rows in `train`" in failure(conf, train=texts(2))
@@ -180,13 +192,36 @@ def test_a_permutation_is_numpys():
     assert "the same value" in failure(same, train=texts(1) * 2)
 
 
-def test_overlap_compares_queries_whatever_their_case_and_spaces():
+def test_overlap_counts_rows_that_are_also_learnt_from():
+    conf = make_conf(splits={name: {"read": [name]} for name in ("train", "test", "unlabelled")})
     _, metrics = build(
-        make_conf(),
+        conf,
         train=[{"text": "Is it  SO?", "label": "no"}, {"text": "x", "label": "no"}],
-        test=[{"text": "is it so?", "label": "yes"}, {"text": "y", "label": "yes"}],
+        test=[{"text": text, "label": "yes"} for text in ("is it so", "y", "z + 1", "?!")],
+        unlabelled=[{"text": "Z + 1."}, {"text": "z * 1"}],
+        exemplars=raw({"query": "Y", "rationale": "R", "label": "yes"}),
     )
-    assert metrics["test_queries_in_train"] == 1
+    assert metrics["overlap"] == {
+        "test": {
+            "train": {"ids": 0, "queries": 1},
+            "unlabelled": {"ids": 0, "queries": 1},
+            "exemplar": {"ids": 0, "queries": 1},
+        }
+    }
+
+
+def test_a_split_may_have_its_own_columns():
+    own = {"query": "{{ body }}", "id": "{{ _split }}-{{ _row }}", "meta": {}}
+    conf = make_conf(
+        splits={"train": {"read": ["a"]}, "unlabelled": {"read": ["b"], "fields": own}},
+        fields={"meta": {"topic": "{{ topic }}"}},
+    )
+    rows, _ = build(conf, train=texts(1), unlabelled=[{"body": "another"}])
+    assert [(row["query"], row["label"], row["meta"]) for row in rows] == [
+        ("text 0", "yes", '{"topic": "topic 0"}'),
+        ("another", None, None),
+    ]
+    assert rows[1]["id"] == "unlabelled-0"
 
 
 def test_human_exemplars_keep_their_order():

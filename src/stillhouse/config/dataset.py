@@ -29,9 +29,23 @@ class Permutation(Conf):
         return self
 
 
-class Split(Conf):
-    """One split: read from the source, or held out from another split."""
+class OtherFields(Conf):
+    """The templates of `fields` that one split has otherwise."""
 
+    query: Template | None = None
+    label: Template | None = None
+    id: Template | None = None
+    choices: Expression | tuple[Template, ...] | None = None
+    rationale: Template | None = None
+    group: Template | None = None
+    meta: dict[str, Template] | None = None
+
+
+class Split(Conf):
+    """One split: read from a source, or held out from another split."""
+
+    source: str | None = None
+    """Where the rows are when not in the dataset's own source."""
     read: tuple[str, ...] = ()
     """Hub split names (`train`, or `config/train`), or paths below the source."""
     mirror: tuple[str, ...] = ()
@@ -42,6 +56,8 @@ class Split(Conf):
     share: Share | None = None
     rows: Annotated[int, Field(ge=1)] | None = None
     """Keep a nested, hash-ordered subset of this many rows."""
+    fields: OtherFields = OtherFields()
+    """Where this split's rows have other columns; a template left out is the dataset's."""
 
     @model_validator(mode="after")
     def _one_origin(self) -> Self:
@@ -49,8 +65,13 @@ class Split(Conf):
             raise ValueError("give either `read` or `hold_out_from`")
         if bool(self.hold_out_from) != (self.share is not None):
             raise ValueError("`hold_out_from` and `share` go together")
-        if self.hold_out_from and (self.mirror or self.permutation):
-            raise ValueError("a held-out split takes its rows from another: no `mirror` or order")
+        if self.hold_out_from and (
+            self.source or self.mirror or self.permutation or self.fields.model_fields_set
+        ):
+            raise ValueError(
+                "a held-out split takes its rows from another: no `source`, `mirror`, `fields` or "
+                "order"
+            )
         return self
 
 
@@ -108,6 +129,12 @@ class DatasetConf(Conf):
     """A JSON Lines file of `query`, `rationale`, `label` written by people, in order of use."""
     exclude_same_group: bool = False
     """Never retrieve a row of the query's own group (NLI: the same premise)."""
+
+    def fields_of(self, split: str) -> Fields:
+        """The templates of one split's rows."""
+        other = self.splits[split].fields
+        changed = {name: getattr(other, name) for name in other.model_fields_set}
+        return self.fields.model_copy(update=changed)
 
     @model_validator(mode="after")
     def _coherent(self) -> Self:

@@ -9,6 +9,7 @@ from stillhouse.core.errors import StillhouseError
 from stillhouse.core.tables import Row
 from stillhouse.core.templates import evaluate_expression
 from stillhouse.data.files import RawRow
+from stillhouse.data.overlap import overlap
 from stillhouse.data.problems import Problems
 from stillhouse.data.rows import make_example
 from stillhouse.data.splits import TRAIN, hold_out, kept, permuted, with_ids
@@ -28,8 +29,7 @@ def build_examples(
     """Rows of the examples table, and the metrics of ingest.
 
     `raw` holds the rows of every split that is read; `limit` keeps a nested subset of the train
-    rows. Metrics: rows by split, rejects by reason, and how many test rows ask a question that a
-    train row asks too.
+    rows. Metrics: rows by split, rejects by reason, and the overlap of splits.
     """
     problems = Problems()
     rejects: Counter[str] = Counter({reject.reason: 0 for reject in conf.reject})
@@ -37,7 +37,8 @@ def build_examples(
     read = {}
     for name, rows in raw.items():
         chosen = _chosen(conf, name, rows, rejects, problems)
-        made = [(row, make_example(conf.fields, row, name, problems)) for row in chosen]
+        fields = conf.fields_of(name)
+        made = [(row, make_example(fields, row, name, problems)) for row in chosen]
         _check_ids(made, places, problems)
         read[name] = [row for _, row in made if row]
     human = _human(exemplars, problems)
@@ -47,7 +48,7 @@ def build_examples(
         for name, rows in hold_out(read, conf.splits).items()
     }
     examples = [row for rows in splits.values() for row in rows]
-    return [*examples, *human], _metrics(examples, rejects)
+    return [*examples, *human], _metrics(examples, human, rejects)
 
 
 def _chosen(
@@ -99,16 +100,11 @@ def _human(exemplars: Sequence[RawRow], problems: Problems) -> list[Row]:
     return [row | {"id": f"{EXEMPLAR}-{i:03d}"} for i, row in enumerate(made) if row]
 
 
-def _metrics(examples: Sequence[Row], rejects: Mapping[str, int]) -> dict[str, Any]:
-    asked = {_normal(row["query"]) for row in examples if row["split"] == TRAIN}
+def _metrics(
+    examples: Sequence[Row], human: Sequence[Row], rejects: Mapping[str, int]
+) -> dict[str, Any]:
     return {
         "rows": dict(Counter(row["split"] for row in examples)),
         "rejects": dict(rejects),
-        "test_queries_in_train": sum(
-            _normal(row["query"]) in asked for row in examples if row["split"] == "test"
-        ),
+        "overlap": overlap([*examples, *human]),
     }
-
-
-def _normal(query: str) -> str:
-    return " ".join(query.casefold().split())

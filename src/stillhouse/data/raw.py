@@ -19,13 +19,15 @@ def read_splits(conf: DatasetConf) -> dict[str, list[RawRow]]:
     """The raw rows of every split that is read (and not held out), in the source's order."""
     reading = {name: split for name, split in conf.splits.items() if split.read}
     mirrors = {name: _mirror_files(split) for name, split in reading.items()}
-    fetched = [split for name, split in reading.items() if not mirrors[name]]
-    names = sorted({name for split in fetched for name in split.read})
-    opened = _open(conf.source, names) if names else {}
+    wanted: dict[str, set[str]] = {}
+    for name, split in reading.items():
+        if not mirrors[name]:
+            wanted.setdefault(split.source or conf.source, set()).update(split.read)
+    opened = {source: _open(source, sorted(names)) for source, names in wanted.items()}
     return {
         name: [row for path in mirrors[name] for row in _rows_of(path)]
         if mirrors[name]
-        else [row for read in split.read for row in opened[read]]
+        else [row for read in split.read for row in opened[split.source or conf.source][read]]
         for name, split in reading.items()
     }
 

@@ -8,6 +8,7 @@ from stillhouse.core.sampling import nested_subset, share_size, shuffled
 from stillhouse.core.tables import Row
 from stillhouse.core.templates import evaluate_expression
 from stillhouse.data.files import RawRow
+from stillhouse.data.overlap import normalised
 from stillhouse.data.rows import content_key
 
 TRAIN = "train"
@@ -49,7 +50,7 @@ def hold_out(
 ) -> dict[str, list[Row]]:
     """Move the rows of held-out splits, whole groups at a time, chosen by hash.
 
-    A row without a group is one by itself; rows of equal content always stay together. Shares
+    A row without a group is one by itself; rows that ask the same are always one group. Shares
     count groups, and several splits held out of the same one never overlap.
     """
     result = {name: list(found) for name, found in rows.items()}
@@ -57,7 +58,7 @@ def hold_out(
         taken = {n: s.share for n, s in splits.items() if s.hold_out_from == origin and s.share}
         if not taken:
             continue
-        keys = [row["group"] or row["id"] or content_key(row) for row in rows[origin]]
+        keys = _groups(rows[origin])
         order = shuffled(set(keys), "hold_out", origin)
         owner: dict[str, str] = {}
         for name, share in taken.items():
@@ -76,6 +77,25 @@ def hold_out(
                 if owner.get(key, origin) == name
             ]
     return result
+
+
+def _groups(rows: Sequence[Row]) -> list[str]:
+    """The name of each row's group; groups that share a query are one, by its least name."""
+    joined: dict[str, str] = {}
+    asked: dict[str, str] = {}
+
+    def name_of(key: str) -> str:
+        while joined[key] != key:
+            key = joined[key]
+        return key
+
+    keys = [row["group"] or row["id"] or content_key(row) for row in rows]
+    for row, key in zip(rows, keys, strict=True):
+        joined.setdefault(key, key)
+        first = asked.setdefault(normalised(row["query"]), key)
+        least, other = sorted((name_of(first), name_of(key)))
+        joined[other] = least
+    return [name_of(key) for key in keys]
 
 
 def with_ids(rows: Sequence[Row]) -> list[Row]:
