@@ -1,11 +1,14 @@
+import json
 from pathlib import Path
 
 import pytest
+import torch
 
 from stillhouse.core.errors import StillhouseError
 from stillhouse.sources.cache import cache_root
 from stillhouse.sources.checkpoints import checkpoint
 from stillhouse.sources.pin import pin
+from tests import tiny
 
 TOKENS = ["<|pad|>", "<|im_start|>", "<|im_end|>", *map(chr, range(33, 127)), "Ġ", "Ċ", "Ġt", "th"]
 
@@ -90,4 +93,80 @@ def test_a_folder_in_the_right_layout_is_used_as_it_is(tmp_path):
 def test_a_folder_that_is_no_model_is_refused(tmp_path):
     (tmp_path / "notes.txt").write_text("no model")
     with pytest.raises(StillhouseError, match=r"neither a config\.json nor one \.gguf"):
+        checkpoint(pin(tmp_path))
+
+
+def save_pickled(folder: Path, *, legacy: bool = False, shards: int = 1) -> Path:
+    """A tiny T5 as the hub had models of 2020: pickled, the embedding three times over."""
+    from transformers import T5ForConditionalGeneration
+
+    tiny.make_t5(folder)
+    model = T5ForConditionalGeneration.from_pretrained(folder)
+    state = model.state_dict() | {"encoder.embed_tokens.weight": model.shared.weight.data}
+    (folder / "model.safetensors").unlink()
+    if shards == 1:
+        torch.save(state, folder / "pytorch_model.bin", _use_new_zipfile_serialization=not legacy)
+        return folder
+    places = {name: f"pytorch_model-{n % shards}.bin" for n, name in enumerate(state)}
+    for file in set(places.values()):
+        torch.save({n: t for n, t in state.items() if places[n] == file}, folder / file)
+    (folder / "pytorch_model.bin.index.json").write_text(json.dumps({"weight_map": places}))
+    return folder
+
+
+@pytest.mark.parametrize(
+    "layout", [{}, {"legacy": True}, {"shards": 2}], ids=["archive", "legacy", "shards"]
+)
+def test_pickled_weights_are_converted_once_and_load(tmp_path, layout):
+    from transformers import AutoTokenizer, T5ForConditionalGeneration
+
+    source = pin(save_pickled(tmp_path / "old", **layout))
+    folder = checkpoint(source)
+    assert not list(folder.glob("*.bin*"))
+    model = T5ForConditionalGeneration.from_pretrained(folder)
+    tiny.make_t5(tmp_path / "new")
+    expected = T5ForConditionalGeneration.from_pretrained(tmp_path / "new").state_dict()
+    assert all(torch.equal(value, expected[name]) for name, value in model.state_dict().items())
+    assert AutoTokenizer.from_pretrained(folder).eos_token_id == 2
+    before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
+    assert checkpoint(source) == folder
+    assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == before
+
+
+class Hostile:
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+def test_a_pickle_that_does_more_than_hold_tensors_is_refused_and_not_run(tmp_path, legacy):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model/config.json").write_text("{}")
+    content = {"weight": Hostile(tmp_path / "run")}
+    torch.save(
+        content,
+        tmp_path / "model/pytorch_model.bin",
+        _use_new_zipfile_serialization=not legacy,
+    )
+    with pytest.raises(StillhouseError, match="no plain pickle of tensors"):
+        checkpoint(pin(tmp_path / "model"))
+    assert not (tmp_path / "run").exists()
+    assert list(cache_root().rglob("*.safetensors")) == []
+
+
+@pytest.mark.parametrize("content", [b"", b"half", b"PK\x03\x04"])
+def test_a_damaged_pickle_is_refused(tmp_path, content):
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "pytorch_model.bin").write_bytes(content)
+    with pytest.raises(StillhouseError, match="no plain pickle of tensors"):
+        checkpoint(pin(tmp_path))
+
+
+def test_a_pickle_of_something_else_is_refused(tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    torch.save({"epoch": 3}, tmp_path / "pytorch_model.bin")
+    with pytest.raises(StillhouseError, match="something else than named tensors"):
         checkpoint(pin(tmp_path))

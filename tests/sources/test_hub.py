@@ -1,5 +1,8 @@
+import io
+
 import httpx2
 import pytest
+import torch
 
 from stillhouse.core.errors import StillhouseError
 from stillhouse.sources.checkpoints import checkpoint
@@ -27,11 +30,22 @@ def test_a_file_or_folder_of_a_repository(hub):
         resolve(f"hf://org/model/other@{COMMIT}", kind="model")
 
 
-def test_pickled_weights_are_refused(hub):
-    files = {"config.json": b"{}", "pytorch_model.bin": b""}
-    make_snapshot(hub, "model", "org/pickled", files)
-    with pytest.raises(StillhouseError, match=r"no \*\.safetensors weights"):
-        checkpoint(f"hf://org/pickled@{COMMIT}")
+def test_pickled_weights_are_converted_where_there_are_no_others(hub):
+    content = io.BytesIO()
+    torch.save({"weight": torch.ones(3)}, content)
+    files = {"config.json": b"{}", "pytorch_model.bin": content.getvalue()}
+    snapshot = make_snapshot(hub, "model", "org/pickled", files)
+    converted = checkpoint(f"hf://org/pickled@{COMMIT}")
+    assert converted != snapshot
+    assert list(converted.glob("*.safetensors"))
+    (snapshot / "model.safetensors").touch()
+    assert checkpoint(f"hf://org/pickled@{COMMIT}") == snapshot
+
+
+def test_a_model_without_weights_is_refused(hub):
+    make_snapshot(hub, "model", "org/bare", {"config.json": b"{}"})
+    with pytest.raises(StillhouseError, match=r"neither \*\.safetensors.*pytorch_model\.bin"):
+        checkpoint(f"hf://org/bare@{COMMIT}")
 
 
 def test_without_a_network_the_message_says_what_helps(hub):

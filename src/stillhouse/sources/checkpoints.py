@@ -1,5 +1,6 @@
-"""Model sources as folders in Hugging Face layout; GGUF files are converted once."""
+"""Model sources as folders in Hugging Face layout; GGUF and pickled files are converted once."""
 
+import hashlib
 from contextlib import redirect_stderr
 from io import StringIO
 from pathlib import Path
@@ -8,10 +9,12 @@ from stillhouse.core.errors import StillhouseError
 from stillhouse.core.files import require_disk_space, sha256_file
 from stillhouse.core.progress import progress
 from stillhouse.sources.cache import cache_root, entry
+from stillhouse.sources.pickled import convert_pickled, pickled_files
 from stillhouse.sources.resolve import resolve
 
-# Part of the cache entry's name: raise it when the conversion changes.
+# Parts of the cache entries' names: raise one when its conversion changes.
 CONVERSION = "v1-bfloat16"
+UNPICKLING = "v1"
 # A quantized weight takes four bits or more, so sixteen-bit weights take at most four times more.
 GROWTH = 4
 GGUF_MAGIC = b"GGUF"
@@ -21,7 +24,7 @@ def checkpoint(source: str, mirror: str | None = None) -> Path:
     """A folder with config.json, the tokenizer and *.safetensors for a model source.
 
     `mirror` is where else the same content is (see `resolve`). A GGUF file is dequantized and saved
-    as bfloat16 in the cache, once; pickled weights are refused.
+    as bfloat16 in the cache, once; so are pickled weights where there are no others, unchanged.
     """
     path = resolve(source, kind="model", mirror=mirror)
     gguf = _gguf_file(path)
@@ -32,12 +35,27 @@ def checkpoint(source: str, mirror: str | None = None) -> Path:
             f"The source {source!r} is not a model: {path} has neither a config.json nor one .gguf "
             "file. Name the folder or the file in the source's path."
         )
-    if not any(path.glob("*.safetensors")):
+    return path if any(path.glob("*.safetensors")) else _unpickled(path, source, mirror)
+
+
+def _unpickled(path: Path, source: str, mirror: str | None) -> Path:
+    names = pickled_files(path)
+    try:
+        path = resolve(source, kind="model", mirror=mirror, paths=names)
+    except StillhouseError as error:
         raise StillhouseError(
-            f"The source {source!r} has no *.safetensors weights, and pickled ones are not loaded. "
-            "Name a commit that has them (often a conversion proposed to the repository)."
+            f"The source {source!r} has neither *.safetensors weights nor pickled ones that can be "
+            f"had: {error}"
+        ) from error
+    missing = [name for name in names if not (path / name).is_file()]
+    if missing:
+        raise StillhouseError(
+            f"The source {source!r} has no weights: {path} has neither *.safetensors nor "
+            f"{missing[0]}. Name a folder or commit that has them."
         )
-    return path
+    digest = hashlib.sha256("".join(sha256_file(path / name) for name in names).encode())
+    key = f"pickled/{digest.hexdigest()[:16]}-{UNPICKLING}"
+    return entry(key, lambda folder: convert_pickled(path, folder))
 
 
 def _gguf_file(path: Path) -> Path | None:

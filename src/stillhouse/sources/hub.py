@@ -7,7 +7,8 @@ from typing import Literal
 from stillhouse.core.errors import StillhouseError
 from stillhouse.sources.uri import HubSource
 
-# Weights as safetensors, the configuration and the tokenizer; never a pickle, never code.
+# Weights as safetensors, the configuration and the tokenizer; never code. Pickled weights come
+# only when asked for by name, where there are no others.
 MODEL_FILES = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja")
 # Other formats of the same weights, and code.
 UNUSED_FILES = ("onnx/*", "openvino/*", "original/*", "*.py", "*.duckdb")
