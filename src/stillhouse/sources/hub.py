@@ -11,7 +11,7 @@ from stillhouse.sources.uri import HubSource
 # only when asked for by name, where there are no others.
 MODEL_FILES = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja")
 # Other formats of the same weights, and code.
-UNUSED_FILES = ("onnx/*", "openvino/*", "original/*", "*.py", "*.duckdb")
+UNUSED_FILES = ("onnx/*", "openvino/*", "original/*", "consolidated*", "*.py", "*.duckdb")
 
 
 class HubUnreachable(StillhouseError):

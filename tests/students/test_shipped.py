@@ -1,0 +1,107 @@
+"""Every shipped student: pinned, as published, and trained for a step with tiny sizes."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stillhouse.config.load import load_entry, names
+from stillhouse.config.student import StudentConf
+from stillhouse.sources.uri import UNPINNED, parse_source
+from stillhouse.students.folder import load_student
+from stillhouse.students.predict import predict_labels
+from stillhouse.students.training import train_student
+from tests.conftest import REPOSITORY
+from tests.students.conftest import rows
+
+ALL = names("student", REPOSITORY)
+CONFS = {name: load_entry(StudentConf, name, REPOSITORY) for name in ALL}
+T5 = {"model_type": "t5", "d_model": 32, "d_kv": 8, "d_ff": 48, "num_layers": 2, "num_heads": 4}
+DECODER = {
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+}
+SCALING = {
+    "rope_type": "llama3",
+    "rope_theta": 500000.0,
+    "factor": 8.0,
+    "low_freq_factor": 1.0,
+    "high_freq_factor": 4.0,
+    "original_max_position_embeddings": 8192,
+}
+# What is particular to each one's architecture stays; its sizes do not.
+ARCHITECTURES: dict[str, dict[str, Any]] = {
+    "t5_v1_1": T5 | {"feed_forward_proj": "gated-gelu", "tie_word_embeddings": False},
+    "t5_tiny": T5 | {"feed_forward_proj": "gated-gelu", "tie_word_embeddings": False},
+    "flan_t5": T5 | {"feed_forward_proj": "gated-gelu", "tie_word_embeddings": False},
+    "smollm2": {"model_type": "llama"} | DECODER | {"tie_word_embeddings": True},
+    "llama3_1": {"model_type": "llama"} | DECODER | {"rope_parameters": SCALING},
+    "mistral": {"model_type": "mistral"} | DECODER | {"sliding_window": None},
+}
+
+
+def tiny(name: str) -> StudentConf:
+    """The conf with random weights of small sizes, one step, and adapters in full precision."""
+    conf = CONFS[name]
+    (architecture,) = [kept for start, kept in ARCHITECTURES.items() if name.startswith(start)]
+    smaller = {"epochs": None, "steps": 1, "batch_size": 4}
+    if conf.training.trainable_layers:
+        smaller["trainable_layers"] = 1
+    values = conf.model_dump() | {
+        "source": None,
+        "architecture": architecture,
+        "tokenizer": "decoder",
+        "method": "full" if conf.method == "full" else "lora",
+        "training": conf.training.model_dump() | smaller,
+        "generation": conf.generation.model_dump() | {"max_tokens": 4},
+        "compute": conf.compute.model_dump() | {"device": "cpu"},
+    }
+    return StudentConf.model_validate(values)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_shipped_student_trains_and_predicts_with_tiny_sizes(tmp_path: Path, name: str):
+    conf = tiny(name)
+    curve = train_student(rows(4), conf, 0.5, 0, tmp_path / "student")
+    assert len(curve.losses) == 1
+    assert all(value > 0 for value in curve.losses[0])
+    student = load_student(tmp_path / "student")
+    found = predict_labels(student, {"a": "how many apples?"}, conf.generation, conf.compute)
+    assert found.keys() == {"a"}
+
+
+def test_students_are_pinned_but_those_of_which_no_commit_is_known():
+    sources = {name: conf.source or conf.tokenizer for name, conf in CONFS.items()}
+    for source in sources.values():
+        assert source is not None
+        parse_source(source)  # fails without a pin
+    unpinned = {name for name, source in sources.items() if str(source).endswith(f"#{UNPINNED}")}
+    assert unpinned == {"t5_v1_1_small", "t5_v1_1_xl"}
+    for name in unpinned:
+        assert "No commit" in (REPOSITORY / f"conf/student/{name}.yaml").read_text()
+
+
+@pytest.mark.parametrize("name", [name for name in ALL if name.startswith(("t5_v1_1", "flan"))])
+def test_t5_students_have_the_settings_of_hsieh_et_al(name: str):
+    conf, training = CONFS[name], CONFS[name].training
+    assert (training.steps, training.batch_size, training.learning_rate) == (10_000, 64, 5e-5)
+    assert (training.schedule, training.warmup_share) == ("linear", 0.0)
+    assert (training.max_query_tokens, training.max_target_tokens) == (1024, 256)
+    assert (conf.generation.max_tokens, conf.method) == (64, "full")
+    assert (conf.templates.label_prefix, conf.templates.rationale_prefix) == (
+        "predict: ",
+        "explain: ",
+    )
+
+
+def test_adapted_students_have_the_settings_of_their_papers():
+    mistral = CONFS["mistral_7b"]
+    assert mistral.lora is not None
+    assert (mistral.method, mistral.lora.rank, mistral.lora.alpha) == ("qlora", 64, 64)
+    assert (mistral.training.epochs, mistral.training.batch_size) == (2, 24)
+    assert mistral.training.max_query_tokens + mistral.training.max_target_tokens == 1024
+    for name in ("llama3_1_8b", "llama3_1_70b"):
+        assert (CONFS[name].training.epochs, CONFS[name].training.learning_rate) == (5, 2e-5)
