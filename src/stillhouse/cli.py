@@ -45,7 +45,7 @@ def check() -> None:
 def list_entries(
     group: Annotated[
         str | None,
-        typer.Argument(help="dataset, embedder, prompt, teacher or student; all by default."),
+        typer.Argument(help="A group of conf/, such as teacher; all by default."),
     ] = None,
 ) -> None:
     """List what each knob can name, with descriptions; `*` marks what params.yaml chooses.
@@ -148,6 +148,12 @@ def store(context: typer.Context) -> None:
 def study(context: typer.Context) -> None:
     """Run whole tables of experiments; `stillhouse study --help` tells more."""
     _pass_on(context, "stillhouse.studies.cli")
+
+
+@app.command(**PASSED_ON)
+def judge(context: typer.Context) -> None:
+    """Compare a judge with labelled cases; `stillhouse judge --help` tells more."""
+    _pass_on(context, "stillhouse.judging.cli")
 
 
 def _pass_on(context: typer.Context, module: str) -> None:

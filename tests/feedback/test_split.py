@@ -20,11 +20,12 @@ def parsed(id_, label="teacher", rationale="teacher why", sample=0):
 
 def choose(
     examples, answers, fraction=1.0, label="teacher", rationale="teacher", feedback="none",
-    verdicts=(), tau=1.0, hard_at_tau=False,
+    verdicts=(), tau=1.0, hard_at_tau=False, filter_="none", metric="exact",
 ):  # fmt: skip
     return choose_rows(
         examples, answers, verdicts, fraction=fraction, label_source=label,
-        rationale_source=rationale, feedback=feedback, tau=tau, hard_at_tau=hard_at_tau,
+        rationale_source=rationale, rationale_filter=filter_, metric=metric, feedback=feedback,
+        tau=tau, hard_at_tau=hard_at_tau,
     )  # fmt: skip
 
 
@@ -182,3 +183,36 @@ def test_without_feedback_no_row_is_hard():
     rows, metrics = choose(EXAMPLES, ANSWERS, verdicts=VERDICTS)
     assert {row["difficulty"] for row in rows} == {None}
     assert "hard" not in metrics
+
+
+NUMBERS = [example("right", label="(3 + 4)"), example("wrong", label="(3 + 4)")]
+REASONED = [
+    parsed("right", label="(3 + 4)", rationale="3 + 4 = 7."),
+    parsed("wrong", label="(3 * 4)", rationale="3 * 4 = 12."),
+]
+
+
+def test_the_filter_takes_a_rationale_that_ends_on_another_answer_and_keeps_its_row():
+    rows, metrics = choose(NUMBERS, REASONED, label="gold", filter_="consistent", metric="equation")
+    assert {row["id"]: row["rationale"] for row in rows} == {"right": "3 + 4 = 7.", "wrong": None}
+    assert {row["label"] for row in rows} == {"(3 + 4)"}
+    assert metrics["inconsistent_rationale"] == metrics["without_rationale"] == 1
+    unfiltered, counts = choose(NUMBERS, REASONED, label="gold", metric="equation")
+    assert [row["rationale"] for row in unfiltered] == ["3 + 4 = 7.", "3 * 4 = 12."]
+    assert "inconsistent_rationale" not in counts
+
+
+def test_the_filter_holds_a_teachers_rationale_against_its_own_label_and_never_gold():
+    other_gold = [row | {"label": "(5 - 1)"} for row in NUMBERS]
+    for examples in (NUMBERS, other_gold):
+        rows, metrics = choose(
+            examples, REASONED, label="teacher", filter_="consistent", metric="equation"
+        )
+        assert [row["rationale"] for row in rows] == ["3 + 4 = 7.", "3 * 4 = 12."]
+        assert metrics["inconsistent_rationale"] == 0
+
+
+def test_a_filter_that_leaves_nothing_says_so():
+    vague = [parsed(id_, label="(3 + 4)", rationale="Count all.") for id_ in ("right", "wrong")]
+    with pytest.raises(StillhouseError, match=r"all 2 end on another answer"):
+        choose(NUMBERS, vague, label="gold", filter_="consistent", metric="equation")

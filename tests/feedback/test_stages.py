@@ -1,14 +1,16 @@
-"""The stages parse, feedback_split and augment, one after the other in a small project."""
+"""The stages from parse to augment, one after the other in a small project."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
 from stillhouse.core import paths, tables
 from tests.config.project import write_project
-from tests.pipeline.scripts import load
+from tests.pipeline.scripts import SOURCE, load, script
 
-STAGES = ("parse", "feedback_split", "augment")
+STAGES = ("parse", "feedback_predict", "feedback_judge", "feedback_split", "augment")
 
 
 def example(id_, label):
@@ -35,6 +37,8 @@ def project(tmp_path, monkeypatch):
         completions = [completion(id_, text) for id_, text in texts.items()]
         tables.write_rows(paths.EXAMPLES, tables.EXAMPLES, examples)
         tables.write_rows(paths.COMPLETIONS, tables.COMPLETIONS, completions)
+        tables.write_rows(paths.NEIGHBOURS, tables.NEIGHBOURS, [])
+        tables.write_rows(paths.ANSWERS, tables.ANSWERS, [])
 
     return start
 
@@ -47,6 +51,8 @@ def run(*stages):
 def test_completions_become_training_rows(project):
     project(label_source="teacher")
     run(*STAGES)
+    assert tables.read_rows(paths.ANSWERS, tables.ANSWERS) == []
+    assert tables.read_rows(paths.VERDICTS, tables.VERDICTS) == []
     training = tables.read_rows(paths.TRAINING, tables.TRAINING)
     assert training == [
         {"id": "a", "query": "query a", "label": "yes", "rationale": "It is.", "origin": "real"},
@@ -69,17 +75,30 @@ def test_equal_content_gives_equal_bytes(project):
 @pytest.mark.parametrize(
     ("knobs", "stage", "message"),
     [
-        ({"feedback": "hard"}, "feedback_split", "feedback.*not built yet"),
+        ({"real": False}, "augment", "nothing to train on"),
         ({"rationale_source": "gold"}, "feedback_split", "no `fields.rationale`"),
-        ({"synthetic": 3}, "augment", "synthetic.*not built yet"),
+        ({"synthetic": 3, "feedback": "wrong"}, "augment", "None of the 3 chosen rows is hard"),
     ],
 )
 def test_a_mistake_is_one_message_and_writes_nothing(project, knobs, stage, message):
     project(**knobs)
     from stillhouse.core.stage import run_stage
 
-    run(*STAGES[: STAGES.index(stage)])
+    run(*(name for name in STAGES[: STAGES.index(stage)] if name != "feedback_predict"))
     with pytest.raises(SystemExit, match=f"error in {stage}: .*{message}"):
         run_stage(stage, load(stage).main)
     written = {"feedback_split": paths.SPLITS, "augment": paths.TRAINING}[stage]
     assert not written.exists()
+
+
+def test_without_feedback_no_model_is_imported(project):
+    project()
+    code = (
+        "import runpy, sys; sys.path[:0] = sys.argv[2:]; "
+        "runpy.run_path(sys.argv[1], run_name='__main__'); "
+        "sys.exit(' '.join({'torch', 'transformers'} & set(sys.modules)) or 0)"
+    )
+    run("parse")
+    for stage in ("feedback_predict", "feedback_judge"):
+        command = [sys.executable, "-c", code, str(script(stage)), str(SOURCE)]
+        subprocess.run(command, check=True)

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.pipeline.test_static import KNOBS, TRAIN
+from tests.pipeline.test_static import AUGMENT, KNOBS, TRAIN
 from tests.pipeline.workspace import Workspace
 
 pytestmark = pytest.mark.slow
@@ -28,6 +28,13 @@ CHANGES = {
 
 MATRIX = {"train_student", "evaluate"}
 
+WITHOUT_FEEDBACK = {
+    "fraction": {"feedback_judge"},
+    "label_source": {"feedback_judge"},
+    "student": {"feedback_judge", "feedback_split", "augment"},
+}
+"""Stages that a knob does not reach with `feedback: none`: the table before them stays empty."""
+
 
 def of_seed(stages, seed=0):
     return {f"{stage}@{seed}" if stage in MATRIX else stage for stage in stages}
@@ -36,7 +43,7 @@ def of_seed(stages, seed=0):
 @pytest.mark.parametrize("knob", CHANGES)
 def test_a_knob_reruns_its_stages_and_once(workspace: Workspace, knob):
     workspace.edit("params.yaml", **{knob: CHANGES[knob]})  # as `dvc exp run -S` does, but quicker
-    assert workspace.ran("repro") == of_seed(KNOBS[knob])
+    assert workspace.ran("repro") == of_seed(KNOBS[knob] - WITHOUT_FEEDBACK.get(knob, set()))
     assert workspace.ran("repro") == set()
 
 
@@ -64,7 +71,8 @@ def test_an_experiment_with_more_exemplars_and_back_again(workspace):
 
 def test_a_detail_of_an_entry_reruns_the_stages_that_read_it(workspace):
     detail = "conf/student/tiny.yaml:generation.max_tokens=3"
-    assert workspace.ran("exp", "run", "-S", detail) == {"baseline", "evaluate@0", "report"}
+    reached = {"baseline", "feedback_predict", "evaluate@0", "report"}
+    assert workspace.ran("exp", "run", "-S", detail) == reached
 
 
 def test_a_seed_more_trains_one_student_and_a_seed_less_only_reports(workspace):
@@ -105,7 +113,8 @@ def test_equal_output_ends_the_wave(workspace):
     workspace.edit("params.yaml", exemplar_seed=1, tau=2.0)  # retrieve and feedback_split
     code = workspace.path / "src/stillhouse/parsing/table.py"
     code.write_text(code.read_text() + "# a comment\n")  # parse
-    assert workspace.ran("repro") == {"ingest", "retrieve", "parse", "feedback_split"}
+    reached = {"ingest", "retrieve", "parse", "feedback_split", "augment"}  # augment parses, too
+    assert workspace.ran("repro") == reached
 
 
 def test_the_teacher_is_asked_only_what_is_new(workspace):
@@ -120,6 +129,29 @@ def test_the_teacher_is_asked_only_what_is_new(workspace):
 
     assert asked(k=3) == 20
     assert asked(k=2) == 0
+
+
+def test_feedback_is_given_once_and_a_new_tau_asks_nobody(workspace):
+    def asked():
+        log = (workspace.path / ".stillhouse/log/runs.jsonl").read_text()
+        events = [json.loads(line) for line in log.splitlines()]
+        return sum(event["asked"] for event in events if event["event"] == "teacher")
+
+    workspace.edit("params.yaml", feedback="hard", tau=0.5, synthetic=4)
+    assert workspace.ran("repro") == of_seed(KNOBS["feedback"])
+    judged = workspace.read("metrics/judge.json")
+    assert judged["asked"] == 2 * (judged["rows"] - judged["equal"]) > 0
+    assert workspace.read("metrics/feedback.json")["hard"] > 0
+    assert workspace.read("metrics/augment.json")["synthetic"] == 4
+    before = asked()
+    workspace.edit("params.yaml", tau=1.0)  # as many are hard
+    assert workspace.ran("repro") == {"feedback_split"}
+    assert asked() == before
+    workspace.edit("params.yaml", synthetic=6)
+    assert workspace.ran("repro") == of_seed(AUGMENT)
+    assert before + 4 <= asked() < before + 20
+    workspace.edit("conf/judge/tiny.yaml", compute={"backend": "scripted", "max_in_flight": 2})
+    assert workspace.ran("repro") == set()
 
 
 def test_a_stage_that_fails_is_one_message_and_the_next_run_goes_on(workspace):

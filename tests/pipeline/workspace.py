@@ -26,7 +26,7 @@ COPIED = (
     ".dvcignore",
     ".gitignore",
 )
-DVC = Path(sys.executable).parent / "dvc"
+STILLHOUSE = Path(__file__).parent / "command.py"
 IDENTITY = {
     f"GIT_{who}_{what}": value
     for who in ("AUTHOR", "COMMITTER")
@@ -75,7 +75,12 @@ class Workspace:
         return result.stdout
 
     def dvc(self, *arguments: str, fails: bool = False) -> str:
-        return self.run("python", str(DVC), *arguments, fails=fails)
+        return self.run("dvc", *arguments, fails=fails)
+
+    def stillhouse(self, *arguments: str, fails: bool = False) -> str:
+        """The `stillhouse` command with this workspace's code."""
+        self.env["PYTHONPATH"] = "src"
+        return self.run("python", str(STILLHOUSE), *arguments, fails=fails)
 
     def ran(self, *arguments: str) -> set[str]:
         """Run DVC, and name the stages whose commands ran (not those restored from its cache)."""
@@ -151,7 +156,9 @@ def create(path: Path, models: Path, python: Path) -> Workspace:
 
 KNOBS = PARAMS | dict.fromkeys(GROUPS, "tiny") | {"limit": 20}
 HARD_AND_EASY = ("hard", "easy")
-REPLY = "Because of {{ digest % 97 }}. The answer is {{ ['red', 'blue'][digest % 2] }}."
+QUESTION = "What is {{ digest % 97 }} by {{ digest // 97 % 89 }} like? (a) red (b) blue"
+ANSWER = "Because of {{ digest % 97 }}. The answer is {{ ['red', 'blue'][digest % 2] }}."
+REPLY = f"{{% if 'New one' in prompt %}}{QUESTION}{{% else %}}{ANSWER}{{% endif %}}"
 PARTS = {
     "preamble": "Say which colour.",
     "exemplar_query": "Q: {{ query }}",
@@ -206,7 +213,9 @@ def entries(models: Path) -> dict[str, dict[str, Any]]:
             },
             f"augment/{name}": {
                 "description": "New questions",
-                "prompts": {kind: {"prompt": f"{name}: {{{{ query }}}}"} for kind in HARD_AND_EASY},
+                "prompts": {
+                    kind: {"prompt": f"New one, {name}: {{{{ query }}}}"} for kind in HARD_AND_EASY
+                },
                 "decoding": {"temperature": 1.0, "max_tokens": 40},
                 "questions_per_seed": 2,
                 "rounds": 1,
