@@ -82,11 +82,11 @@ def check_judge(
     lines = read_labelled(path, judge.form)
     if judge.form == "pairwise":
         return _check_pairs([line for line in lines if isinstance(line, Pair)], judge, model, store)
-    cases = [
-        Case(str(n), line.model_dump(exclude={"agree", "score"})) for n, line in _numbered(lines)
-    ]
+    numbered = {str(number): line for number, line in enumerate(lines, start=1)}
+    shown = {id_: line.model_dump(exclude={"agree", "score"}) for id_, line in numbered.items()}
+    cases = [Case(id_, values) for id_, values in shown.items()]
     verdicts = ask_judge(cases, judge, model, store)
-    given = [(line, verdicts[str(n)]) for n, line in _numbered(lines)]
+    given = [(line, verdicts[id_]) for id_, line in numbered.items()]
     if judge.form == "reference":
         return _check_agreement(given, judge)
     return _check_scores(given)
