@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from stillhouse.students.batches import collate, shared_prompt
+from stillhouse.students.batches import collate, shared_tokens
 from stillhouse.students.loss import (
     target_logits,
     task_counts,
@@ -41,7 +41,7 @@ def fused(model: nn.Module, text: StudentText, groups: list[list[TokenRow]]) -> 
     for batch in batches:
         logits = target_logits(model, output_layer(model), batch)
         losses = token_losses(logits, batch["targets"], "cross_entropy")
-        total = total + weighted(task_means(losses, batch["task"], counts), LAMBDA)
+        total = total + weighted(task_means(losses, batch["member"], counts), LAMBDA)
     return total
 
 
@@ -177,7 +177,7 @@ TEMPLATES_BY_ORDER = {
 @settings(
     max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-def test_shared_prompts_equal_two_passes(make_conf: Make, order: str, table: list):
+def test_shared_tokenss_equal_two_passes(make_conf: Make, order: str, table: list):
     """Whatever the lengths; rows without a rationale have one branch."""
     conf = make_conf(templates=TEMPLATES["decoder"] | {"query": TEMPLATES_BY_ORDER[order]})
     model, text, _ = prepare(conf)
@@ -196,7 +196,7 @@ def test_shared_prompts_equal_two_passes(make_conf: Make, order: str, table: lis
     )
     both = [row for row in token_rows if row.rationale]
     for row in both:
-        shared = shared_prompt(row)
+        shared = shared_tokens([row.label, row.rationale])
         assert (shared > 1) == (order == "query first")
         assert row.label.prompt[:shared] == row.rationale.prompt[:shared]
     reference = one_pass(model, text, [row.label for row in token_rows])
@@ -209,7 +209,7 @@ def test_shared_prompts_equal_two_passes(make_conf: Make, order: str, table: lis
         torch.testing.assert_close(gradient, expected[name], atol=1e-5, rtol=1e-4)
 
 
-def test_a_shared_prompt_is_computed_once(make_conf: Make):
+def test_a_shared_tokens_is_computed_once(make_conf: Make):
     _, text, token_rows = prepare(make_conf())
     batch = collate(token_rows, text.family, None)
     alone = sum(
@@ -218,6 +218,6 @@ def test_a_shared_prompt_is_computed_once(make_conf: Make):
         for sequence in (row.label, row.rationale)
         if sequence
     )
-    saved = sum(shared_prompt(row) for row in token_rows)
+    saved = sum(shared_tokens([row.label, row.rationale]) for row in token_rows if row.rationale)
     assert saved > 0
     assert batch["input_ids"].shape == (1, alone - saved)

@@ -93,3 +93,48 @@ def test_a_student_of_another_version_is_an_error(tmp_path: Path):
     (tmp_path / "stillhouse.json").write_text('{"format": 99}')
     with pytest.raises(StillhouseError, match="format 99"):
         load_student(tmp_path)
+
+
+WORDS = ["yes", "no", "fox", "42", "3 + 4", "the dog", "true", "a", "b", "false", "lazy", "brown"]
+CHOICES = {id_: WORDS[place : place + 2 + place % 4] for place, id_ in enumerate(QUERIES)}
+
+
+@pytest.mark.parametrize("family", ["decoder", "encoder_decoder"])
+def test_the_likeliest_choice_is_that_of_one_pass_for_each(make_conf: Make, family: str):
+    """Against each choice fed alone, with the model's own loss."""
+    import torch
+
+    student = untrained_student(make_conf(family))
+    generation = Generation(max_tokens=6, decode="choices")
+    found = [
+        predict_labels(
+            student,
+            QUERIES,
+            generation,
+            StudentCompute(device="cpu", eval_batch_size=size),
+            CHOICES,
+        )
+        for size in (1, 9, 64)
+    ]
+    assert found[0] == found[1] == found[2]
+    for id_, query in QUERIES.items():
+        prompt, _ = student.text.prompt(query, "label")
+        losses = {}
+        for choice in CHOICES[id_]:
+            target = student.text.target(choice)
+            if family == "decoder":
+                fed, labels = prompt + target, [-100] * len(prompt) + target
+            else:
+                fed, labels = prompt, target
+            with torch.no_grad():
+                mean = student.model(torch.tensor([fed]), labels=torch.tensor([labels])).loss
+            losses[choice] = mean.item() * len(target)
+        assert found[0][id_] == min(losses, key=losses.__getitem__)
+    assert any(found[0][id_] != CHOICES[id_][0] for id_ in QUERIES)
+
+
+def test_choosing_without_choices_is_an_error(make_conf: Make):
+    student = untrained_student(make_conf())
+    generation = Generation(max_tokens=6, decode="choices")
+    with pytest.raises(StillhouseError, match=r"1 of 11 rows have none \(row 'row-03'\)"):
+        predict_labels(student, QUERIES, generation, CPU, CHOICES | {"row-03": []})

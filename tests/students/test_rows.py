@@ -60,7 +60,7 @@ def test_kept_positions_predict_exactly_the_targets(tiny_models: Path, family: s
         assert sequence[-1] == text.end
         assert not special & set(sequence[:-1])
     assert next(targets, None) is next(keep, None) is None
-    assert batch["task"].bincount()[0] == sum(len(row.label.target) for row in token_rows)
+    assert batch["member"].bincount()[0] == sum(len(row.label.target) for row in token_rows)
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from stillhouse.core.errors import StillhouseError
 from stillhouse.teachers.backends import transformers as backend
-from stillhouse.teachers.backends.decoding import closed_ranks
+from stillhouse.models.decoding import closed_ranks
 from stillhouse.teachers.backends.encoding import encode
 from stillhouse.models.steps import common_prefix
 from stillhouse.teachers.protocol import Completion, Failure, Message, Request

@@ -83,8 +83,10 @@ class Training(Conf):
 
 
 class Generation(Conf):
-    """Greedy decoding of the label, up to the end-of-sequence token."""
+    """How the label is predicted."""
 
+    decode: Literal["generate", "choices"] = "generate"
+    """Greedy, up to the end-of-sequence token; or the likeliest of the row's choices, whole."""
     max_tokens: Count
     stop: tuple[str, ...] = ()
     """A prediction ends before the first of these, leading white space aside."""

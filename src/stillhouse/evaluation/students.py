@@ -24,7 +24,9 @@ def evaluate_student(
     """The predictions table of the test rows, and the metrics."""
     test = split_rows(examples, "test")
     queries = {row["id"]: row["query"] for row in test}
-    return score(predict_labels(student, queries, generation, compute), test, answer)
+    choices = {row["id"]: row["choices"] for row in test}
+    predictions = predict_labels(student, queries, generation, compute, choices)
+    return score(predictions, test, answer)
 
 
 def evaluate_majority(examples: Sequence[Mapping[str, Any]], answer: Answer) -> Metrics:

@@ -18,8 +18,10 @@ from stillhouse.models.packing import Packing
 NAME = "stillhouse"
 
 
-def use_attention(model: PreTrainedModel) -> bool:
+def adapt(model: PreTrainedModel) -> bool:
     """Let a model attend through this module, and tell whether it can: whether it knows SDPA."""
+    head: nn.Module = model.get_output_embeddings()  # type: ignore[no-untyped-call]
+    head.register_forward_pre_hook(_contiguous)
     if model.config._attn_implementation != "sdpa":
         return bool(model.config._attn_implementation == NAME)
     AttentionInterface.register(NAME, _attention)
@@ -61,6 +63,12 @@ def _attention(  # noqa: PLR0917 - the library's signature
         )
         return attended.transpose(1, 2).contiguous(), None
     return sdpa_attention_forward(module, query, key, value, attention_mask, **kwargs)
+
+
+def _contiguous(_: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    # On a CPU a bfloat16 output layer takes some hundred times longer for a strided slice, such as
+    # the last position of each prompt, than for a copy of it.
+    return inputs[0].contiguous(), *inputs[1:]
 
 
 def _packed_position_bias(

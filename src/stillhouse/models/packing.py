@@ -26,7 +26,10 @@ IGNORED = {"position_ids", "use_cache", "output_attentions", "cache_position"}
 
 @dataclass(frozen=True)
 class Rows:
-    """Which packed tokens make up each row: `slots` [R, L] holds their places, or PADDING."""
+    """Which packed tokens make up each row: `slots` [R, L] holds their places, or PADDING.
+
+    Every token is in a row; rows that are only asked may repeat each other.
+    """
 
     slots: Tensor
 
@@ -51,8 +54,7 @@ class Rows:
             head = torch.arange(heads, device=self.slots.device)
             taken = self.slots.clamp(min=0)[:, None] * heads + head[:, None]
             row, slot = self.real.nonzero(as_tuple=True)
-            place = torch.empty_like(row)
-            place[self.slots[row, slot]] = row * heads * width + slot
+            place = (row * heads * width + slot)[self.slots[row, slot].argsort(stable=True)]
             places = place[:, None] + head * width
             self._indices[heads] = taken.flatten(), places.flatten()
         return self._indices[heads]
@@ -149,17 +151,21 @@ def _vectors(states: Tensor, kind: torch.dtype) -> Tensor:
 
 
 class _Spread(Function):
-    """Vectors of tokens into slots. Each token has one slot, so the reverse is a choice, too."""
+    """Vectors of tokens into slots. Where each token has one slot, the reverse is a choice, too."""
 
     @staticmethod
     def forward(ctx: Any, vectors: Tensor, taken: Tensor, places: Tensor) -> Tensor:
-        ctx.save_for_backward(places)
+        ctx.save_for_backward(taken, places)
+        ctx.tokens = len(vectors)
         return vectors.index_select(0, taken)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
-        (places,) = ctx.saved_tensors
-        return gradient.reshape(-1, gradient.shape[-1]).index_select(0, places), None, None
+        taken, places = ctx.saved_tensors
+        if len(places) == ctx.tokens:
+            return gradient.index_select(0, places), None, None
+        tokens = gradient.new_zeros(ctx.tokens, gradient.shape[-1])
+        return tokens.index_add_(0, taken, gradient), None, None
 
 
 class _Gather(Function):

@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 WINDOW = 16
 WINDOW_SHARE = 4
 
-TASKS = ("label", "rationale")
-TRUNK = len(TASKS)
-"""The branch of tokens that both tasks share; a task's own tokens have its place in TASKS."""
 PADDING = -1
+"""In `slots` and `branch`: no token."""
+TASKS = ("label", "rationale")
+TRUNK = -2
+"""The branch of tokens that a group's sequences share; a sequence's own have its place in it."""
 
 Batch = dict[str, "torch.Tensor"]
 
@@ -87,39 +88,42 @@ def pieces(batch_size: int, micro: int) -> int:
 
 
 def collate(rows: Sequence[TokenRow], family: Family, start: int | None) -> Batch:
-    """One batch of both tasks, packed: its tokens one after the other, with no padding.
+    """One batch of both tasks; a token's `member` is its task's place in TASKS."""
+    groups = [[row.label, *([row.rationale] if row.rationale else [])] for row in rows]
+    return packed(groups, family, start)
+
+
+def packed(groups: Sequence[Sequence[TokenSequence]], family: Family, start: int | None) -> Batch:
+    """Sequences one after the other, with no padding; what a group's prompts share is there once.
 
     `input_ids` (1, N), and `slots` (R, L) with the places of the tokens that attend to each other;
-    for decoders also `position_ids` (1, N) and `branch` (R, L), for T5 `decoder_input_ids` (1, M)
-    and `decoder_slots`. `keep` (T,) are the places whose output predicts a target token, `targets`
-    (T,) those tokens, `task` (T,) each one's place in TASKS.
+    for decoders also `position_ids` (1, N) and `branch` (R, L), for T5 `decoder_input_ids` (1, M),
+    `decoder_slots`, and `asked`, the row of `slots` that each row of those answers. `keep` (T,) are
+    the places whose output predicts a target token, `targets` (T,) those tokens, `member` (T,) the
+    place of each one's sequence in its group.
     """
     import torch
 
-    sequences = [(task, sequence) for row in rows for task, sequence in _sequences(row)]
-    tokens = [token for _, sequence in sequences for token in sequence.target]
-    tasks = [task for task, sequence in sequences for _ in sequence.target]
+    numbered = [pair for group in groups for pair in enumerate(group)]
     if family == "decoder":
-        inputs = _decoder_inputs(rows)
+        inputs = _decoder_inputs(groups)
     else:
         assert start is not None
-        inputs = _encoder_decoder_inputs([sequence for _, sequence in sequences], start)
-    return inputs | {"targets": torch.tensor(tokens), "task": torch.tensor(tasks)}
+        inputs = _encoder_decoder_inputs(groups, start)
+    tokens = [token for _, sequence in numbered for token in sequence.target]
+    members = [member for member, sequence in numbered for _ in sequence.target]
+    return inputs | {"targets": torch.tensor(tokens), "member": torch.tensor(members)}
 
 
-def _sequences(row: TokenRow) -> list[tuple[int, TokenSequence]]:
-    return [(0, row.label), *([(1, row.rationale)] if row.rationale else [])]
-
-
-def shared_prompt(row: TokenRow) -> int:
-    """Tokens that the prompts of both tasks begin with, which are computed once."""
-    if row.rationale is None:
+def shared_tokens(group: Sequence[TokenSequence]) -> int:
+    """Tokens that all prompts of several sequences begin with."""
+    if len(group) == 1:
         return 0
-    pairs = zip(row.label.prompt, row.rationale.prompt, strict=False)
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+    columns = zip(*(sequence.prompt for sequence in group), strict=False)
+    return sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, columns))
 
 
-def _decoder_inputs(rows: Sequence[TokenRow]) -> Batch:
+def _decoder_inputs(groups: Sequence[Sequence[TokenSequence]]) -> Batch:
     import torch
 
     tokens: list[int] = []
@@ -133,13 +137,13 @@ def _decoder_inputs(rows: Sequence[TokenRow]) -> Batch:
         positions.extend(range(first, first + len(piece)))
         return list(range(len(tokens) - len(piece), len(tokens)))
 
-    for row in rows:
-        shared = shared_prompt(row)
-        trunk = append(row.label.prompt[:shared], 0)
+    for group in groups:
+        shared = shared_tokens(group)
+        trunk = append(group[0].prompt[:shared], 0)
         if trunk:
             slots.append(trunk.copy())
             branches.append([TRUNK] * shared)
-        for task, sequence in _sequences(row):
+        for member, sequence in enumerate(group):
             # The last target token is only ever predicted, so it is not fed.
             fed = [*sequence.prompt, *sequence.target[:-1]]
             own = append(fed[shared:], shared)
@@ -149,7 +153,7 @@ def _decoder_inputs(rows: Sequence[TokenRow]) -> Batch:
                 slots.append([])
                 branches.append([])
             slots[-1] += own
-            branches[-1] += [task] * len(own)
+            branches[-1] += [member] * len(own)
     return {
         "input_ids": torch.tensor([tokens]),
         "position_ids": torch.tensor([positions]),
@@ -159,17 +163,26 @@ def _decoder_inputs(rows: Sequence[TokenRow]) -> Batch:
     }
 
 
-def _encoder_decoder_inputs(sequences: Sequence[TokenSequence], start: int) -> Batch:
+def _encoder_decoder_inputs(groups: Sequence[Sequence[TokenSequence]], start: int) -> Batch:
     import torch
 
-    asked = [list(sequence.prompt) for sequence in sequences]
-    answered = [[start, *sequence.target[:-1]] for sequence in sequences]
+    prompts: list[tuple[int, ...]] = []
+    asked: list[int] = []
+    for group in groups:
+        first = {
+            prompt: len(prompts) + i
+            for i, prompt in enumerate(dict.fromkeys(s.prompt for s in group))
+        }
+        prompts += first
+        asked += [first[sequence.prompt] for sequence in group]
+    answers = [[start, *sequence.target[:-1]] for group in groups for sequence in group]
     return {
-        "input_ids": torch.tensor([list(chain(*asked))]),
-        "slots": padded(_places(asked), PADDING)[0],
-        "decoder_input_ids": torch.tensor([list(chain(*answered))]),
-        "decoder_slots": padded(_places(answered), PADDING)[0],
-        "keep": torch.arange(sum(map(len, answered))),
+        "input_ids": torch.tensor([list(chain(*prompts))]),
+        "slots": padded(_places(prompts), PADDING)[0],
+        "decoder_input_ids": torch.tensor([list(chain(*answers))]),
+        "decoder_slots": padded(_places(answers), PADDING)[0],
+        "asked": torch.tensor(asked),
+        "keep": torch.arange(sum(map(len, answers))),
     }
 
 

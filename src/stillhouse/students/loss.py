@@ -32,11 +32,11 @@ def packing(batch: Batch) -> Packing:
     """Who attends to whom. Branches see the tokens they share and their own, not each other's."""
     rows = Rows(batch["slots"])
     if "decoder_slots" in batch:
-        answers = Rows(batch["decoder_slots"])
+        answers, asked = Rows(batch["decoder_slots"]), Rows(batch["slots"][batch["asked"]])
         return Packing(
             own=Part(answers, answers, _causal(answers)),
             encoder=Part(rows, rows, rows.real[:, None].expand(-1, rows.width, -1)),
-            cross=Part(answers, rows, rows.real[:, None].expand(-1, answers.width, -1)),
+            cross=Part(answers, asked, asked.real[:, None].expand(-1, answers.width, -1)),
         )
     branch = batch["branch"]
     related = (branch[:, None] == TRUNK) | (branch[:, None] == branch[:, :, None])
@@ -77,7 +77,7 @@ def token_losses(logits: Tensor, targets: Tensor, objective: Objective) -> Tenso
 
 def task_counts(batches: list[Batch]) -> Tensor:
     """Target tokens of each of TASKS over the micro-batches of one whole batch."""
-    task = torch.cat([batch["task"] for batch in batches])
+    task = torch.cat([batch["member"] for batch in batches])
     return torch.stack([(task == number).sum() for number in range(len(TASKS))])
 
 

@@ -1,42 +1,62 @@
-"""Greedy prediction of labels, in batches of similar length."""
+"""Prediction of labels, in batches of similar length: decoded greedily, or chosen."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+
+import numpy as np
 
 from stillhouse.config.student import Generation, StudentCompute
+from stillhouse.core.errors import StillhouseError
 from stillhouse.core.progress import progress
-from stillhouse.students.batches import padded
+from stillhouse.students.batches import packed
 from stillhouse.students.folder import Student, greedy
-from stillhouse.students.text import StudentText
+from stillhouse.students.rows import TokenSequence
 from stillhouse.students.weights import output_layer
 
-if TYPE_CHECKING:
-    from torch import Tensor, nn
+Choices = Mapping[str, Sequence[str]]
 
 
 def predict_labels(
-    student: Student, queries: Mapping[str, str], generation: Generation, compute: StudentCompute
+    student: Student,
+    queries: Mapping[str, str],
+    generation: Generation,
+    compute: StudentCompute,
+    choices: Choices | None = None,
 ) -> dict[str, str]:
     """The label that the student gives to each query, by id; never any of the prompt.
 
-    A prediction ends at the end token, before the first stop string that follows its first
-    visible character, or after `generation.max_tokens` tokens.
+    `decode: generate` ends at the end token, before the first stop string that follows its first
+    visible character, or after `generation.max_tokens` tokens. `decode: choices` gives the one of
+    the row's `choices` whose tokens, the end token included, are likeliest together.
     """
     import torch
 
     prompts = {id_: student.text.prompt(query, "label")[0] for id_, query in queries.items()}
+    predict, size = _generating(student, prompts, generation), compute.eval_batch_size
+    if generation.decode == "choices":
+        most = _require_choices(queries, choices or {})
+        predict, size = _choosing(student, prompts, choices or {}), max(1, size // most)
     # Longest first: a batch that does not fit in memory fails at once, not at the end.
     order = sorted(prompts, key=lambda id_: (-len(prompts[id_]), id_))
-    decode = _Decoder(student, generation, compute.device)
+    _place(student, compute.device)
     predictions: dict[str, str] = {}
     with progress("Predict", len(order)) as bar, torch.inference_mode():
-        for start in range(0, len(order), compute.eval_batch_size):
-            ids = order[start : start + compute.eval_batch_size]
-            texts = decode([prompts[id_] for id_ in ids])
-            predictions |= dict(zip(ids, texts, strict=True))
+        for start in range(0, len(order), size):
+            ids = order[start : start + size]
+            predictions |= dict(zip(ids, predict(ids), strict=True))
             bar.advance(len(ids))
     return predictions
+
+
+def _place(student: Student, device: str) -> None:
+    import torch
+
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    student.model.to(device).eval()  # type: ignore[arg-type]
+    student.model.generation_config = greedy(student)
 
 
 def cut(text: str, stop: Sequence[str]) -> str:
@@ -47,72 +67,79 @@ def cut(text: str, stop: Sequence[str]) -> str:
     return text.strip()
 
 
-class _Decoder:
-    def __init__(self, student: Student, generation: Generation, device: str) -> None:
-        import torch
-
-        if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
-        self.model: Any = student.model.to(device).eval()  # type: ignore[arg-type]
-        self.device = device
-        self.text, self.generation = student.text, generation
-        self.config = greedy(student)
-        self.config.max_new_tokens = generation.max_tokens
-        self.ending = _ending_tokens(student, generation.stop) if generation.stop else None
-
-    def __call__(self, prompts: Sequence[Sequence[int]]) -> list[str]:
-        decoder = self.text.family == "decoder"
-        tokens, mask = padded(prompts, self.text.pad, left=decoder)
-        criteria = [_Stop(*self.ending, rows=len(prompts))] if self.ending else []
-        with _contiguous_input(output_layer(self.model)):
-            output = self.model.generate(
-                input_ids=tokens.to(self.device),
-                attention_mask=mask.to(self.device),
-                generation_config=self.config,
-                stopping_criteria=criteria,
-            )
-        # What was generated follows the prompt, or T5's one start token.
-        generated = output[:, tokens.shape[1] if decoder else 1 :]
-        return [cut(self.text.decode(row), self.generation.stop) for row in generated.tolist()]
+Predict = Callable[[Sequence[str]], Iterable[str]]
 
 
-@contextmanager
-def _contiguous_input(head: "nn.Module") -> Iterator[None]:
-    # On CPU a bfloat16 output layer takes 70 times longer for a strided slice, such as the last
-    # position of each prompt, than for a copy of it.
-    hook = head.register_forward_pre_hook(lambda _, inputs: (inputs[0].contiguous(), *inputs[1:]))
-    try:
-        yield
-    finally:
-        hook.remove()
+@dataclass
+class _Draft:
+    student: Student
+    generation: Generation
+    random: np.random.Generator
+    tokens: list[int] = field(default_factory=list)
+
+    @property
+    def _text(self) -> str:
+        return self.student.text.decode(self.tokens)
+
+    def take(self, token: int) -> bool:
+        self.tokens.append(token)
+        if token == self.student.text.end or len(self.tokens) == self.generation.max_tokens:
+            return True
+        begun = self._text.lstrip() if self.generation.stop else ""
+        return any(mark in begun for mark in self.generation.stop)
+
+    def label(self) -> str:
+        return cut(self._text, self.generation.stop)
 
 
-def _ending_tokens(student: Student, stop: Sequence[str]) -> "tuple[Tensor, Tensor]":
-    """For each token (V,): whether it shows something, and whether it holds a stop string."""
-    import torch
+def _generating(
+    student: Student, prompts: Mapping[str, Sequence[int]], generation: Generation
+) -> Predict:
+    from stillhouse.models.decoding import decode
+    from stillhouse.models.sampler import Sampler, stream
 
-    text: StudentText = student.text
-    weight: Tensor = output_layer(student.model).get_parameter("weight")
-    pieces = text.tokenizer.batch_decode([[token] for token in range(len(text.tokenizer))])
-    pieces += [""] * (
-        len(weight) - len(pieces)
-    )  # the output layer may be padded beyond the vocabulary
-    visible = torch.tensor([bool(piece.strip()) for piece in pieces])
-    ends = torch.tensor([any(mark in piece for mark in stop) for piece in pieces])
-    return visible, ends
+    def predict(ids: Sequence[str]) -> list[str]:
+        drafts = [_Draft(student, generation, stream(None)) for _ in ids]
+        asked = [prompts[id_] for id_ in ids]
+        decode(student.model, asked, drafts, Sampler(), generation.max_tokens)
+        return [draft.label() for draft in drafts]
+
+    return predict
 
 
-class _Stop:
-    """Tells `generate` which rows are done: a stop string after something visible."""
+def _choosing(student: Student, prompts: Mapping[str, Sequence[int]], choices: Choices) -> Predict:
+    text, start = student.text, getattr(student.model.config, "decoder_start_token_id", None)
 
-    def __init__(self, visible: "Tensor", ends: "Tensor", rows: int) -> None:
-        import torch
+    def predict(ids: Sequence[str]) -> list[str]:
+        from stillhouse.students.loss import target_logits, token_losses
 
-        self.visible, self.ends = visible, ends
-        self.begun = torch.zeros(rows, dtype=torch.bool)
+        groups = [
+            [
+                TokenSequence(tuple(prompts[id_]), tuple(text.target(choice)))
+                for choice in choices[id_]
+            ]
+            for id_ in ids
+        ]
+        device = student.model.device
+        batch = {k: v.to(device) for k, v in packed(groups, text.family, start).items()}
+        logits = target_logits(student.model, output_layer(student.model), batch)
+        losses = token_losses(logits, batch["targets"], "cross_entropy")
+        each = iter(losses.tolist())
+        sums = [[math.fsum(islice(each, len(s.target))) for s in group] for group in groups]
+        return [
+            choices[id_][min(range(len(of_row)), key=of_row.__getitem__)]
+            for id_, of_row in zip(ids, sums, strict=True)
+        ]
 
-    def __call__(self, input_ids: "Tensor", *_: object, **__: object) -> "Tensor":
-        last = input_ids[:, -1].cpu()
-        done = self.begun & self.ends[last]
-        self.begun |= self.visible[last]
-        return done.to(input_ids.device)
+    return predict
+
+
+def _require_choices(queries: Mapping[str, str], choices: Choices) -> int:
+    """The most choices of any row; an error when one has none."""
+    without = [id_ for id_ in queries if not choices.get(id_)]
+    if without:
+        raise StillhouseError(
+            f"The student's conf says `decode: choices`, but {len(without)} of {len(queries)} rows "
+            f"have none (row {without[0]!r}). Use `decode: generate` for this dataset."
+        )
+    return max((len(choices[id_]) for id_ in queries), default=1)

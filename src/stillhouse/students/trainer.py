@@ -111,7 +111,7 @@ class MultiTaskTrainer(Trainer):
         assert isinstance(num_items_in_batch, Tensor) and not return_outputs
         logits = self._target_logits(model, inputs)
         losses = token_losses(logits, inputs["targets"], self.training.objective)
-        means = task_means(losses, inputs["task"], num_items_in_batch)
+        means = task_means(losses, inputs["member"], num_items_in_batch)
         self.curve[-1] += means.detach().cpu()
         # The gradients of several processes are averaged, and they must add up.
         return weighted(means, self.lambda_) * processes()

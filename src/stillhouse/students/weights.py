@@ -68,9 +68,9 @@ def read_model(
 
 
 def _attending(model: "PreTrainedModel") -> "PreTrainedModel":
-    from stillhouse.models.attention import use_attention
+    from stillhouse.models.attention import adapt
 
-    if not use_attention(model):
+    if not adapt(model):
         raise StillhouseError(
             f"A {model.config.model_type} computes attention in a way of its own, which students "
             "cannot be trained with. Choose an architecture that supports SDPA in transformers."

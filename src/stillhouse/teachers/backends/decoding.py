@@ -1,14 +1,13 @@
-"""Decoding a batch of prompts: rows leave the batch as soon as they are finished."""
+"""Completions of a batch of prompts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from stillhouse.models.decoding import decode
 from stillhouse.models.sampler import Sampler, stream
-from stillhouse.models.steps import CausalRows, EncodedRows, Rows
 from stillhouse.teachers.protocol import Completion, FinishReason
 from stillhouse.teachers.rendering import cut
 
@@ -44,39 +43,34 @@ class Draft:
 
     prompt_tokens: int
     random: np.random.Generator
+    ending: Ending
     tokens: list[int] = field(default_factory=list)
     ended: bool = False
     """By an end token, which is counted but not part of the text."""
     finish: FinishReason | None = None
 
-    def take(self, token: int, ending: Ending) -> None:
-        """Append a token, and see whether the row ends with it."""
-        if token in ending.ends:
+    def take(self, token: int) -> bool:
+        """Append a token; returns whether the row ends with it."""
+        if token in self.ending.ends:
             self.ended, self.finish = True, "stop"
-            return
+            return True
         self.tokens.append(token)
-        if ending.reached_stop(self.tokens):
+        if self.ending.reached_stop(self.tokens):
             self.finish = "stop"
-        elif len(self.tokens) >= ending.max_tokens:
+        elif len(self.tokens) >= self.ending.max_tokens:
             self.finish = "length"
+        return self.finish is not None
 
-    def completion(self, ending: Ending) -> Completion:
+    def completion(self) -> Completion:
         """The text before the first stop string."""
         assert self.finish
-        text, stopped = cut(ending.text(self.tokens), ending.stop)
+        text, stopped = cut(self.ending.text(self.tokens), self.ending.stop)
         return Completion(
             text=text,
             finish_reason="stop" if stopped else self.finish,
             prompt_tokens=self.prompt_tokens,
             completion_tokens=len(self.tokens) + self.ended,
         )
-
-
-def closed_ranks(finished: Sequence[bool]) -> list[int]:
-    """The places of unfinished rows, holes filled from the end: few rows move, none backwards."""
-    left = finished.count(False)
-    spare = [place for place in range(left, len(finished)) if not finished[place]]
-    return [spare.pop() if finished[place] else place for place in range(left)]
 
 
 @dataclass(frozen=True)
@@ -87,7 +81,6 @@ class Decoder:
     ending: Ending
     sampler: Sampler
 
-    @torch.inference_mode()
     def complete(
         self, prompts: Sequence[Sequence[int]], seeds: Sequence[int | None]
     ) -> list[Completion]:
@@ -97,22 +90,8 @@ class Decoder:
         the other rows, but for rounding in the logits.
         """
         drafts = [
-            Draft(len(prompt), stream(seed)) for prompt, seed in zip(prompts, seeds, strict=True)
+            Draft(len(prompt), stream(seed), self.ending)
+            for prompt, seed in zip(prompts, seeds, strict=True)
         ]
-        kind = EncodedRows if self.model.config.is_encoder_decoder else CausalRows
-        self._run(kind(self.model, prompts, self.ending.max_tokens), drafts)
-        return [draft.completion(self.ending) for draft in drafts]
-
-    def _run(self, rows: Rows, active: list[Draft]) -> None:
-        while True:
-            tokens = self.sampler.tokens(rows.logits, [draft.random for draft in active])
-            for draft, token in zip(active, tokens, strict=True):
-                draft.take(token, self.ending)
-            finished = [draft.finish is not None for draft in active]
-            if all(finished):
-                return
-            if any(finished):
-                order = closed_ranks(finished)
-                rows.keep(order)
-                active, tokens = [active[i] for i in order], [tokens[i] for i in order]
-            rows.step(tokens)
+        decode(self.model, prompts, drafts, self.sampler, self.ending.max_tokens)
+        return [draft.completion() for draft in drafts]

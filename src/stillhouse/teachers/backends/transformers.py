@@ -15,7 +15,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.core.errors import StillhouseError, did_you_mean
 from stillhouse.core.progress import announce
-from stillhouse.models.attention import use_attention
+from stillhouse.models.attention import adapt
 from stillhouse.models.sampler import Sampler
 from stillhouse.sources.checkpoints import checkpoint
 from stillhouse.teachers.backends.decoding import Decoder, Ending
@@ -61,7 +61,7 @@ def load_model(folder: Path, device: str, dtype: str) -> PreTrainedModel:
         raise StillhouseError(
             f"The teacher's weights do not load on `device: {device}`: {error}"
         ) from error
-    use_attention(model)
+    adapt(model)
     return model
 
 
