@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from stillhouse.config.dataset import Answer
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.tables import PARSED, read_rows, write_rows
-from stillhouse.parsing.table import is_consistent, parse_completions
+from stillhouse.parsing.table import parse_completions
 
 ANSWER = Answer(markers=("The answer is",), metric="choice")
 CHOICES = ["bus depot", "train station", "beach"]
@@ -102,27 +102,3 @@ def test_gold_never_reaches_a_parsed_row(texts, label, reply):
     otherwise, _ = parse([example(i, "beach") for i in ids], completions, reply)
     assert as_gold == otherwise
     assert all(row["rationale"] != "GOLD" or "GOLD" in texts[int(row["id"])] for row in as_gold)
-
-
-@pytest.mark.parametrize(
-    ("rationale", "label", "metric", "choices", "consistent"),
-    [
-        ("He has 84 / 2 = 42 points.", "(84 / 2)", "equation", [], True),
-        ("84 / 2 = 42. So 42 in each of 2 rounds.", "(84 / 2)", "equation", [], True),
-        ("7 * 36 is 252.", "(7 * 36)", "equation", [], True),
-        ("He has 84 / 2 = 43 points.", "(84 / 2)", "equation", [], False),
-        ("5 - 9 = -4", "-4", "number", [], True),
-        ("It fell to -4", "-4", "number", [], True),
-        ("9 - 4", "4", "number", [], True),
-        ("That makes $1,080.", "1080", "number", [], True),
-        ("No number here.", "1080", "number", [], False),
-        ("Not the beach but the bus depots.", "bus depot", "choice", CHOICES, True),
-        ("Not (a), so (c).", "beach", "choice", CHOICES, True),
-        ("The beach, not the bus depot.", "beach", "choice", CHOICES, False),
-        ("Somewhere.", "beach", "exact", CHOICES, False),
-        ("So it must be Spam.", "spam", "exact", [], True),
-        ("So it must be ham.", "spam", "exact", [], False),
-    ],
-)
-def test_consistency(rationale, label, metric, choices, consistent):
-    assert is_consistent(rationale, label, metric, choices) is consistent

@@ -4,9 +4,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, get_args
 
-from stillhouse.answers.choices import named_choices
-from stillhouse.answers.compare import is_correct, normalise
-from stillhouse.answers.numbers import last_number, written
+from stillhouse.answers.compare import is_correct
+from stillhouse.answers.consistency import is_consistent
 from stillhouse.config.dataset import Answer, Metric, Task
 from stillhouse.config.prompt import Reply
 from stillhouse.core.joins import by_id, require_ids
@@ -93,21 +92,3 @@ def _measure_split(
 def _agrees_with_gold(row: Row, example: Mapping[str, Any], metric: Metric) -> bool:
     label = row["label"]
     return label is not None and is_correct(label, example["label"], metric, example["choices"])
-
-
-def is_consistent(rationale: str, label: str, metric: Metric, choices: Sequence[str]) -> bool:
-    """Whether the answer that a rationale itself ends on is its label.
-
-    That answer is the last choice it names; without choices, the number behind its last `=`, or its
-    last number; for free text, its last words.
-    """
-    if choices and metric in ("choice", "exact"):
-        named = named_choices(rationale, choices)
-        return bool(named) and normalise(choices[named[-1]], "choice", choices) == normalise(
-            label, "choice", choices
-        )
-    if metric in ("equation", "number"):
-        result = last_number(rationale)
-        return result is not None and written(result) == normalise(label, metric)
-    ending = normalise(rationale, "exact")
-    return ending is not None and ending.endswith(normalise(label, "exact") or "\n")

@@ -1,0 +1,1 @@
+"""What is done with results outside the pipeline: predicting with a student, exporting its data."""

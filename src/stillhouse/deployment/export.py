@@ -1,0 +1,73 @@
+"""The training rows in the chat format that fine-tuning services take: JSON Lines of messages."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from stillhouse.core.errors import StillhouseError
+from stillhouse.core.files import write_text
+
+Answers = Literal["label", "rationale_then_label"]
+
+FEWEST_ROWS = 10
+"""Services refuse files of fewer examples."""
+
+
+def default_system(answers: Answers, marker: str) -> str:
+    """What the model is told when nobody says otherwise."""
+    if answers == "label":
+        return "Answer the question. Reply with the answer and nothing else."
+    return (
+        "Answer the question. Explain in a few short sentences how the answer is reached, then "
+        f"finish with one line in this form: {marker} <answer>"
+    )
+
+
+def chat_examples(
+    rows: Iterable[Mapping[str, Any]], answers: Answers, marker: str, system: str | None
+) -> list[dict[str, list[dict[str, str]]]]:
+    """One conversation for each row of table `training`, in order of id.
+
+    With `rationale_then_label` a row without a rationale answers with `marker` and label alone. An
+    empty `system` leaves the system message out.
+    """
+    told = default_system(answers, marker) if system is None else system
+    opening = [{"role": "system", "content": told}] if told else []
+    return [
+        {
+            "messages": [
+                *opening,
+                {"role": "user", "content": row["query"]},
+                {"role": "assistant", "content": _answer(row, answers, marker)},
+            ]
+        }
+        for row in sorted(rows, key=lambda row: row["id"])
+    ]
+
+
+def _answer(row: Mapping[str, Any], answers: Answers, marker: str) -> str:
+    if answers == "label":
+        return str(row["label"])
+    conclusion = f"{marker} {row['label']}"
+    return f"{row['rationale']}\n{conclusion}" if row["rationale"] else conclusion
+
+
+def write_chat(path: Path, examples: Sequence[Mapping[str, Any]]) -> None:
+    """Write one JSON object a line, in UTF-8; equal examples give equal bytes."""
+    if path.is_dir():
+        raise StillhouseError(f"{path} is a folder; name a file, such as {path}/training.jsonl.")
+    write_text(path, "".join(json.dumps(each, ensure_ascii=False) + "\n" for each in examples))
+
+
+def warnings(rows: Sequence[Mapping[str, Any]], answers: Answers) -> list[str]:
+    """What a reader of the file should know before uploading it."""
+    found = []
+    without = sum(not row["rationale"] for row in rows)
+    if answers == "rationale_then_label" and without:
+        found.append(
+            f"{without:,} of {len(rows):,} rows have no rationale and answer with the label alone."
+        )
+    if len(rows) < FEWEST_ROWS:
+        found.append(f"{len(rows)} rows; fine-tuning services ask for {FEWEST_ROWS} or more.")
+    return found
