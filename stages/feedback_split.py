@@ -1,21 +1,24 @@
 """Choose the training rows, their labels and rationales; set the validation rows apart.
 
 Reads data/{examples,parsed,feedback/verdicts}.parquet. Writes data/{splits,validation}.parquet,
-metrics/feedback.json. Params: fraction, label_source, rationale_source, feedback, tau,
-hard_at_tau. Run it with `dvc repro feedback_split`.
+metrics/feedback.json. Params: dataset and the knobs below. Run it with `dvc repro feedback_split`.
 """
 
-from stillhouse.config.load import StageConfig
-from stillhouse.core import paths, tables
-from stillhouse.core.files import write_json
+from stillhouse.config.dataset import DatasetConf
+from stillhouse.config.load import Entry, StageConfig
+from stillhouse.core import files, paths, tables
 from stillhouse.core.stage import run_stage
 from stillhouse.feedback import difficulty, split
 
 
 class FeedbackSplitConfig(StageConfig):
+    ENTRIES = {"dataset": Entry(("answer",))}
+    dataset: DatasetConf
     fraction: float
     label_source: split.LabelSource
+    label_filter: split.LabelFilter
     rationale_source: split.RationaleSource
+    rationale_filter: split.RationaleFilter
     feedback: difficulty.Feedback
     tau: float
     hard_at_tau: bool
@@ -23,13 +26,14 @@ class FeedbackSplitConfig(StageConfig):
 
 def main() -> None:
     config = FeedbackSplitConfig.load()
+    knobs = config.model_dump(exclude={"dataset"}) | {"metric": config.dataset.answer.metric}
     examples = tables.read_rows(paths.EXAMPLES, tables.EXAMPLES)
     parsed = tables.read_rows(paths.PARSED, tables.PARSED)
     verdicts = tables.read_rows(paths.VERDICTS, tables.VERDICTS)
-    rows, metrics = split.choose_rows(examples, parsed, verdicts, **dict(config))
+    rows, metrics = split.choose_rows(examples, parsed, verdicts, **knobs)
     tables.write_rows(paths.SPLITS, tables.SPLITS, rows)
     tables.write_rows(paths.VALIDATION, tables.VALIDATION, split.validation_rows(examples))
-    write_json(paths.FEEDBACK_METRICS, metrics)
+    files.write_json(paths.FEEDBACK_METRICS, metrics)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from stillhouse.core.stage import run_stage
 from stillhouse.reporting import plots, summary, table
 
 DATA = (paths.INGEST_METRICS, paths.RETRIEVE_METRICS, paths.TEACHER_METRICS, paths.PARSE_METRICS)
-STUDENT = (paths.JUDGE_METRICS, paths.FEEDBACK_METRICS, paths.AUGMENT_METRICS, paths.BASELINE_METRICS)
+LATER = (paths.JUDGE_METRICS, paths.FEEDBACK_METRICS, paths.AUGMENT_METRICS, paths.BASELINE_METRICS)
 
 
 class ReportConfig(StageConfig):
@@ -24,7 +24,7 @@ class ReportConfig(StageConfig):
 
 def main() -> None:
     config = ReportConfig.load()
-    metrics = {path.stem: summary.read_metrics(path) for path in (*DATA, *STUDENT)}
+    metrics = {path.stem: summary.read_metrics(path) for path in (*DATA, *LATER)}
     students = {seed: summary.read_metrics(paths.eval_metrics(seed)) for seed in config.seeds}
     examples = tables.read_rows(paths.EXAMPLES, tables.EXAMPLES)
     files = {name: paths.predictions(name) for name in summary.models(config.seeds)}

@@ -12,7 +12,7 @@ __all__ = ["local_checkpoints", "make_conf"]  # fixtures
 
 
 def row(id_, label="red"):
-    return {"id": id_, "query": f"What colour is {id_}?", "label": label}
+    return {"id": id_, "query": f"What colour is {id_}?", "label": label, "choices": []}
 
 
 @given(st.sets(st.text(min_size=1, max_size=6), min_size=4, max_size=40), st.floats(0.2, 1))

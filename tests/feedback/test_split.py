@@ -21,11 +21,12 @@ def parsed(id_, label="teacher", rationale="teacher why", sample=0):
 def choose(
     examples, answers, fraction=1.0, label="teacher", rationale="teacher", feedback="none",
     verdicts=(), tau=1.0, hard_at_tau=False, filter_="none", metric="exact",
+    label_filter="none",
 ):  # fmt: skip
     return choose_rows(
         examples, answers, verdicts, fraction=fraction, label_source=label,
-        rationale_source=rationale, rationale_filter=filter_, metric=metric, feedback=feedback,
-        tau=tau, hard_at_tau=hard_at_tau,
+        label_filter=label_filter, rationale_source=rationale, rationale_filter=filter_,
+        metric=metric, feedback=feedback, tau=tau, hard_at_tau=hard_at_tau,
     )  # fmt: skip
 
 
@@ -216,3 +217,16 @@ def test_a_filter_that_leaves_nothing_says_so():
     vague = [parsed(id_, label="(3 + 4)", rationale="Count all.") for id_ in ("right", "wrong")]
     with pytest.raises(StillhouseError, match=r"all 2 end on another answer"):
         choose(NUMBERS, vague, label="gold", filter_="consistent", metric="equation")
+
+
+@pytest.mark.parametrize("source", ["gold", "teacher"])
+def test_only_rows_that_the_teacher_got_right(source):
+    examples = [*EXAMPLES[:4], example("asked", "unlabelled", None)]
+    said = {"r0": "gold", "r1": " GOLD.", "r2": "other", "r3": None, "asked": "gold"}
+    answers = [parsed(id_, label) for id_, label in said.items()]
+    rows, metrics = choose(examples, answers, label=source, label_filter="correct")
+    assert [row["id"] for row in rows] == ["r0", "r1"]
+    assert metrics["rows"] == 2
+    assert metrics["incorrect_label"] + metrics["without_label"] == metrics["selected"] - 2
+    with pytest.raises(StillhouseError, match="leaves no row"):
+        choose(EXAMPLES[:1], [parsed("r0", None)], label="gold", label_filter="correct")

@@ -9,8 +9,8 @@ from stillhouse.config.base import Conf
 Fraction = Annotated[float, Field(gt=0, le=1)]
 
 
-class Knobs(Conf):
-    """Every key of `params.yaml`; each of the first group names an entry of `conf/`."""
+class Recipe(Conf):
+    """The knobs that make a student; each of the first group names an entry of `conf/`."""
 
     dataset: str
     embedder: str
@@ -26,7 +26,9 @@ class Knobs(Conf):
     exemplar_seed: int
     fraction: Fraction
     label_source: Literal["gold", "teacher"]
+    label_filter: Literal["none", "correct"]
     rationale_source: Literal["teacher", "gold", "none"]
+    rationale_filter: Literal["none", "consistent"]
     feedback: Literal["none", "hard", "wrong", "mixed"]
     feedback_student: Literal["untrained"] | Fraction
     tau: Annotated[float, Field(ge=0)]
@@ -35,6 +37,11 @@ class Knobs(Conf):
     real: bool
     synthetic: Annotated[int, Field(ge=0)]
     lambda_: Annotated[float, Field(ge=0, alias="lambda")]
+
+
+class Knobs(Recipe):
+    """Every key of `params.yaml`."""
+
     seeds: Annotated[tuple[int, ...], Field(min_length=1)]
 
     @field_validator("seeds")

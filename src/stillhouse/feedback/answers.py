@@ -25,7 +25,7 @@ SEED = 0
 def student_answers(
     rows: Sequence[Row], conf: StudentConf, feedback_student: FeedbackStudent
 ) -> list[Row]:
-    """Rows of table `answers`: an answer to the query of each of `rows` (id, query, label).
+    """Rows of table `answers`: an answer to each of `rows` (id, query, choices, label).
 
     The student is the untrained one, or it is trained, on labels alone, on a nested share of the
     rows that have a label. Those rows are answered by others: each fold by a student that was
@@ -36,7 +36,8 @@ def student_answers(
 
     def answers(student: "Student", asked: Sequence[Row]) -> dict[str, str]:
         queries = {row["id"]: row["query"] for row in asked}
-        return predict_labels(student, queries, conf.generation, conf.compute)
+        choices = {row["id"]: row["choices"] for row in asked}
+        return predict_labels(student, queries, conf.generation, conf.compute, choices)
 
     if feedback_student == "untrained":
         found = answers(untrained_student(conf), rows)

@@ -5,6 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from stillhouse.answers.compare import is_correct
+from stillhouse.answers.consistency import is_consistent
+from stillhouse.config.dataset import Metric
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.joins import by_id, require_ids
 from stillhouse.core.sampling import nested_subset, share_size
@@ -13,6 +16,8 @@ from stillhouse.feedback.difficulty import Feedback, difficulties
 
 LabelSource = Literal["gold", "teacher"]
 RationaleSource = Literal["teacher", "gold", "none"]
+RationaleFilter = Literal["none", "consistent"]
+LabelFilter = Literal["none", "correct"]
 
 SUBSET = "fraction"
 """Seeds the nested subsets. Fixed: a fraction names the same rows in every experiment."""
@@ -52,13 +57,18 @@ def take_fraction(
 def rows_to_answer(
     examples: Iterable[Row], parsed: Sequence[Row], fraction: float, label_source: LabelSource
 ) -> list[Row]:
-    """The rows that the student is asked: id, query and label (null where there is none)."""
+    """The rows that the student is asked: id, query, choices, and label (null without one)."""
     chosen = take_fraction(examples, parsed, fraction=fraction, label_source=label_source)
     rows = [
         _row(chosen.examples[id_], chosen.teacher.get(id_, _NOT_ASKED), label_source, "none")
         for id_ in chosen.ids
     ]
-    return [{column: row[column] for column in ("id", "query", "label")} for row in rows]
+    choices = {id_: chosen.examples[id_]["choices"] for id_ in chosen.ids}
+    return [
+        {column: row[column] for column in ("id", "query", "label")}
+        | {"choices": choices[row["id"]]}
+        for row in rows
+    ]
 
 
 def choose_rows(
@@ -68,7 +78,10 @@ def choose_rows(
     *,
     fraction: float,
     label_source: LabelSource,
+    label_filter: LabelFilter,
     rationale_source: RationaleSource,
+    rationale_filter: RationaleFilter,
+    metric: Metric,
     feedback: Feedback,
     tau: float,
     hard_at_tau: bool,
@@ -76,6 +89,9 @@ def choose_rows(
     """Rows of table `splits`, and the content of metrics/feedback.json.
 
     A null label leaves its row out; a null rationale does not, the row still trains its label.
+    The filter `correct` leaves out the rows whose teacher label is not the gold one. With the
+    filter `consistent` a rationale goes that ends on another answer, under `metric`, than the
+    label that its row trains with: a teacher's label is never held against gold.
     `feedback` says how hard each row is; rows without a verdict are neither hard nor easy.
     """
     taken = take_fraction(examples, parsed, fraction=fraction, label_source=label_source)
@@ -87,21 +103,79 @@ def choose_rows(
         for id_ in chosen
     ]
     labelled = [row for row in rows if row["label"] is not None]
-    without_rationale = sum(row["rationale"] is None for row in labelled)
     _require_labels(len(labelled), len(chosen), label_source)
-    _require_rationales(len(labelled), without_rationale, rationale_source)
-    return labelled, {
+    without_label = len(chosen) - len(labelled)
+    if label_filter == "correct":
+        labelled = _correct(labelled, known, teacher, metric)
+    _require_rationales(labelled, rationale_source)
+    metrics = {
         "candidates": taken.candidates,
         "selected": len(chosen),
-        "without_label": len(chosen) - len(labelled),
-        "without_rationale": without_rationale,
+        "without_label": without_label,
         "rows": len(labelled),
-    } | (_difficulty_counts(labelled) if feedback != "none" else {})
+    }
+    if label_filter == "correct":
+        metrics["incorrect_label"] = len(chosen) - without_label - len(labelled)
+    if rationale_filter == "consistent":
+        labelled, metrics["inconsistent_rationale"] = _consistent(labelled, known, metric)
+    metrics["without_rationale"] = sum(row["rationale"] is None for row in labelled)
+    if feedback != "none":
+        metrics |= _difficulty_counts(labelled)
+    return labelled, metrics
 
 
 def _difficulty_counts(rows: Sequence[Row]) -> dict[str, int]:
     counts = Counter(row["difficulty"] for row in rows)
     return {"hard": counts["hard"], "easy": counts["easy"], "without_verdict": counts[None]}
+
+
+def _correct(
+    rows: Sequence[Row],
+    examples: Mapping[str, Mapping[str, Any]],
+    teacher: Mapping[str, Mapping[str, Any]],
+    metric: Metric,
+) -> list[Row]:
+    """The rows whose teacher label is right; of a row without gold nobody can say."""
+    kept = [
+        row
+        for row in rows
+        if row["id"] in teacher and _is_right(teacher[row["id"]], examples[row["id"]], metric)
+    ]
+    if not kept:
+        raise StillhouseError(
+            f"`label_filter: correct` leaves no row: of {len(rows)} none has a teacher label that "
+            "is the gold one. A prompt that shows the label (`reply: rationale`) asks for none. "
+            "Set `label_filter: none`, or another `prompt`."
+        )
+    return kept
+
+
+def _is_right(parsed: Mapping[str, Any], example: Mapping[str, Any], metric: Metric) -> bool:
+    said, gold = parsed["label"], example["label"]
+    return None not in (said, gold) and is_correct(said, gold, metric, example["choices"])
+
+
+def _consistent(
+    rows: Sequence[Row], examples: Mapping[str, Mapping[str, Any]], metric: Metric
+) -> tuple[list[Row], int]:
+    """The rows without the rationales that end on another answer than the label; how many."""
+    kept = [
+        row if _is_consistent(row, examples[row["id"]], metric) else row | {"rationale": None}
+        for row in rows
+    ]
+    dropped = sum(one is not other for one, other in zip(rows, kept, strict=True))
+    if dropped and all(row["rationale"] is None for row in kept):
+        raise StillhouseError(
+            f"`rationale_filter: consistent` leaves no rationale: all {dropped} end on another "
+            "answer than their row's label, or on none. Rationales that do not work out the "
+            "answer cannot be judged this way: set `rationale_filter: none`."
+        )
+    return kept, dropped
+
+
+def _is_consistent(row: Row, example: Mapping[str, Any], metric: Metric) -> bool:
+    rationale = row["rationale"]
+    return rationale is None or is_consistent(rationale, row["label"], metric, example["choices"])
 
 
 def validation_rows(examples: Iterable[Row]) -> list[Row]:
@@ -153,17 +227,17 @@ def _require_labels(labelled: int, chosen: int, source: LabelSource) -> None:
     )
 
 
-def _require_rationales(rows: int, without: int, source: RationaleSource) -> None:
-    if source == "none" or without < rows:
+def _require_rationales(rows: Sequence[Row], source: RationaleSource) -> None:
+    if source == "none" or any(row["rationale"] is not None for row in rows):
         return
     if source == "gold":
         raise StillhouseError(
-            f"None of the {rows} chosen rows has a gold rationale, and `rationale_source` is "
+            f"None of the {len(rows)} chosen rows has a gold rationale, and `rationale_source` is "
             "'gold'. The dataset has none, or its conf has no `fields.rationale`. Set "
             "`rationale_source: teacher` or `none`, or choose another `dataset`."
         )
     raise StillhouseError(
-        f"None of the {rows} chosen rows has a teacher rationale, and `rationale_source` is "
+        f"None of the {len(rows)} chosen rows has a teacher rationale, and `rationale_source` is "
         "'teacher'. Either the prompt asks for no rationale (`reply: label`) or leaves out the "
         "train split, or no completion could be read (see metrics/parse.json). Set "
         "`rationale_source: none`, or a `prompt` that asks for a rationale."
