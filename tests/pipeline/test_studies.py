@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -13,180 +12,173 @@ from tests.pipeline.workspace import write_yaml
 
 pytestmark = pytest.mark.slow
 
-COMMAND = (sys.executable, "-c", "from stillhouse.cli import main; main()", "study")
 STUDY = {
     "description": "Rationales or not",
     "reference": "labels",
-    "knobs": {"limit": 20, "seeds": [0, 1]},
+    "knobs": {"limit": 20},
     "rows": {
         "labels": {"title": "Labels alone", "knobs": {"lambda": 0}},
         "both": {"title": "Rationales, too", "knobs": {"lambda": 0.5}},
     },
     "columns": {
         "half": {"title": "50%", "knobs": {"fraction": 0.5}},
-        "all": {"title": "100%", "knobs": {"fraction": 1.0}},
+        "all": {"title": "100%", "knobs": {"fraction": 1.0, "seeds": [0, 1]}},
     },
     "cells": {"both": {"half": None}},
     "published": {"source": "A paper, Table 1", "values": {"labels": {"all": 62.5}}},
     "small": {"description": "One seed", "columns": ["all"], "knobs": {"seeds": [0]}},
 }
+NAMES = ["tiny-labels-half", "tiny-labels-all", "tiny-both-all"]
+
+
+@pytest.fixture(scope="module")
+def finished(template, fast, tmp_path_factory):
+    """A repository with a study that has run, and the output of its run."""
+    workspace = template.copy(tmp_path_factory.mktemp("studies") / "repository", fast)
+    write_yaml(workspace.path / "studies/tiny.yaml", STUDY)
+    workspace.commit()
+    assert set(states(workspace).values()) == {"missing"}
+    return workspace, workspace.stillhouse("study", "run", "tiny")
 
 
 @pytest.fixture
-def study(workspace):
-    """`stillhouse study`, with this checkout's code, in a repository that has a study."""
-    workspace.env["PYTHONPATH"] = "src"
-    write_yaml(workspace.path / "studies/tiny.yaml", STUDY)
-    workspace.commit()
-
-    def run(*arguments, fails=False):
-        return workspace.run(*COMMAND, *arguments, fails=fails)
-
-    return run
+def study(finished, fast, tmp_path):
+    """A copy of that repository, to change."""
+    return finished[0].copy(tmp_path / "repository", fast)
 
 
 def ran(output):
     """The conditions that a run of a study started."""
-    lines = [line for line in output.splitlines() if line.startswith("[")]
-    return [line.split()[1] for line in lines]
+    return [line.split()[1] for line in output.splitlines() if line.startswith("[")]
 
 
-def states(output):
+def states(workspace, *arguments):
+    output = workspace.stillhouse("study", "status", "tiny", *arguments)
     return {line.split()[1]: line.split()[0] for line in output.splitlines()[:-1]}
 
 
-def test_a_study_runs_once_and_is_tabulated(workspace, study):
-    assert states(study("status", "tiny")) == {
-        "tiny-labels-half": "missing",
-        "tiny-labels-all": "missing",
-        "tiny-both-all": "missing",
-    }
-    params = workspace.path / "params.yaml"
-    before = params.read_text()
-
-    output = study("run", "tiny")
-    assert ran(output) == ["tiny-labels-half", "tiny-labels-all", "tiny-both-all"]
-    assert output.count("Running stage 'ingest'") <= 1  # shared through DVC's cache
-    assert "Running stage 'teacher_generate'" not in output  # answered by the commit's own run
-    assert params.read_text() == before
+def test_every_condition_is_an_experiment_and_stands_in_the_table(finished):
+    workspace, output = finished
+    assert ran(output) == NAMES
+    for stage in ("ingest", "teacher_generate"):  # in DVC's cache from the commit's own run
+        assert f"Running stage '{stage}'" not in output
+    assert set(NAMES) <= set(workspace.dvc("exp", "list", "--name-only").split())
+    # What was here is as it was, and the clone is gone.
     assert workspace.run("git", "status", "--porcelain").split() == ["??", "studies/results/"]
-    assert not list((workspace.path / ".stillhouse/studies/tiny").glob("clone-*"))
+    assert [path.name for path in (workspace.path / ".stillhouse/studies/tiny").iterdir()] == [
+        "lock"
+    ]
+    assert "train_student@1" in (workspace.path / ".stillhouse/log/runs.jsonl").read_text()
 
-    shown = workspace.dvc("exp", "show", "--csv", "--no-pager")
-    assert "tiny-both-all" in shown
     results = workspace.path / "studies/results"
     rows = list(csv.DictReader((results / "tiny.csv").open()))
-    assert [row["experiment"] for row in rows] == ran(output)
-    assert [row["seeds"] for row in rows] == ["2", "2", "2"]
+    assert [row["experiment"] for row in rows] == NAMES
+    assert [row["seeds"] for row in rows] == ["1", "2", "2"]
     assert [row["difference"] != "" for row in rows] == [False, False, True]
-    assert [row["published"] for row in rows] == ["", "0.625", ""]
     text = (results / "tiny.md").read_text()
     assert text in output
     assert "(published 62.50)" in text
     assert "A paper, Table 1" in text
     assert "<svg" in (results / "tiny.svg").read_text()
 
-    again = study("run", "tiny")
+
+def test_what_has_run_does_not_run_again(study):
+    again = study.stillhouse("study", "run", "tiny")
     assert ran(again) == []
     assert "3 finished, 0 to run" in again
-    assert study("table", "tiny").strip() in again
-
-    small = study("run", "tiny", "--small")
+    assert study.stillhouse("study", "table", "tiny").strip() in again
+    small = study.stillhouse("study", "run", "tiny", "--small")
     assert ran(small) == ["tiny-small-labels-all", "tiny-small-both-all"]
-    assert "Running stage" not in small.replace("Running stage 'report'", "")  # trained above
-    assert "published" not in (results / "tiny-small.md").read_text()
+    assert "Running stage 'train_student" not in small  # a seed of what ran above
+    assert "published" not in (study.path / "studies/results/tiny-small.md").read_text()
 
 
-def test_a_change_of_the_study_or_of_the_code_is_seen(workspace, study):
-    study("run", "tiny", "--small")
-    small = dict(STUDY["small"], knobs={"seeds": [0], "k": 1})
-    workspace.edit("studies/tiny.yaml", small=small)
-    assert set(states(study("status", "tiny", "--small")).values()) == {"missing"}
-    workspace.edit("studies/tiny.yaml", small=STUDY["small"])
+def test_a_change_of_the_settings_or_of_the_code_is_seen(study):
+    study.edit("studies/tiny.yaml", knobs={"limit": 20, "k": 1})
+    assert set(states(study).values()) == {"missing"}
+    study.edit("studies/tiny.yaml", knobs=STUDY["knobs"])
+    study.commit()  # the table, which no stage reads
+    assert set(states(study).values()) == {"finished"}
 
-    readme = workspace.path / "README.md"
-    readme.write_text("Another commit, the same pipeline.\n")
-    workspace.commit()
-    assert set(states(study("status", "tiny", "--small")).values()) == {"finished"}
-
-    code = workspace.path / "src/stillhouse/feedback/augment.py"
+    code = study.path / "src/stillhouse/parsing/table.py"
     code.write_text(code.read_text() + "# a comment\n")
-    message = study("run", "tiny", "--small", fails=True)
-    assert "src/stillhouse/feedback/augment.py" in message
-    assert "Commit these first" in message
-    workspace.commit()
-    status = study("status", "tiny", "--small")
-    assert set(states(status).values()) == {"stale"}
-    assert "changed since: src/stillhouse/feedback" in status
-    assert "†" in study("table", "tiny", "--small")
+    message = study.stillhouse("study", "run", "tiny", fails=True)
+    assert " M src/stillhouse/parsing/table.py" in message
+    study.commit()
+    assert set(states(study).values()) == {"stale"}
+    assert "src/stillhouse/parsing" in study.stillhouse("study", "status", "tiny")
+    assert "†" in study.stillhouse("study", "table", "tiny")
 
-    output = study("run", "tiny", "--small")
-    assert len(ran(output)) == 2
-    assert "Running stage 'train_student@0'" not in output  # equal output ended the wave
-    assert "†" not in (workspace.path / "studies/results/tiny-small.md").read_text()
+    output = study.stillhouse("study", "run", "tiny")
+    assert ran(output) == NAMES
+    assert "Running stage 'parse'" in output
+    assert "Running stage 'train_student" not in output  # equal output ended the wave
+    assert "†" not in (study.path / "studies/results/tiny.md").read_text()
 
 
-def test_a_failed_condition_is_named_and_the_others_run(workspace, study):
-    """Row `both` cannot train: its teacher labels are asked of a prompt that gives none."""
-    rows = STUDY["rows"] | {
-        "both": {"title": "Impossible", "knobs": {"rationale_source": "gold", "dataset": "bare"}}
+def test_a_failed_condition_is_named_and_the_others_run(study):
+    rows = {
+        "none": {"title": "Impossible", "knobs": {"rationale_source": "none", "lambda": 0.5}},
+        "labels": STUDY["rows"]["labels"] | {"knobs": {"lambda": 0, "exemplar_seed": 1}},
     }
-    columns = {"all": STUDY["columns"]["all"]}
-    write_yaml(
-        workspace.path / "studies/tiny.yaml",
-        STUDY | {"rows": rows, "columns": columns, "cells": {}, "small": None, "reference": "both"},
-    )
-    dataset = workspace.path / "conf/dataset/tiny.yaml"
-    text = dataset.read_text()
-    (workspace.path / "conf/dataset/bare.yaml").write_text(
-        text.replace("  rationale:", "  meta: {}\n  #")
-    )
-    workspace.commit()
-
-    output = study("run", "tiny", fails=True)
-    assert ran(output) == ["tiny-labels-all", "tiny-both-all"]
-    assert "tiny-both-all: error in feedback_split: None of the" in output
-    assert "failed" in (workspace.path / "studies/results/tiny.md").read_text()
-    assert states(study("status", "tiny")) == {
-        "tiny-labels-all": "finished",
-        "tiny-both-all": "failed",
-    }
-    log = workspace.path / ".stillhouse/studies/failed/tiny-both-all.log"
-    assert "None of the" in log.read_text()
-    assert ran(study("run", "tiny", fails=True)) == ["tiny-both-all"]
+    columns = {"half": STUDY["columns"]["half"]}
+    changes = {"rows": rows, "columns": columns, "cells": {}, "published": None, "small": None}
+    study.edit("studies/tiny.yaml", **changes)
+    output = study.stillhouse("study", "run", "tiny", fails=True)
+    assert ran(output) == ["tiny-none-half", "tiny-labels-half"]
+    reason = "tiny-none-half: error in train_student: lambda is 0.5, but none of the"
+    assert reason in output
+    assert states(study) == {"tiny-none-half": "failed", "tiny-labels-half": "finished"}
+    assert "| failed" in (study.path / "studies/results/tiny.md").read_text()
+    log = study.path / ".stillhouse/studies/failed/tiny-none-half.log"
+    assert "Running stage 'train_student@0'" in log.read_text()
+    assert ran(study.stillhouse("study", "run", "tiny", fails=True)) == ["tiny-none-half"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["SIGTERM", "SIGKILL"])
-def test_an_interrupted_study_goes_on(workspace, study, number):
-    process = subprocess.Popen(
-        [*COMMAND, "run", "tiny"],
-        cwd=workspace.path,
-        env=workspace.env,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    for line in process.stdout:
-        if "tiny-labels-all" in line:
-            break
-    time.sleep(1)  # in the middle of the second condition
-    os.kill(process.pid, number)
-    process.communicate()
-    assert process.returncode == (130 if number == signal.SIGTERM else -signal.SIGKILL)
-    assert ran(study("run", "tiny")) == ["tiny-labels-all", "tiny-both-all"]
-    assert set(states(study("status", "tiny")).values()) == {"finished"}
-    assert not list((workspace.path / ".stillhouse/studies/tiny").glob("clone-*"))
+def test_an_interrupted_study_goes_on(study):
+    study.edit("studies/tiny.yaml", knobs={"limit": 20, "tau": 2.0})
+
+    def interrupt(number, condition):
+        """Run the study, and send the signal while the condition runs its stages."""
+        command = (sys.executable, "-c", "from stillhouse.cli import main; main()")
+        process = subprocess.Popen(
+            [*command, "study", "run", "tiny"],
+            cwd=study.path,
+            env=study.env | {"PYTHONPATH": "src"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        before = []
+        for line in process.stdout:
+            before.append(line)
+            if line.startswith("Running stage") and ran("".join(before))[-1] == condition:
+                break
+        os.kill(process.pid, number)
+        after, _ = process.communicate()
+        return process.returncode, after
+
+    status, output = interrupt(signal.SIGTERM, NAMES[0])
+    assert status == 130
+    assert "`stillhouse study run tiny` goes on" in output
+    clones = study.path / ".stillhouse/studies/tiny"
+    assert not list(clones.glob("clone-*"))
+
+    assert interrupt(signal.SIGKILL, NAMES[1])[0] == -signal.SIGKILL
+    assert states(study)[NAMES[0]] == "finished"
+    assert ran(study.stillhouse("study", "run", "tiny")) == NAMES[1:]
+    assert set(states(study).values()) == {"finished"}
+    assert not list(clones.glob("clone-*"))
 
 
-def test_a_mistake_in_a_study_is_found_before_anything_runs(workspace, study):
-    knobs = {"limt": 20}
-    workspace.edit("studies/tiny.yaml", knobs=knobs)
-    message = study("run", "tiny", fails=True)
+def test_a_mistake_in_a_study_is_found_before_anything_runs(study):
+    study.edit("studies/tiny.yaml", knobs={"limt": 20})
+    message = study.stillhouse("study", "run", "tiny", fails=True)
     assert "studies/tiny.yaml: `knobs` is {'limt': 20}: there is no knob 'limt'" in message
     assert "Did you mean 'limit'" in message
-    workspace.edit("studies/tiny.yaml", knobs={"student": "tinny", "k": -1})
-    message = workspace.run(*COMMAND[:-1], "check", fails=True)
+    study.edit("studies/tiny.yaml", knobs={"student": "tinny", "k": -1})
+    message = study.stillhouse("check", fails=True)
     assert "condition labels, all: `k` is -1" in message
     assert "conf/student/tinny.yaml does not exist. Did you mean 'tiny'" in message
-    message = study("status", "tinny", fails=True)
+    message = study.stillhouse("study", "status", "tinny", fails=True)
     assert "There is no study 'tinny'. Did you mean 'tiny'" in message

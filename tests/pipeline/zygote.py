@@ -1,4 +1,4 @@
-"""A `python` that starts in no time: it forks from one process that has the libraries loaded.
+"""A `python` and a `dvc` that start in no time: forks of one process that has the libraries loaded.
 
 Importing torch and transformers takes ten seconds of CPU, and the pipeline's tests start dozens
 of stages. Each fork still runs the script that it is given, from its own checkout, with its own
@@ -29,7 +29,8 @@ CLIENT = """#!{python} -SE
 import array, json, os, socket, sys
 server = socket.socket(socket.AF_UNIX)
 server.connect({address!r})
-request = json.dumps({{"argv": sys.argv[1:], "cwd": os.getcwd(), "env": dict(os.environ)}})
+arguments = {before} + sys.argv[1:]
+request = json.dumps({{"argv": arguments, "cwd": os.getcwd(), "env": dict(os.environ)}})
 server.sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [0, 1, 2]))])
 server.sendall(request.encode())
 server.shutdown(socket.SHUT_WR)
@@ -39,12 +40,14 @@ sys.exit(int(server.makefile().read() or 70))
 
 @contextmanager
 def fast_python(folder: Path, hash_seed: int = 0) -> Iterator[Path]:
-    """Serve forks while the block runs; yields a folder with `python`, to stand first on PATH."""
+    """Serve forks while the block runs; yields a folder with both, to stand first on PATH."""
     folder.mkdir(parents=True)
     address = str(folder / "socket")
-    client = folder / "python"
-    client.write_text(CLIENT.format(python=sys.executable, address=address))
-    client.chmod(0o755)
+    for name, before in {"python": [], "dvc": [str(Path(sys.executable).parent / "dvc")]}.items():
+        client = folder / name
+        text = CLIENT.format(python=sys.executable, address=address, before=before)
+        client.write_text(text)
+        client.chmod(0o755)
     environment = os.environ | {"PYTHONHASHSEED": str(hash_seed), "OMP_NUM_THREADS": "1"}
     server = subprocess.Popen(
         [sys.executable, __file__, address],

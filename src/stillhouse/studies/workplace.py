@@ -2,30 +2,29 @@
 
 `dvc exp run` takes uncommitted edits along, changes params.yaml and resets the working tree. A
 study runs for hours, so it does that in a clone: the user's tree is free and stays as it is, every
-condition runs the same code, and a kill leaves nothing to repair. DVC's cache and the store of
-answers are the repository's own.
+condition runs the same code, and a kill leaves nothing to repair. DVC's cache and `.stillhouse`,
+with the teacher's answers and the checkpoints of trainings, are the repository's own.
 """
 
 import os
 import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
 
+import psutil
 from filelock import FileLock, Timeout
 
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.log import state_directory
 from stillhouse.experiments.git import EXPERIMENTS, git
 from stillhouse.sources.mirror import mirror_root
-from stillhouse.teachers.store.location import live_folder
 
-DVC = (sys.executable, "-m", "dvc")
+DVC = "dvc"  # from PATH, as its stages take `python` from there
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ class Workplace:
         git("clean", "--quiet", "--force", "-d", folder=self.clone)
         settings = [part for override in overrides for part in ("--set-param", override)]
         process = subprocess.Popen(  # noqa: S603 - no shell
-            [*DVC, "exp", "run", "--name", name, *settings],
+            [DVC, "exp", "run", "--name", name, *settings],
             cwd=self.project,
             env=dict(self.environment),
             stdout=subprocess.PIPE,
@@ -79,12 +78,22 @@ def workplace(study: str, commit: str) -> Iterator[Workplace]:
         raise StillhouseError(f"The study {study!r} is being run already.") from error
     with lock:
         for left in folder.glob("clone-*"):
+            _end(left)
             shutil.rmtree(left, ignore_errors=True)
         clone = Path(mkdtemp(prefix="clone-", dir=folder))
         try:
             yield _clone(clone, commit)
         finally:
             shutil.rmtree(clone, ignore_errors=True)
+
+
+def _end(clone: Path) -> None:
+    """End what still runs in the clone of a study that was killed."""
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if Path(process.cwd()).is_relative_to(clone):
+                process.kill()
+                process.wait()
 
 
 def _clone(clone: Path, commit: str) -> Workplace:
@@ -95,23 +104,27 @@ def _clone(clone: Path, commit: str) -> Workplace:
         value = git("config", "--default", "", "--get", key).strip()
         if value:
             git("config", key, value, folder=clone)
-    place = Workplace(clone, clone / prefix, commit, _environment())
-    _dvc(place.project, "config", "--local", "cache.dir", _dvc(Path(), "cache", "dir"))
-    return place
+    project, state = clone / prefix, state_directory().absolute()
+    with (clone / ".git/info/exclude").open("a", encoding="utf-8") as exclude:
+        exclude.write(f"{state.name}\n")  # a link, which .gitignore's pattern for a folder misses
+    (project / state.name).symlink_to(state, target_is_directory=True)
+    _dvc(project, "config", "--local", "cache.dir", _dvc(Path(), "cache", "dir"))
+    return Workplace(clone, project, commit, _environment())
 
 
 def _environment() -> dict[str, str]:
-    found = dict(os.environ) | {
-        "STILLHOUSE_STORE": str(live_folder().parent.absolute()),
-        "PYTHONUNBUFFERED": "1",
-    }
     mirror = mirror_root()
-    return found | ({"STILLHOUSE_MIRROR": str(mirror.absolute())} if mirror else {})
+    absolute = {"STILLHOUSE_MIRROR": str(mirror.absolute())} if mirror else {}
+    return dict(os.environ) | {"PYTHONUNBUFFERED": "1"} | absolute
 
 
 def _dvc(folder: Path, *arguments: str) -> str:
+    if not shutil.which(DVC):
+        raise StillhouseError(
+            "There is no `dvc` on PATH. Activate the environment: `source .venv/bin/activate`."
+        )
     done = subprocess.run(  # noqa: S603 - no shell
-        [*DVC, *arguments], cwd=folder, check=False, capture_output=True, text=True
+        [DVC, *arguments], cwd=folder, check=False, capture_output=True, text=True
     )
     if done.returncode:
         raise StillhouseError(f"`dvc {' '.join(arguments[:2])}` failed: {done.stderr.strip()}")
