@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.tables import SPLITS, write_rows
-from stillhouse.feedback.split import choose_rows
+from stillhouse.feedback.split import choose_rows, validation_rows
 
 
 def example(id_, split="train", label="gold", gold_rationale="gold why"):
@@ -95,6 +95,13 @@ def test_fractions_are_nested_and_the_same_for_every_source(ids, data):
     ]
     assert chosen[0] == chosen[1] <= chosen[2] == chosen[3]
     assert len(chosen[0]) == max(1, int(len(ids) * small + 0.5))
+
+
+def test_validation_rows_are_the_validation_split_with_gold_labels():
+    splits = ("train", "validation", "test", "exemplar", "unlabelled")
+    rows = validation_rows([example(split, split) for split in splits])
+    assert rows == [{"id": "validation", "query": "query validation", "label": "gold"}]
+    assert validation_rows(EXAMPLES) == []
 
 
 def test_a_fraction_does_not_depend_on_order():

@@ -21,7 +21,8 @@ from tests.config.project import ENTRIES, edit, write_project
 from tests.conftest import REPOSITORY
 from tests.students.conftest import rows
 
-LAUNCHER = "accelerate launch --multi_gpu --num_processes 2"  # on a CPU without GPUs, too
+# On a CPU, too, where there are no GPUs; at a port that is free, since tests run side by side.
+LAUNCHER = "accelerate launch --multi_gpu --num_processes 2 --main_process_port 0"
 LABELLED = [{name: row[name] for name in ("id", "query", "label")} for row in rows(7)]
 # 13 rows in batches of 4: the fourth batch has one row for two processes.
 TRAINING = {
@@ -135,7 +136,7 @@ def test_two_processes_train_as_one(project: Path):
     for found, expected in zip(curve(paths.train_curve(0)), curve(Path("one.csv")), strict=True):
         assert found == pytest.approx(expected, rel=1e-5, abs=1.01e-5)  # five decimals are written
     several, alone = (
-        load_file(folder / "model.safetensors") for folder in (paths.student(0), Path("one"))
+        load_file(folder / "model.safetensors") for folder in (paths.student_model(0), Path("one"))
     )
     for name, weight in alone.items():
         torch.testing.assert_close(several[name], weight, atol=1e-5, rtol=1e-4)
@@ -148,5 +149,5 @@ def test_a_process_that_fails_ends_them_all_with_its_message(project: Path, tmp_
     result = run_stage(tmp_path / "hooks")
     assert result.returncode == 1
     last = result.stderr.strip().splitlines()[-1]
-    assert last == "error in train_student: the second process is broken"
-    assert not paths.student(0).exists()
+    assert last == "error in train_student: the second process is broken", result.stderr
+    assert not paths.student_model(0).exists()
