@@ -52,3 +52,6 @@ def test_a_trained_student_beats_the_untrained_one(tmp_path: Path, conf: Student
     assert [line["id"] for line in table] == ["t0", "t1", "t2", "t3"]
     assert (untrained["accuracy"], trained["accuracy"]) == (0.0, 1.0)
     assert {line["prediction"] for line in table} == set(colours)
+    text = load_student(tmp_path / "student").text
+    lengths = [len(text.target(colour)) for colour in colours]
+    assert trained["mean_answer_tokens"] == pytest.approx(sum(lengths) / 4)

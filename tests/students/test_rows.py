@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from stillhouse.config.student import Templates
 from stillhouse.core.errors import StillhouseError
 from stillhouse.students.batches import collate
-from stillhouse.students.rows import require_rows, tokenize_rows
+from stillhouse.students.rows import mean_tokens, require_rows, tokenize_rows
 from stillhouse.students.text import StudentText
 from stillhouse.students.weights import read_tokenizer
 from tests.students.conftest import TEMPLATES, rows
@@ -135,3 +135,15 @@ def test_no_rationales_at_all_is_an_error_unless_lambda_is_zero():
         require_rows(bare, 0.5)
     require_rows(bare, 0.0)
     require_rows(rows(), 0.5)
+
+
+def test_mean_tokens_are_those_of_the_targets(tiny_models: Path):
+    text = student_text(tiny_models)
+    table = [
+        {"id": "a", "query": "q", "label": "yes", "rationale": "Because it is so."},
+        {"id": "b", "query": "q", "label": "never", "rationale": None},
+    ]
+    labels = [len(text.target(row["label"])) for row in table]
+    found = mean_tokens(tokenize_rows(table, text, 1.0)[0])
+    assert found == {"label": sum(labels) / 2, "rationale": len(text.target("Because it is so."))}
+    assert mean_tokens(tokenize_rows(table, text, 0.0)[0]).keys() == {"label"}

@@ -4,8 +4,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
-from functools import cache
-from math import floor
+from typing import NamedTuple
 
 _TOKEN = re.compile(r"[^\W_]+")
 
@@ -42,68 +41,80 @@ class NearDuplicates:
     """A growing set of texts that tells whether a new one is too close to any of them.
 
     ROUGE-L above `threshold` needs so many common tokens that two texts must share one among the
-    rarest of each (prefix filtering, Chaudhuri et al. 2006): so an index of those finds every
-    candidate, and the longest common subsequence decides. `common` are texts by which tokens are
-    called rare; they change the speed, never the outcome.
+    rarest of each, and enough behind it (prefix and positional filtering; Xiao et al. 2008): so an
+    index of the rarest finds every candidate, and the longest common subsequence decides. `common`
+    are texts by which tokens are called rare; they change the speed, never the outcome.
     """
 
     def __init__(self, threshold: float, common: Iterable[str] = ()) -> None:
-        self.threshold = Fraction(str(threshold))
-        self._frequency = Counter(token for text in common for token in set(tokens(text)))
-        self._texts: list[tuple[list[str], frozenset[Element], Sequence[Element]]] = []
-        self._index: dict[Element, list[int]] = defaultdict(list)
-        self._needed = cache(self._needed_overlap)
+        self._threshold = Fraction(str(threshold))
+        self._frequency = Counter(e for text in common for e in _elements(tokens(text)))
+        self._texts: list[_Text] = []
+        self._index: dict[Element, list[tuple[int, int]]] = defaultdict(list)
 
     def add(self, text: str) -> None:
         """Compare later texts with this one, too."""
-        words = tokens(text)
-        elements = self._by_rarity(words)
-        prefix = self._prefix(elements)
-        for element in prefix:
-            self._index[element].append(len(self._texts))
-        self._texts.append((words, frozenset(elements), prefix))
+        added = self._read(text)
+        for place, element in enumerate(added.prefix):
+            self._index[element].append((len(self._texts), place))
+        self._texts.append(added)
 
     def drop(self, count: int) -> None:
         """Take back the last `count` texts."""
         for _ in range(count):
-            for element in self._texts.pop()[-1]:
+            for element in self._texts.pop().prefix:
                 self._index[element].pop()
 
     def holds(self, text: str) -> bool:
         """Whether any text of the set has a ROUGE-L above the threshold with this one."""
-        words = tokens(text)
-        elements = self._by_rarity(words)
-        seen: set[int] = set()
-        for element in self._prefix(elements):
-            for place in self._index.get(element, ()):
-                if place not in seen:
-                    seen.add(place)
-                    if self._close(words, elements, place):
-                        return True
+        new = self._read(text)
+        size, seen = len(new.words), set[int]()
+        for place, element in enumerate(new.prefix):
+            for number, other_place in self._index.get(element, ()):
+                if number in seen:
+                    continue
+                seen.add(number)
+                other = self._texts[number]
+                needed = self._needed(size, len(other.words))
+                # What both share begins here: no more can be common than is left of either.
+                left = min(size - place, len(other.words) - other_place)
+                if left >= needed and _close(new, other, needed):
+                    return True
         return False
 
-    def _close(self, words: Sequence[str], elements: Sequence[Element], place: int) -> bool:
-        other, others, _ = self._texts[place]
-        needed = self._needed(len(words), len(other))
-        if needed > min(len(words), len(other)) or len(others.intersection(elements)) < needed:
-            return False
-        return common_subsequence(words, other) >= needed
+    def _read(self, text: str) -> "_Text":
+        words = tokens(text)
+        elements = sorted(_elements(words), key=lambda e: (self._frequency[e], e))
+        return _Text(words, frozenset(elements), elements[: self._prefix_size(len(words))])
 
-    def _needed_overlap(self, one: int, other: int) -> int:
+    def _needed(self, one: int, other: int) -> int:
         """The fewest common tokens with which ROUGE-L passes the threshold."""
-        return floor(self.threshold * (one + other) / 2) + 1
+        return self._threshold.numerator * (one + other) // (2 * self._threshold.denominator) + 1
 
-    def _prefix(self, elements: Sequence[Element]) -> Sequence[Element]:
-        """The rarest elements, one of which any text close enough must share."""
-        size = len(elements)
+    def _prefix_size(self, size: int) -> int:
+        """Of so many of its rarest elements any text close enough must share one."""
         # The shortest text that can be close: as long as the overlap that it needs itself.
         shortest = next((n for n in range(1, size + 1) if self._needed(size, n) <= n), size + 1)
-        return elements[: max(0, size - self._needed(size, shortest) + 1)]
+        return max(0, size - self._needed(size, shortest) + 1)
 
-    def _by_rarity(self, words: Iterable[str]) -> list[Element]:
-        count: Counter[str] = Counter()
-        elements = []
-        for word in words:
-            elements.append((word, count[word]))
-            count[word] += 1
-        return sorted(elements, key=lambda element: (self._frequency[element[0]], element))
+
+class _Text(NamedTuple):
+    words: list[str]
+    elements: frozenset[Element]
+    prefix: list[Element]
+    """The rarest elements, the rarest first."""
+
+
+def _close(one: _Text, other: _Text, needed: int) -> bool:
+    if len(one.elements & other.elements) < needed:
+        return False
+    return common_subsequence(one.words, other.words) >= needed
+
+
+def _elements(words: Iterable[str]) -> list[Element]:
+    count: Counter[str] = Counter()
+    elements = []
+    for word in words:
+        elements.append((word, count[word]))
+        count[word] += 1
+    return elements

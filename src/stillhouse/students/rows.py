@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any
 
 from stillhouse.core.errors import StillhouseError
@@ -32,6 +33,15 @@ class TokenRow:
         """Tokens of the longer sequence, which is what padding depends on."""
         both = [self.label, self.rationale] if self.rationale else [self.label]
         return max(len(sequence.prompt) + len(sequence.target) for sequence in both)
+
+
+def mean_tokens(rows: Sequence[TokenRow]) -> dict[str, float]:
+    """Mean tokens of the labels and of the rationales that are trained on, end tokens counted."""
+    targets = {
+        "label": [row.label.target for row in rows],
+        "rationale": [row.rationale.target for row in rows if row.rationale],
+    }
+    return {task: round(fmean(map(len, found)), 3) for task, found in targets.items() if found}
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from stillhouse.students.folder import (
     weight_bytes,
 )
 from stillhouse.students.launching import is_main, one_of_several, processes
-from stillhouse.students.rows import TokenRow, require_rows, tokenize_rows
+from stillhouse.students.rows import TokenRow, mean_tokens, require_rows, tokenize_rows
 from stillhouse.students.text import StudentText
 from stillhouse.students.trainable import four_bits, merged, prepare
 from stillhouse.students.validation import Score, Selection, require_validation, scored_steps
@@ -109,6 +109,7 @@ def train_student(
             "rows": len(tokenized),
             "rationales": sum(row.rationale is not None for row in tokenized),
             "steps": len(losses),
+            "mean_tokens": mean_tokens(tokenized),
             "truncated": asdict(truncation),
             "validation": _validation_facts(validating),
         }
