@@ -223,12 +223,16 @@ def test_the_key_changes_with_the_trainers_code(
     tmp_path: Path, make_conf: Make, monkeypatch: pytest.MonkeyPatch
 ):
     before = training_key([], [], make_conf(), 1.0, 0)
-    shutil.copytree(Path(module.__file__).parent, tmp_path / "students")
+    for package in module.PACKAGES:
+        shutil.copytree(Path(module.__file__).parents[1] / package, tmp_path / package)
     monkeypatch.setattr(module, "__file__", str(tmp_path / "students/checkpoints.py"))
     assert training_key([], [], make_conf(), 1.0, 0) == before
-    with (tmp_path / "students/loss.py").open("a") as code:
-        code.write("# changed\n")
-    assert training_key([], [], make_conf(), 1.0, 0) != before
+    for package in module.PACKAGES:
+        with (tmp_path / package / "__init__.py").open("a") as code:
+            code.write("# changed\n")
+        after = training_key([], [], make_conf(), 1.0, 0)
+        assert after != before
+        before = after
 
 
 def test_a_full_disk_stops_no_training_and_keeps_the_last_checkpoint(

@@ -43,6 +43,7 @@ KEYS = (
     "training",
 )
 LIBRARIES = ("torch", "transformers", "accelerate", "peft")
+PACKAGES = ("students", "models")
 
 
 @dataclass(frozen=True)
@@ -74,9 +75,14 @@ def training_key(
         "lambda": lambda_,
         "seed": seed,
         "libraries": {name: version(name) for name in LIBRARIES},
-        "code": {path.name: sha256_file(path) for path in Path(__file__).parent.glob("*.py")},
+        "code": _code(Path(__file__).parents[1]),
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _code(root: Path) -> dict[str, str]:
+    files = [path for name in PACKAGES for path in (root / name).glob("*.py")]
+    return {path.relative_to(root).as_posix(): sha256_file(path) for path in files}
 
 
 class Checkpoints:
