@@ -17,7 +17,7 @@ Correct = Mapping[str, bool]
 Seeds = Mapping[int, Correct]
 """The rows of each seed's student."""
 
-LEVEL = 0.05
+SIGNIFICANCE = 0.05
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Comparison:
         is the only one of the two that knows how far training again would move the result.
         """
         if self.single:
-            return all(test.p_value < LEVEL for test in self.mcnemar.values())
+            return all(test.p_value < SIGNIFICANCE for test in self.mcnemar.values())
         return not self.difference.low <= 0 <= self.difference.high
 
 
