@@ -26,7 +26,7 @@ CHANGES = {
 }
 """Another value for each knob, such that every stage that it reaches writes something else."""
 
-MATRIX = {"train_student", "evaluate"}
+MATRIX = {"train_student", "evaluate", "card"}
 
 WITHOUT_FEEDBACK = {
     "fraction": {"feedback_judge"},
@@ -76,7 +76,7 @@ def test_a_detail_of_an_entry_reruns_the_stages_that_read_it(workspace):
 
 
 def test_a_seed_more_trains_one_student_and_a_seed_less_only_reports(workspace):
-    new = {"train_student@1", "evaluate@1", "report"}
+    new = {"train_student@1", "evaluate@1", "card@1", "report"}
     assert workspace.ran("exp", "run", "-S", "seeds=[0,1]") == new
     summary = workspace.read("metrics/summary.json")
     assert summary["student"]["seeds"] == 2
@@ -145,7 +145,7 @@ def test_feedback_is_given_once_and_a_new_tau_asks_nobody(workspace):
     assert workspace.read("metrics/augment.json")["synthetic"] == 4
     before = asked()
     workspace.edit("params.yaml", tau=1.0)  # as many are hard
-    assert workspace.ran("repro") == {"feedback_split"}
+    assert workspace.ran("repro") - {"card@0"} == {"feedback_split"}  # the card names every knob
     assert asked() == before
     workspace.edit("params.yaml", synthetic=6)
     assert workspace.ran("repro") == of_seed(AUGMENT)
