@@ -1,6 +1,6 @@
 """Score one student on the test rows.
 
-Reads data/examples.parquet, models/student/seed=N. Writes data/predictions/seed=N.parquet,
+Reads data/examples.parquet, models/student/seed=N/model. Writes data/predictions/seed=N.parquet,
 metrics/eval/seed=N.json. Params: dataset, student. Run it with `dvc repro evaluate`.
 """
 
@@ -26,7 +26,7 @@ class EvaluateConfig(StageConfig):
 def main() -> None:
     config, seed = EvaluateConfig.load(), seed_argument()
     predictions, metrics = evaluate_student(
-        load_student(paths.student(seed)),
+        load_student(paths.student_model(seed)),
         tables.read_rows(paths.EXAMPLES, tables.EXAMPLES),
         config.dataset.answer,
         config.student.generation,

@@ -7,7 +7,7 @@ metrics/summary.json, metrics/plots. Params: seeds, teacher. Run it with `dvc re
 from stillhouse.config.load import Entry, StageConfig
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.core import paths, tables
-from stillhouse.core.files import write_json, write_text
+from stillhouse.core.files import read_json, write_json, write_text
 from stillhouse.core.log import read_events
 from stillhouse.core.stage import run_stage
 from stillhouse.reporting import plots, summary, table
@@ -24,8 +24,8 @@ class ReportConfig(StageConfig):
 
 def main() -> None:
     config = ReportConfig.load()
-    metrics = {path.stem: summary.read_metrics(path) for path in (*DATA, *LATER)}
-    students = {seed: summary.read_metrics(paths.eval_metrics(seed)) for seed in config.seeds}
+    metrics = {path.stem: read_json(path) for path in (*DATA, *LATER)}
+    students = {seed: read_json(paths.eval_metrics(seed)) for seed in config.seeds}
     examples = tables.read_rows(paths.EXAMPLES, tables.EXAMPLES)
     files = {name: paths.predictions(name) for name in summary.models(config.seeds)}
     predictions = {name: tables.read_rows(p, tables.PREDICTIONS) for name, p in files.items()}

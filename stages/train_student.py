@@ -1,7 +1,7 @@
 """Train one student with one seed on labels and rationales.
 
 Reads data/training.parquet, data/validation.parquet.
-Writes models/student/seed=N, metrics/train/seed=N.csv.
+Writes models/student/seed=N/model, metrics/train/seed=N.csv.
 Params: lambda, student. Run it with `dvc repro train_student`.
 """
 
@@ -29,7 +29,7 @@ def main() -> None:
         return
     rows = tables.read_rows(paths.TRAINING, tables.TRAINING)
     validation = tables.read_rows(paths.VALIDATION, tables.VALIDATION)
-    folder = paths.student(seed)
+    folder = paths.student_model(seed)
     curve = train_student(rows, config.student, config.lambda_, seed, folder, validation=validation)
     if is_main():
         write_curve(paths.train_curve(seed), curve, config.lambda_)

@@ -6,7 +6,7 @@ DVC builds (`dvc repro`, `dvc exp run -S k=10`); this command never changes an o
 import sys
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -22,6 +22,7 @@ app = typer.Typer(
 )
 prompts = typer.Typer(no_args_is_help=True, help="Look at the prompts that the teacher is sent.")
 app.add_typer(prompts, name="prompts")
+Device = Literal["auto", "cpu", "cuda"]
 PASSED_ON: dict[str, Any] = {
     "add_help_option": False,
     "context_settings": {"allow_extra_args": True, "ignore_unknown_options": True},
@@ -109,11 +110,11 @@ def _printable(text: str) -> str:
 @app.command()
 def results() -> None:
     """Print the results table of the last run again."""
+    from stillhouse.core.files import read_json
     from stillhouse.core.log import read_events
-    from stillhouse.reporting.summary import read_metrics
     from stillhouse.reporting.table import latest_seconds, print_results
 
-    print_results(read_metrics(paths.SUMMARY), latest_seconds(read_events("stage")))
+    print_results(read_json(paths.SUMMARY), latest_seconds(read_events("stage")))
 
 
 @app.command()
@@ -136,6 +137,74 @@ def compare(
         typer.echo(comparing.as_json(one, other, found))
     else:
         comparing.print_comparison(one, other, found)
+
+
+@app.command()
+def predict(
+    folder: Annotated[
+        Path | None, typer.Argument(help="A student's folder; by default that of the first seed.")
+    ] = None,
+    text: Annotated[
+        str | None, typer.Argument(help="A question; without it, lines of standard input.")
+    ] = None,
+    *,
+    file: Annotated[
+        Path | None,
+        typer.Option(help="A question a line, or a table with `query` (.jsonl, .csv, .parquet)."),
+    ] = None,
+    rationale: Annotated[bool, typer.Option("--rationale", help="Explain, too.")] = False,
+    json_lines: Annotated[
+        bool, typer.Option("--jsonl", help="JSON objects, a line each, in and out.")
+    ] = False,
+    batch_size: Annotated[int, typer.Option(min=1, help="Questions at a time.")] = 32,
+    device: Annotated[Device, typer.Option(help="Where it computes.")] = "auto",
+) -> None:
+    """Ask a trained student; its folder is all that is needed.
+
+    Questions are written as the dataset writes them, choices included. Prints a prediction a line;
+    with --rationale a tab and the explanation; with --jsonl objects with id, query, prediction and
+    rationale. Input of --jsonl has query, and may have id and choices.
+    """
+    from stillhouse.config.load import read_yaml
+    from stillhouse.config.student import StudentCompute
+    from stillhouse.deployment.predict import answer, as_json_lines, as_lines, model_folder
+    from stillhouse.deployment.questions import read_questions
+
+    chosen = folder or paths.student(read_yaml(paths.PARAMS)["seeds"][0])
+    model_folder(chosen)  # before anything heavy is loaded
+    questions = read_questions(text, file, sys.stdin, json_lines)
+    compute = StudentCompute.model_validate({"device": device, "eval_batch_size": batch_size})
+    answers = answer(chosen, questions, compute, rationale=rationale)
+    for line in as_json_lines(answers) if json_lines else map(_printable, as_lines(answers)):
+        typer.echo(line)
+
+
+@app.command()
+def export(
+    openai_chat: Annotated[
+        Path, typer.Option(help="The file to write: JSON Lines of chat messages.")
+    ],
+    rationales: Annotated[
+        bool, typer.Option("--rationales", help="Answer with rationale and label.")
+    ] = False,
+    system: Annotated[str | None, typer.Option(help="The system message; empty for none.")] = None,
+) -> None:
+    """Write the training rows in the format that fine-tuning services take.
+
+    Each row of data/training.parquet becomes a conversation of system, user and assistant: the
+    query, then the label, or with --rationales the rationale and the label.
+    """
+    from stillhouse.config.dataset import DatasetConf
+    from stillhouse.config.load import load_entry, read_yaml
+    from stillhouse.core.tables import TRAINING, read_rows
+    from stillhouse.deployment.export import chat_examples, warnings, write_chat
+
+    rows = read_rows(paths.TRAINING, TRAINING)
+    marker = load_entry(DatasetConf, read_yaml(paths.PARAMS)["dataset"]).answer.markers[0]
+    write_chat(openai_chat, chat_examples(rows, marker, rationales=rationales, system=system))
+    for warning in warnings(rows, rationales=rationales):
+        typer.echo(f"warning: {warning}", err=True)
+    typer.echo(f"{len(rows):,} examples in {openai_chat}")
 
 
 @app.command(**PASSED_ON)

@@ -15,6 +15,7 @@ from stillhouse.core.errors import StillhouseError
 from stillhouse.core.files import (
     atomic_directory,
     atomic_path,
+    read_json,
     require_disk_space,
     sha256_file,
     write_json,
@@ -131,3 +132,10 @@ def test_too_little_disk_is_said_before_the_work(tmp_path, monkeypatch):
     require_disk_space(tmp_path / "not" / "there" / "yet", 10**6, "the student")
     with pytest.raises(StillhouseError, match=r"the student: 2 MB needed at .*, 1 MB free"):
         require_disk_space(tmp_path, 2 * 10**6, "the student")
+
+
+def test_what_a_stage_has_not_written_yet_says_how_to_make_it(tmp_path):
+    with pytest.raises(StillhouseError, match=r"metrics\.json does not exist.*dvc repro"):
+        read_json(tmp_path / "metrics.json")
+    write_json(tmp_path / "metrics.json", {"rows": 1})
+    assert read_json(tmp_path / "metrics.json") == {"rows": 1}

@@ -41,42 +41,44 @@ def format_errors(line):
     st.lists(
         st.builds(row, TEXT, TEXT, TEXT, st.none() | TEXT), min_size=1, unique_by=lambda r: r["id"]
     ),
-    st.sampled_from(["label", "rationale_then_label"]),
+    st.booleans(),
     st.sampled_from([None, "", "Be brief."]),
 )
-def test_every_line_passes_the_published_checks(tmp_path_factory, rows, answers, system):
+def test_every_line_passes_the_published_checks(tmp_path_factory, rows, rationales, system):
     path = tmp_path_factory.mktemp("export") / "chat.jsonl"
-    write_chat(path, chat_examples(rows, answers, "The answer is", system))
+    write_chat(path, chat_examples(rows, "The answer is", rationales=rationales, system=system))
     lines = path.read_bytes().decode("utf-8").split("\n")
     assert lines.pop() == ""
     assert len(lines) == len(rows)
     assert [format_errors(line) for line in lines] == [[]] * len(rows)
     first = path.read_bytes()
-    write_chat(path, chat_examples(rows[::-1], answers, "The answer is", system))
+    write_chat(
+        path, chat_examples(rows[::-1], "The answer is", rationales=rationales, system=system)
+    )
     assert path.read_bytes() == first
 
 
 def test_labels_alone_or_behind_the_rationale():
-    (label,) = chat_examples([row()], "label", "Answer:", None)
+    (label,) = chat_examples([row()], "Answer:", rationales=False)
     assert [message["content"] for message in label["messages"]] == [
-        default_system("label", "Answer:"),
+        default_system("Answer:", rationales=False),
         "1 + 1?",
         "2",
     ]
-    (both,) = chat_examples([row()], "rationale_then_label", "Answer:", "")
+    (both,) = chat_examples([row()], "Answer:", rationales=True, system="")
     assert both["messages"][0]["role"] == "user"
     assert both["messages"][-1]["content"] == "One and one are two.\nAnswer: 2"
 
 
 def test_rows_without_a_rationale_are_counted_and_keep_their_label():
     rows = [row(str(i), rationale=None if i < 3 else "Why.") for i in range(12)]
-    examples = chat_examples(rows, "rationale_then_label", "Answer:", None)
+    examples = chat_examples(rows, "Answer:", rationales=True)
     assert examples[0]["messages"][-1]["content"] == "Answer: 2"
-    assert warnings(rows, "rationale_then_label") == [
+    assert warnings(rows, rationales=True) == [
         "3 of 12 rows have no rationale and answer with the label alone."
     ]
-    assert warnings(rows, "label") == []
-    assert "10 or more" in warnings(rows[:9], "label")[0]
+    assert warnings(rows, rationales=False) == []
+    assert "10 or more" in warnings(rows[:9], rationales=False)[0]
 
 
 def test_a_folder_is_no_file(tmp_path):

@@ -80,5 +80,5 @@ def test_an_experiment_travels_without_a_commit(workspace, fast, tmp_path):
     fresh.dvc("exp", "apply", "half")
     there, here = (w.path / "metrics/summary.json" for w in (workspace, fresh))
     assert here.read_bytes() == there.read_bytes()
-    student = "models/student/seed=0/model.safetensors"
+    student = "models/student/seed=0/model/model.safetensors"
     assert (fresh.path / student).read_bytes() == (workspace.path / student).read_bytes()

@@ -10,14 +10,15 @@ from pathlib import Path
 import pytest
 import yaml
 
-from stillhouse.config.knobs import Knobs
+from stillhouse.config.knobs import Knobs, Recipe
 from stillhouse.config.load import GROUPS, OPTIONAL
 from stillhouse.core import paths
 from tests.conftest import REPOSITORY
 from tests.pipeline import scripts
 from tests.pipeline.graph import WHOLE, Pipeline
 
-EVALUATE = {"evaluate", "report"}
+CARD = {"card"}
+EVALUATE = {"evaluate", "report"} | CARD
 TRAIN = {"train_student"} | EVALUATE
 AUGMENT = {"augment"} | TRAIN
 FEEDBACK = {"feedback_split"} | AUGMENT
@@ -56,7 +57,7 @@ KNOBS = {
     "real": AUGMENT,
     "lambda": TRAIN,
     "student": PREDICT | BASELINE,
-    "seeds": {"report"},  # and the new seed's own two stages: they are another matrix entry
+    "seeds": {"report"},  # and the new seed's own stages: they are another matrix entry
 }
 """Which stages a change of each knob may rerun: section 3 of the design, as data."""
 
@@ -66,8 +67,8 @@ CONF_KEYS = {
     "dataset/task": PROMPT,
     "dataset/answer": PROMPT | BASELINE,
     "dataset/exclude_same_group": RETRIEVE,
-    "dataset/licence": set(),
-    "dataset/description": set(),
+    "dataset/licence": CARD,
+    "dataset/description": CARD,
     "embedder/source": EMBED,
     "embedder/max_tokens": EMBED,
     "embedder/compute": set(),
@@ -148,7 +149,10 @@ def test_an_entry_that_is_not_chosen_reaches_no_stage(pipeline, group):
 def test_a_stage_declares_what_it_reads_and_reads_what_it_declares(pipeline, chosen, stage):
     config = scripts.config(stage)
     tracked = dict(pipeline.stages[stage].params)
-    knobs = {"lambda" if name == "lambda_" else name for name in config.model_fields}
+    fields = config.model_fields.keys()
+    if "recipe" in fields:
+        fields = fields - {"recipe"} | Recipe.model_fields.keys()
+    knobs = {"lambda" if name == "lambda_" else name for name in fields}
     assert knobs == tracked.pop("params.yaml", frozenset())
     for group, entry in config.ENTRIES.items():
         declared = tracked.pop(conf_file(group, chosen), frozenset())

@@ -9,7 +9,7 @@ from stillhouse.core.errors import StillhouseError
 from stillhouse.core.log import record
 from stillhouse.reporting.advice import advice
 from stillhouse.reporting.plots import accuracy_csv, status_csv
-from stillhouse.reporting.summary import models, numbers, read_metrics, summarise
+from stillhouse.reporting.summary import models, numbers, summarise
 from tests.reporting.results import PRICE, examples, predictions, scores, stages
 
 ONE = {"untrained": predictions("r0"), "seed=0": predictions("r0", "r1", "r2")}
@@ -103,11 +103,6 @@ def test_a_summary_holds_numbers_alone_in_a_fixed_form():
 def test_predictions_of_other_rows_are_refused(changed, said):
     with pytest.raises(StillhouseError, match=said):
         summarise(stages(), {0: scores(0.75)}, examples(), ONE | changed, PRICE)
-
-
-def test_a_missing_metrics_file_says_what_to_run(tmp_path):
-    with pytest.raises(StillhouseError, match="dvc repro"):
-        read_metrics(tmp_path / "metrics.json")
 
 
 def test_models_are_named_like_their_predictions():

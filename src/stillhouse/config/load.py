@@ -21,7 +21,7 @@ from stillhouse.config.base import Conf
 from stillhouse.config.dataset import DatasetConf
 from stillhouse.config.embedder import EmbedderConf
 from stillhouse.config.judge import JudgeConf
-from stillhouse.config.knobs import Knobs
+from stillhouse.config.knobs import Knobs, Recipe
 from stillhouse.config.prompt import PromptConf
 from stillhouse.config.student import StudentConf
 from stillhouse.config.teacher import TeacherConf
@@ -231,8 +231,17 @@ class Entry:
         return view
 
 
+def _knob(knobs: Knobs, name: str) -> Any:
+    if name == "recipe":
+        return Recipe.model_construct(**{n: getattr(knobs, n) for n in Recipe.model_fields})
+    return getattr(knobs, name)
+
+
 class StageConfig(Conf):
-    """What one stage reads of the configuration."""
+    """What one stage reads of the configuration.
+
+    A field `recipe` takes every knob that makes a student.
+    """
 
     ENTRIES: ClassVar[dict[str, Entry]] = {}
 
@@ -243,7 +252,7 @@ class StageConfig(Conf):
         values: dict[str, Any] = {
             name: cls.ENTRIES[name].view(entries[name])
             if name in cls.ENTRIES
-            else getattr(knobs, name)
+            else _knob(knobs, name)
             for name in cls.model_fields
         }
         # Checked already; validating again would run the entries' own checks on keys left out.

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from stillhouse.core.errors import StillhouseError
 
@@ -51,6 +52,14 @@ def write_text(target: Path, text: str) -> None:
 def write_json(target: Path, value: object) -> None:
     """Write `value` as indented JSON with sorted keys, so that equal values give equal bytes."""
     write_text(target, json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read an object that a stage wrote; a missing file says how to make it."""
+    if not path.exists():
+        raise StillhouseError(f"{path} does not exist. Run `dvc repro` to build it.")
+    values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return values
 
 
 @contextmanager

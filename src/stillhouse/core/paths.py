@@ -35,11 +35,35 @@ ACCURACY_PLOT = Path("metrics/plots/accuracy.csv")
 STATUS_PLOT = Path("metrics/plots/status.csv")
 
 BASELINE = "untrained"
+MODEL = "model"
+MANIFEST = "stillhouse.json"
+CARD = "README.md"
+DECODING = "decoding.json"
 
 
 def student(seed: int) -> Path:
-    """The folder of the student trained with `seed`."""
+    """The folder of the student trained with `seed`: its model, its card, how it decodes."""
     return STUDENTS / f"seed={seed}"
+
+
+def student_model(seed: int) -> Path:
+    """The weights and tokenizer of the student trained with `seed`."""
+    return student(seed) / MODEL
+
+
+def student_manifest(seed: int) -> Path:
+    """What the training says about the student trained with `seed`."""
+    return student_model(seed) / MANIFEST
+
+
+def student_card(seed: int) -> Path:
+    """The model card of the student trained with `seed`."""
+    return student(seed) / CARD
+
+
+def student_decoding(seed: int) -> Path:
+    """How the student trained with `seed` predicted the test rows."""
+    return student(seed) / DECODING
 
 
 def train_curve(seed: int) -> Path:

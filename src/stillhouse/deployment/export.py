@@ -3,20 +3,18 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.files import write_text
-
-Answers = Literal["label", "rationale_then_label"]
 
 FEWEST_ROWS = 10
 """Services refuse files of fewer examples."""
 
 
-def default_system(answers: Answers, marker: str) -> str:
+def default_system(marker: str, *, rationales: bool) -> str:
     """What the model is told when nobody says otherwise."""
-    if answers == "label":
+    if not rationales:
         return "Answer the question. Reply with the answer and nothing else."
     return (
         "Answer the question. Explain in a few short sentences how the answer is reached, then "
@@ -25,29 +23,29 @@ def default_system(answers: Answers, marker: str) -> str:
 
 
 def chat_examples(
-    rows: Iterable[Mapping[str, Any]], answers: Answers, marker: str, system: str | None
+    rows: Iterable[Mapping[str, Any]], marker: str, *, rationales: bool, system: str | None = None
 ) -> list[dict[str, list[dict[str, str]]]]:
     """One conversation for each row of table `training`, in order of id.
 
-    With `rationale_then_label` a row without a rationale answers with `marker` and label alone. An
+    With `rationales` a row without one answers with `marker` and label alone. An
     empty `system` leaves the system message out.
     """
-    told = default_system(answers, marker) if system is None else system
+    told = default_system(marker, rationales=rationales) if system is None else system
     opening = [{"role": "system", "content": told}] if told else []
     return [
         {
             "messages": [
                 *opening,
                 {"role": "user", "content": row["query"]},
-                {"role": "assistant", "content": _answer(row, answers, marker)},
+                {"role": "assistant", "content": _answer(row, marker, rationales=rationales)},
             ]
         }
         for row in sorted(rows, key=lambda row: row["id"])
     ]
 
 
-def _answer(row: Mapping[str, Any], answers: Answers, marker: str) -> str:
-    if answers == "label":
+def _answer(row: Mapping[str, Any], marker: str, *, rationales: bool) -> str:
+    if not rationales:
         return str(row["label"])
     conclusion = f"{marker} {row['label']}"
     return f"{row['rationale']}\n{conclusion}" if row["rationale"] else conclusion
@@ -60,11 +58,11 @@ def write_chat(path: Path, examples: Sequence[Mapping[str, Any]]) -> None:
     write_text(path, "".join(json.dumps(each, ensure_ascii=False) + "\n" for each in examples))
 
 
-def warnings(rows: Sequence[Mapping[str, Any]], answers: Answers) -> list[str]:
+def warnings(rows: Sequence[Mapping[str, Any]], *, rationales: bool) -> list[str]:
     """What a reader of the file should know before uploading it."""
     found = []
     without = sum(not row["rationale"] for row in rows)
-    if answers == "rationale_then_label" and without:
+    if rationales and without:
         found.append(
             f"{without:,} of {len(rows):,} rows have no rationale and answer with the label alone."
         )

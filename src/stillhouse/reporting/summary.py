@@ -1,8 +1,6 @@
 """One summary of every stage's metrics: numbers only, nested, for `dvc metrics diff`."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from statistics import fmean
 from typing import Any
 
@@ -19,14 +17,6 @@ Metrics = Mapping[str, Any]
 DIGITS = 6
 PER_MILLION = 1_000_000
 TEACHER_ACCURACY = "teacher_label_accuracy"
-
-
-def read_metrics(path: Path) -> Metrics:
-    """Read one metrics file; a missing one says how to make it."""
-    if not path.exists():
-        raise StillhouseError(f"{path} does not exist. Run `dvc repro` to build it.")
-    metrics: Metrics = json.loads(path.read_text(encoding="utf-8"))
-    return metrics
 
 
 def models(seeds: Iterable[int]) -> list[str]:

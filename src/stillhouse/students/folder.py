@@ -99,7 +99,7 @@ def save_student(
 
 def load_student(folder: Path) -> Student:
     """Read a saved student; nothing but its folder is needed."""
-    manifest = _manifest(folder)
+    manifest = read_manifest(folder)
     return Student(
         read_model(folder, manifest.family, manifest.precision),
         StudentText(
@@ -112,7 +112,8 @@ def load_student(folder: Path) -> Student:
     )
 
 
-def _manifest(folder: Path) -> Manifest:
+def read_manifest(folder: Path) -> Manifest:
+    """What a saved student says about itself; a folder without it is an error."""
     path = folder / MANIFEST
     if not path.exists():
         raise StillhouseError(

@@ -13,9 +13,12 @@ from stillhouse.core.progress import progress
 from stillhouse.students.batches import packed
 from stillhouse.students.folder import Student, greedy
 from stillhouse.students.rows import TokenSequence
+from stillhouse.students.text import Task
 from stillhouse.students.weights import output_layer
 
 Choices = Mapping[str, Sequence[str]]
+Prompts = Mapping[str, Sequence[int]]
+Predict = Callable[[Sequence[str]], Iterable[str]]
 
 
 def predict_labels(
@@ -31,18 +34,37 @@ def predict_labels(
     visible character, or after `generation.max_tokens` tokens. `decode: choices` gives the one of
     the row's `choices` whose tokens, the end token included, are likeliest together.
     """
-    import torch
-
-    prompts = {id_: student.text.prompt(query, "label")[0] for id_, query in queries.items()}
+    prompts = _prompts(student, queries, "label")
     predict, size = _generating(student, prompts, generation), compute.eval_batch_size
     if generation.decode == "choices":
         most = _require_choices(queries, choices or {})
         predict, size = _choosing(student, prompts, choices or {}), max(1, size // most)
+    _place(student, compute.device)
+    return _in_batches(prompts, predict, size, "Predict")
+
+
+def predict_rationales(
+    student: Student, queries: Mapping[str, str], compute: StudentCompute
+) -> dict[str, str]:
+    """The rationale that the student gives to each query, by id, as long as it was trained to."""
+    prompts = _prompts(student, queries, "rationale")
+    generation = Generation(max_tokens=student.text.max_target_tokens)
+    predict = _generating(student, prompts, generation)
+    _place(student, compute.device)
+    return _in_batches(prompts, predict, compute.eval_batch_size, "Explain")
+
+
+def _prompts(student: Student, queries: Mapping[str, str], task: Task) -> dict[str, list[int]]:
+    return {id_: student.text.prompt(query, task)[0] for id_, query in queries.items()}
+
+
+def _in_batches(prompts: Prompts, predict: Predict, size: int, title: str) -> dict[str, str]:
+    import torch
+
     # Longest first: a batch that does not fit in memory fails at once, not at the end.
     order = sorted(prompts, key=lambda id_: (-len(prompts[id_]), id_))
-    _place(student, compute.device)
     predictions: dict[str, str] = {}
-    with progress("Predict", len(order)) as bar, torch.inference_mode():
+    with progress(title, len(order)) as bar, torch.inference_mode():
         for start in range(0, len(order), size):
             ids = order[start : start + size]
             predictions |= dict(zip(ids, predict(ids), strict=True))
@@ -67,9 +89,6 @@ def cut(text: str, stop: Sequence[str]) -> str:
     return text.strip()
 
 
-Predict = Callable[[Sequence[str]], Iterable[str]]
-
-
 @dataclass
 class _Draft:
     student: Student
@@ -92,9 +111,7 @@ class _Draft:
         return cut(self._text, self.generation.stop)
 
 
-def _generating(
-    student: Student, prompts: Mapping[str, Sequence[int]], generation: Generation
-) -> Predict:
+def _generating(student: Student, prompts: Prompts, generation: Generation) -> Predict:
     from stillhouse.models.decoding import decode
     from stillhouse.models.sampler import Sampler, stream
 
@@ -107,7 +124,7 @@ def _generating(
     return predict
 
 
-def _choosing(student: Student, prompts: Mapping[str, Sequence[int]], choices: Choices) -> Predict:
+def _choosing(student: Student, prompts: Prompts, choices: Choices) -> Predict:
     text, start = student.text, getattr(student.model.config, "decoder_start_token_id", None)
 
     def predict(ids: Sequence[str]) -> list[str]:

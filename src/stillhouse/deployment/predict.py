@@ -1,0 +1,100 @@
+"""Predictions of a trained student from its folder alone."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from stillhouse.config.student import Generation, StudentCompute
+from stillhouse.core import paths
+from stillhouse.core.errors import StillhouseError, did_you_mean
+from stillhouse.deployment.questions import Question
+from stillhouse.students.folder import Manifest, load_student, read_manifest
+from stillhouse.students.predict import predict_labels, predict_rationales
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a student says to one question."""
+
+    question: Question
+    prediction: str
+    rationale: str | None
+
+
+def answer(
+    folder: Path, questions: Sequence[Question], compute: StudentCompute, *, rationale: bool = False
+) -> list[Answer]:
+    """The student's answers in order of the questions, with `rationale` explained, too.
+
+    Labels are decoded as the test rows were (`decoding.json`). Where that chose among the row's
+    choices, questions without choices are decoded freely.
+    """
+    model = model_folder(folder)
+    manifest = read_manifest(model)
+    if rationale:
+        _require_explaining(folder, manifest)
+    generation = _generation(folder, manifest, questions)
+    student = load_student(model)
+    queries = {question.id: question.query for question in questions}
+    choices = {question.id: question.choices for question in questions}
+    labels = predict_labels(student, queries, generation, compute, choices)
+    reasons = predict_rationales(student, queries, compute) if rationale else {}
+    return [Answer(each, labels[each.id], reasons.get(each.id)) for each in questions]
+
+
+def model_folder(folder: Path) -> Path:
+    """Where the model of a student's folder lies: in `model/`, or in the folder itself."""
+    for model in (folder / paths.MODEL, folder):
+        if (model / paths.MANIFEST).is_file():
+            return model
+    if not folder.is_dir():
+        near = [path.name for path in folder.parent.glob("*")] if folder.parent.is_dir() else []
+        raise StillhouseError(
+            f"There is no folder {folder}.{did_you_mean(folder.name, near) if near else ''} Give a "
+            "student's folder, then the text; `dvc repro` trains a student, `dvc pull` fetches one."
+        )
+    raise StillhouseError(
+        f"{folder} holds no trained student: neither it nor its {paths.MODEL}/ has a "
+        f"{paths.MANIFEST}. `dvc repro` trains one, `dvc pull` fetches one."
+    )
+
+
+def _generation(folder: Path, manifest: Manifest, questions: Sequence[Question]) -> Generation:
+    file = folder / paths.DECODING
+    if not file.is_file():
+        return Generation(max_tokens=manifest.max_target_tokens)
+    found = Generation.model_validate_json(file.read_bytes())
+    if found.decode == "choices" and not all(question.choices for question in questions):
+        return found.model_copy(update={"decode": "generate"})
+    return found
+
+
+def _require_explaining(folder: Path, manifest: Manifest) -> None:
+    if not manifest.training.get("rationales"):
+        raise StillhouseError(
+            f"The student in {folder} was trained on labels alone and has no rationales to give. "
+            "Leave out --rationale, or train one with `lambda` above 0."
+        )
+
+
+def as_lines(answers: Sequence[Answer]) -> Iterator[str]:
+    """A line for each answer: the prediction, and behind a tab the rationale."""
+    for each in answers:
+        parts = [each.prediction] if each.rationale is None else [each.prediction, each.rationale]
+        yield "\t".join(" ".join(part.split()) for part in parts)
+
+
+def as_json_lines(answers: Sequence[Answer]) -> Iterator[str]:
+    """A JSON object for each answer: `id`, `query`, `prediction`, and `rationale` where asked."""
+    for each in answers:
+        values = {
+            "id": each.question.id,
+            "query": each.question.query,
+            "prediction": each.prediction,
+        }
+        if each.rationale is not None:
+            values["rationale"] = each.rationale
+        line = json.dumps(values, ensure_ascii=False)
+        # A terminal must not obey what a model wrote; escaped it is the same JSON.
+        yield "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line)

@@ -1,0 +1,103 @@
+"""Questions for a student: a text, lines, or tables with a column `query`."""
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Annotated, Any, TextIO
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from stillhouse.core.errors import StillhouseError, did_you_mean
+from stillhouse.data.files import READERS, RawRow, read_file
+
+
+class Question(BaseModel):
+    """One question; other columns of its row are passed over."""
+
+    model_config = ConfigDict(frozen=True, coerce_numbers_to_str=True)
+
+    id: str
+    query: Annotated[str, Field(pattern=r"\S")]
+    choices: tuple[str, ...] = ()
+
+
+def read_questions(
+    text: str | None, file: Path | None, stdin: TextIO, json_lines: bool
+) -> list[Question]:
+    """The questions of `text`, else of `file`, else of standard input.
+
+    A table (`.jsonl`, `.csv`, `.parquet` ...) has a column `query`, and may have `id` and
+    `choices`; without ids rows are counted from 1. Any other file, and standard input unless
+    `json_lines`, has one question a line.
+    """
+    if text is not None:
+        return [_question(RawRow("the text", {"query": text}), 1)]
+    if file is None:
+        rows = list(
+            _parsed(stdin, "standard input") if json_lines else _lines(stdin, "standard input")
+        )
+    elif not file.is_file():
+        near = [path.name for path in file.parent.glob("*")] if file.parent.is_dir() else []
+        raise StillhouseError(f"{file} does not exist.{did_you_mean(file.name, near)}")
+    elif file.suffix in READERS:
+        rows = read_file(file)
+    else:
+        with file.open(encoding="utf-8-sig") as source:
+            rows = list(_parsed(source, str(file)) if json_lines else _lines(source, str(file)))
+    if not rows:
+        raise StillhouseError(
+            "There is no question. Give a text, a file, or lines on standard input."
+        )
+    questions = [_question(row, number) for number, row in enumerate(rows, 1)]
+    _require_unique(questions)
+    return questions
+
+
+def _lines(source: TextIO, name: str) -> Iterable[RawRow]:
+    return (
+        RawRow(f"{name}:{number}", {"query": line.rstrip("\r\n")})
+        for number, line in enumerate(source, 1)
+        if line.strip()
+    )
+
+
+def _parsed(source: TextIO, name: str) -> Iterable[RawRow]:
+    for number, line in enumerate(source, 1):
+        if line.strip():
+            try:
+                values = json.loads(line)
+            except json.JSONDecodeError as error:
+                raise StillhouseError(
+                    f"{name}:{number} is not well-formed JSON: {error.msg} at column "
+                    f"{error.colno}. Without --jsonl every line is a question."
+                ) from error
+            if not isinstance(values, dict):
+                raise StillhouseError(
+                    f"{name}:{number} should be a JSON object, found {values!r:.40}."
+                )
+            yield RawRow(f"{name}:{number}", values)
+
+
+def _question(row: RawRow, number: int) -> Question:
+    values: dict[str, Any] = {"id": str(number)} | {
+        k: v for k, v in row.values.items() if v is not None
+    }
+    if "query" not in values:
+        raise StillhouseError(f"{row.where} has no `query`.{did_you_mean('query', row.values)}")
+    try:
+        return Question.model_validate(values)
+    except ValidationError as error:
+        detail = error.errors()[0]
+        where = ".".join(map(str, detail["loc"]))
+        found = f"{detail['input']!r:.60}"
+        raise StillhouseError(f"{row.where}: `{where}` is {found}: {detail['msg']}.") from error
+
+
+def _require_unique(questions: Sequence[Question]) -> None:
+    seen: set[str] = set()
+    for question in questions:
+        if question.id in seen:
+            raise StillhouseError(
+                f"The id {question.id!r} occurs twice; give every question its own."
+            )
+        seen.add(question.id)

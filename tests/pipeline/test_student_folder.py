@@ -1,0 +1,42 @@
+"""A trained student out of the repository, by its name, into a folder that works alone."""
+
+import json
+
+import pytest
+
+from stillhouse.core import paths
+from stillhouse.core.tables import EXAMPLES, PREDICTIONS, read_rows
+from tests.conftest import REPOSITORY
+from tests.pipeline.workspace import Workspace
+
+pytestmark = pytest.mark.slow
+
+
+def test_an_artifact_is_fetched_by_name_and_predicts_as_it_was_tested(workspace, fast, tmp_path):
+    workspace.run("git", "tag", "--annotate", "student@v1.0.0", "--message", "first")
+    outside = Workspace(tmp_path / "outside", fast)
+    outside.path.mkdir()
+    outside.dvc("artifacts", "get", str(workspace.path), "student", "--out", "fetched")
+    outside.dvc("get", str(workspace.path), str(paths.student(0)), "--out", "same")
+    folder = outside.path / "fetched"
+    assert {path.name for path in folder.iterdir()} == {"README.md", "decoding.json", "model"}
+    assert (folder / "README.md").read_bytes() == (outside.path / "same/README.md").read_bytes()
+
+    tested = read_rows(workspace.path / paths.predictions("seed=0"), PREDICTIONS)
+    examples = read_rows(workspace.path / paths.EXAMPLES, EXAMPLES)
+    queries = {row["id"]: row["query"] for row in examples}
+    rows = [{"id": row["id"], "query": queries[row["id"]]} for row in tested]
+    (outside.path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    outside.env["PYTHONPATH"] = str(REPOSITORY / "src")
+    command = str(REPOSITORY / "tests/pipeline/command.py")
+    shown = outside.run("python", command, "predict", "fetched", "--jsonl", "--file", "rows.jsonl")
+    found = [json.loads(line) for line in shown.splitlines() if line.startswith("{")]
+    assert {row["id"]: row["prediction"] for row in found} == {
+        row["id"]: row["prediction"] for row in tested
+    }
+
+
+def test_a_card_is_written_anew_for_another_licence_and_nothing_else_runs(workspace):
+    workspace.edit("conf/dataset/tiny.yaml", licence="CC BY 4.0")
+    assert workspace.ran("repro") == {"card@0"}
+    assert "CC BY 4.0" in (workspace.path / paths.student_card(0)).read_text(encoding="utf-8")
