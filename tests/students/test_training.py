@@ -361,3 +361,25 @@ def test_the_curve_is_rounded_and_thinned(tmp_path: Path):
     lines = (tmp_path / "long.csv").read_text().splitlines()
     assert len(lines) <= 501
     assert lines[-1] == "1201,1.00000,1.00000,"
+
+
+def test_frozen_weights_are_halved_only_where_nothing_is_lost(make_conf: Make):
+    from stillhouse.students.trainable import prepare
+    from stillhouse.students.weights import load_weights
+
+    conf = make_conf(method="lora", lora=LORA, training={"precision": "bfloat16"})
+    model, _ = load_weights(conf)
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            if "layers.0." in name:
+                weight.copy_(weight.bfloat16().float())
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    prepared = prepare(model, conf)
+    half = set()
+    for name, value in prepared.state_dict().items():
+        if "lora" not in name:
+            plain = name.removeprefix("base_model.model.").replace(".base_layer", "")
+            assert torch.equal(value.float(), before[plain])
+            half |= {plain} if value.dtype == torch.bfloat16 else set()
+    assert half
+    assert all(name.startswith("model.layers.0.") and "_proj" in name for name in half)

@@ -7,6 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from stillhouse.models.fused import cross_entropy
 from stillhouse.models.packing import Packing, Part, Rows
 from stillhouse.students.batches import TASKS, TRUNK, Batch
 
@@ -66,10 +67,9 @@ def token_losses(logits: Tensor, targets: Tensor, objective: Objective) -> Tenso
     line 13, read as the squared error between the predicted distribution and the one-hot target,
     summed over the vocabulary.
     """
-    logits = logits.float()
     if objective == "cross_entropy":
-        return nn.functional.cross_entropy(logits, targets, reduction="none")
-    predicted = logits.softmax(-1)
+        return cross_entropy(logits, targets)
+    predicted = logits.float().softmax(-1)
     of_target = predicted.gather(-1, targets[:, None]).squeeze(-1)
     # sum_v (p_v - [v = y])^2 without the one-hot matrix
     return predicted.square().sum(-1) - 2 * of_target + 1

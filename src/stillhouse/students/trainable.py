@@ -48,11 +48,34 @@ def _require_bitsandbytes(device: str) -> None:
 
 def prepare(model: "PreTrainedModel", conf: StudentConf) -> "nn.Module":
     """The model with the parameters that the conf trains, and no others, requiring gradients."""
+    from stillhouse.models.fused import fuse
+
+    prepared: nn.Module = model
     if conf.lora is not None:
-        return add_adapters(model, conf.lora)
-    if conf.training.trainable_layers is not None:
+        prepared = add_adapters(model, conf.lora)
+    elif conf.training.trainable_layers is not None:
         freeze_below(model, conf.training.trainable_layers)
-    return model
+    if conf.training.precision == "bfloat16":
+        halve_frozen(prepared)
+    fuse(prepared)
+    return prepared
+
+
+def halve_frozen(model: "nn.Module") -> None:
+    """Hold the linear layers that are not trained in bfloat16 where it loses nothing.
+
+    Autocast computes with them in bfloat16 all the same, but makes a copy of each in every step.
+    """
+    import torch
+    from torch import nn
+
+    embeddings = {id(m.weight) for m in model.modules() if isinstance(m, nn.Embedding)}
+    for module in model.modules():
+        if type(module) is not nn.Linear or id(module.weight) in embeddings:
+            continue
+        half = module.weight.detach().bfloat16()
+        if not module.weight.requires_grad and torch.equal(half.float(), module.weight):
+            module.weight.data = half
 
 
 def stacks(model: "nn.Module") -> dict[str, "nn.ModuleList"]:

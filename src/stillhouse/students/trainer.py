@@ -17,6 +17,7 @@ from transformers import PrinterCallback, Trainer, TrainingArguments
 from stillhouse.config.student import StudentCompute, Training
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.progress import Progress
+from stillhouse.models.memory import keep_memory
 from stillhouse.students.batches import Batch, collate, micro_plan, pieces
 from stillhouse.students.checkpoints import Checkpoints
 from stillhouse.students.launching import is_idle, is_main, process, processes, share
@@ -182,6 +183,8 @@ def optimise(
 
     With `validating` the weights that scored best are in place at the end.
     """
+    if compute.device != "cuda":
+        keep_memory()
     found = checkpoints.newest()
     curve = list(found.tensors[CURVE]) if found else []
     with tempfile.TemporaryDirectory(prefix="stillhouse-") as scratch:
@@ -197,6 +200,7 @@ def optimise(
             ),
             curve=curve,
         )
+        _require_agreement(trainer, len(curve))
         loop = Loop(
             trainer,
             bar,
@@ -232,6 +236,7 @@ def _arguments(
         warmup_steps=round(training.warmup_share * steps),
         weight_decay=training.weight_decay,
         max_grad_norm=training.max_grad_norm,
+        ddp_find_unused_parameters=False,
         optim="adamw_torch_fused",
         save_strategy="no",
         logging_strategy="no",
@@ -248,6 +253,14 @@ def _arguments(
     if args.n_gpu > 1:
         args._n_gpu = 1
     return args
+
+
+def _require_agreement(trainer: MultiTaskTrainer, step: int) -> None:
+    if int(trainer.summed(torch.tensor(step))) != step * processes():
+        raise StillhouseError(
+            "The processes of this training found different checkpoints, so they cannot go on "
+            "together. All of them must see the same `.stillhouse/checkpoints`."
+        )
 
 
 def _require_plain_processes(args: TrainingArguments) -> None:

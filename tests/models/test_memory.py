@@ -1,0 +1,28 @@
+"""Freed memory is used again without asking the system for it."""
+
+import platform
+import subprocess
+import sys
+
+import pytest
+
+FAULTS = """
+import resource, torch
+from stillhouse.models.memory import keep_memory
+keep_memory()
+def step():
+    blocks = [torch.ones(size) for size in (1_000_000, 20_000_000, 300_000)]
+step(), step()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+step()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc gives memory back so")
+def test_a_second_step_faults_no_pages_in():
+    # In a process of its own: the setting holds for the whole process.
+    found = subprocess.run(
+        [sys.executable, "-c", FAULTS], check=True, capture_output=True, text=True
+    )
+    assert int(found.stdout) < 1000  # of 20,000 pages
