@@ -8,6 +8,9 @@ from stillhouse.config.prompt import PromptConf
 from stillhouse.config.student import StudentConf
 from tests.config.project import ENTRIES
 
+TRAINING = ENTRIES["student/small"]["training"]
+RANDOM = {"source": None, "architecture": {"d_model": 8}, "tokenizer": "file:data/raw/decoder"}
+
 
 def changed(name, **changes):
     return {key: v for key, v in (ENTRIES[name] | changes).items() if v is not None}
@@ -65,7 +68,14 @@ def test_a_prompt_that_shows_labels_is_for_training_rows_only():
         ({"source": None, "architecture": {"d_model": 8}}, "needs a `tokenizer`"),
         ({"method": "lora"}, "go together"),
         ({"lora": {"rank": 4, "alpha": 4}}, "go together"),
-        ({"training": ENTRIES["student/small"]["training"] | {"steps": 5}}, "`epochs` or `steps`"),
+        ({"training": TRAINING | {"steps": 5}}, "`epochs` or `steps`"),
+        ({"training": TRAINING | {"validation": {"metric": "loss"}}}, "`epochs` or `steps`"),
+        ({"training": TRAINING | {"validation": {"steps": 1, "patience": 0}}}, "or equal to 1"),
+        ({"method": "qlora"}, "go together"),
+        (
+            RANDOM | {"method": "qlora", "lora": {"rank": 4, "alpha": 4}},
+            "needs pretrained weights",
+        ),
     ],
 )
 def test_a_student_is_coherent(changes, said):
