@@ -132,7 +132,9 @@ def test_a_command_with_commands_of_its_own_has_its_own_help(project, command):
     assert f"stillhouse {command}" in result.stdout
 
 
-@pytest.mark.parametrize("command", ["check", "list", "pin", "prompts", "results", "compare"])
+@pytest.mark.parametrize(
+    "command", ["check", "list", "pin", "prompts", "results", "predict", "export", "compare"]
+)
 def test_every_command_is_explained(command):
     assert command in stillhouse("--help")
     assert len(stillhouse(command, "--help").split()) > 20
