@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stillhouse.core.errors import StillhouseError
-from stillhouse.teachers.backends import transformers as backend
 from stillhouse.models.decoding import closed_ranks
-from stillhouse.teachers.backends.encoding import encode
 from stillhouse.models.steps import common_prefix
+from stillhouse.teachers.backends import transformers as backend
+from stillhouse.teachers.backends.encoding import encode
 from stillhouse.teachers.protocol import Completion, Failure, Message, Request
 from stillhouse.teachers.rendering import cut
 from tests.teachers.helpers import teacher

@@ -33,9 +33,9 @@ def summarise(
 ) -> dict[str, Any]:
     """Everything a run measured, as nested numbers; shares lie between 0 and 1.
 
-    `stages`: the metrics of ingest, retrieve, teacher, parse, judge, feedback, augment and baseline.
-    `evaluations`: the metrics of each seed's student. `predictions`: the rows of each of `models`,
-    which must be over exactly the test rows.
+    `stages`: the metrics of ingest, retrieve, teacher, parse, judge, feedback, augment and
+    baseline. `evaluations`: the metrics of each seed's student. `predictions`: the rows of each of
+    `models`, which must be over exactly the test rows.
     """
     correct = {name: _correct(name, rows) for name, rows in predictions.items()}
     require_same_rows((row["id"] for row in examples if row["split"] == "test"), correct)
