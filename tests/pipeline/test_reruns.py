@@ -71,7 +71,7 @@ def test_an_experiment_with_more_exemplars_and_back_again(workspace):
 
 def test_a_detail_of_an_entry_reruns_the_stages_that_read_it(workspace):
     detail = "conf/student/tiny.yaml:generation.max_tokens=3"
-    reached = {"baseline", "feedback_predict", "evaluate@0", "report"}
+    reached = {"baseline", "feedback_predict", "evaluate@0", "card@0", "report"}
     assert workspace.ran("exp", "run", "-S", detail) == reached
 
 
@@ -88,10 +88,9 @@ def test_a_seed_more_trains_one_student_and_a_seed_less_only_reports(workspace):
 
 
 def test_what_only_changes_the_computing_reruns_nothing(workspace):
-    workspace.edit("conf/embedder/tiny.yaml", compute={"batch_size": 3, "device": "cpu"})
+    workspace.edit("conf/embedder/tiny.yaml", compute={"device": "cpu"})
     workspace.edit("conf/teacher/tiny.yaml", compute={"backend": "scripted", "device": "cpu"})
     workspace.edit("conf/student/tiny.yaml", compute={"eval_batch_size": 3, "device": "cpu"})
-    workspace.edit("conf/student/tiny.yaml", description="Better words")
     workspace.edit("conf/teacher/other.yaml", context=77)  # nobody chose it
     params = workspace.path / "params.yaml"
     params.write_text(f"# a comment\n{params.read_text()}")
@@ -113,7 +112,8 @@ def test_equal_output_ends_the_wave(workspace):
     workspace.edit("params.yaml", exemplar_seed=1, tau=2.0)  # retrieve and feedback_split
     code = workspace.path / "src/stillhouse/parsing/table.py"
     code.write_text(code.read_text() + "# a comment\n")  # parse
-    reached = {"ingest", "retrieve", "parse", "feedback_split", "augment"}  # augment parses, too
+    # augment parses, too; the card names every knob
+    reached = {"ingest", "retrieve", "parse", "feedback_split", "augment", "card@0"}
     assert workspace.ran("repro") == reached
 
 
