@@ -1,10 +1,13 @@
 """Freed memory is used again without asking the system for it."""
 
+import os
 import platform
 import subprocess
 import sys
 
 import pytest
+
+from tests.conftest import REPOSITORY
 
 FAULTS = """
 import resource, torch
@@ -23,6 +26,10 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 def test_a_second_step_faults_no_pages_in():
     # In a process of its own: the setting holds for the whole process.
     found = subprocess.run(
-        [sys.executable, "-c", FAULTS], check=True, capture_output=True, text=True
+        [sys.executable, "-c", FAULTS],
+        check=True,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY / "src")},
     )
     assert int(found.stdout) < 1000  # of 20,000 pages
