@@ -7,8 +7,9 @@ import subprocess
 import sys
 
 import pytest
+from filelock import FileLock
 
-from tests.pipeline.workspace import write_yaml
+from tests.pipeline.workspace import Workspace, write_yaml
 
 pytestmark = pytest.mark.slow
 
@@ -32,19 +33,29 @@ NAMES = ["tiny-labels-half", "tiny-labels-all", "tiny-both-all"]
 
 
 @pytest.fixture(scope="module")
-def finished(template, fast, tmp_path_factory):
-    """A repository with a study that has run, and the output of its run."""
-    workspace = template.copy(tmp_path_factory.mktemp("studies") / "repository", fast)
-    write_yaml(workspace.path / "studies/tiny.yaml", STUDY)
-    workspace.commit()
-    assert set(states(workspace).values()) == {"missing"}
-    return workspace, workspace.stillhouse("study", "run", "tiny")
+def finished(template, fast, shared_folder):
+    """A repository with a study that has run, and the output of its run; for all processes."""
+    folder, output = shared_folder / "study", shared_folder / "study-output"
+    with FileLock(shared_folder / "study-lock"):
+        if not output.exists():
+            workspace = with_study(template, folder, fast)
+            assert set(states(workspace).values()) == {"missing"}
+            output.write_text(workspace.stillhouse("study", "run", "tiny"))
+    return Workspace(folder, fast), output.read_text()
 
 
 @pytest.fixture
 def study(finished, fast, tmp_path):
     """A copy of that repository, to change."""
     return finished[0].copy(tmp_path / "repository", fast)
+
+
+def with_study(template, folder, fast):
+    """A repository with a study of which nothing has run."""
+    workspace = template.copy(folder, fast)
+    write_yaml(workspace.path / "studies/tiny.yaml", STUDY)
+    workspace.commit()
+    return workspace
 
 
 def ran(output):
@@ -136,7 +147,8 @@ def test_a_failed_condition_is_named_and_the_others_run(study):
 
 
 def test_an_interrupted_study_goes_on(study):
-    study.edit("studies/tiny.yaml", knobs={"limit": 20, "tau": 2.0})
+    columns = STUDY["columns"] | {"all": {"title": "100%", "knobs": {"fraction": 1.0}}}
+    study.edit("studies/tiny.yaml", knobs={"limit": 20, "tau": 2.0}, columns=columns)
 
     def interrupt(number, condition):
         """Run the study, and send the signal while the condition runs its stages."""
@@ -171,7 +183,8 @@ def test_an_interrupted_study_goes_on(study):
     assert not list(clones.glob("clone-*"))
 
 
-def test_a_mistake_in_a_study_is_found_before_anything_runs(study):
+def test_a_mistake_in_a_study_is_found_before_anything_runs(template, fast, tmp_path):
+    study = with_study(template, tmp_path / "repository", fast)
     study.edit("studies/tiny.yaml", knobs={"limt": 20})
     message = study.stillhouse("study", "run", "tiny", fails=True)
     assert "studies/tiny.yaml: `knobs` is {'limt': 20}: there is no knob 'limt'" in message
