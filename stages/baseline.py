@@ -6,20 +6,18 @@ Params: dataset, student. Run it with `dvc repro baseline`.
 
 from stillhouse.config.dataset import DatasetConf
 from stillhouse.config.load import Entry, StageConfig
-from stillhouse.config.student import StudentConf
+from stillhouse.config.student import UNTRAINED_KEYS, StudentConf
 from stillhouse.core import paths, tables
 from stillhouse.core.files import write_json
 from stillhouse.core.stage import run_stage
 from stillhouse.evaluation.students import evaluate_majority, evaluate_student
 from stillhouse.students.folder import untrained_student
 
-WEIGHTS = ("family", "source", "architecture", "tokenizer", "templates", "training")
-
 
 class BaselineConfig(StageConfig):
     ENTRIES = {
         "dataset": Entry(keys=("answer",)),
-        "student": Entry(keys=(*WEIGHTS, "generation"), untracked=("mirror", "compute")),
+        "student": Entry(keys=(*UNTRAINED_KEYS, "generation"), untracked=("mirror", "compute")),
     }
     dataset: DatasetConf
     student: StudentConf

@@ -4,12 +4,12 @@ Reads data/{examples,parsed,feedback/answers}.parquet. Writes data/feedback/verd
 metrics/judge.json. Params: feedback, judge, teacher, dataset. `dvc repro feedback_judge`.
 """
 
-from stillhouse.config import dataset, judge, teacher
+from stillhouse.config import dataset, judge, knobs, teacher
 from stillhouse.config.load import Entry, StageConfig
 from stillhouse.core import paths, tables
 from stillhouse.core.files import write_json
 from stillhouse.core.stage import run_stage
-from stillhouse.feedback import difficulty, verdicts
+from stillhouse.feedback import verdicts
 
 
 class FeedbackJudgeConfig(StageConfig):
@@ -18,7 +18,7 @@ class FeedbackJudgeConfig(StageConfig):
         "judge": Entry(judge.VERDICT_KEYS, ("compute", "price")),
         "teacher": Entry(("model", "format", "context"), ("compute", "price")),
     }
-    feedback: difficulty.Feedback
+    feedback: knobs.Feedback
     dataset: dataset.DatasetConf
     judge: judge.JudgeConf
     teacher: teacher.TeacherConf

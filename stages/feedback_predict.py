@@ -5,23 +5,22 @@ empty with `feedback: none`. Params: feedback, feedback_student, fraction, label
 Run it with `dvc repro feedback_predict`.
 """
 
+from stillhouse.config import knobs
 from stillhouse.config.load import Entry, StageConfig
-from stillhouse.config.student import StudentConf
+from stillhouse.config.student import TRAINED_KEYS, StudentConf
 from stillhouse.core import paths, tables
 from stillhouse.core.stage import run_stage
 from stillhouse.feedback import answers, split
 
-WEIGHTS = ("family", "source", "architecture", "tokenizer", "method", "lora")
-
 
 class FeedbackPredictConfig(StageConfig):
     ENTRIES = {
-        "student": Entry((*WEIGHTS, "templates", "training", "generation"), ("mirror", "compute"))
+        "student": Entry((*TRAINED_KEYS, "generation"), ("mirror", "compute")),
     }
-    feedback: str
-    feedback_student: answers.FeedbackStudent
+    feedback: knobs.Feedback
+    feedback_student: knobs.FeedbackStudent
     fraction: float
-    label_source: split.LabelSource
+    label_source: knobs.LabelSource
     student: StudentConf
 
 

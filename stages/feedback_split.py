@@ -4,33 +4,33 @@ Reads data/{examples,parsed,feedback/verdicts}.parquet. Writes data/{splits,vali
 metrics/feedback.json. Params: dataset and the knobs below. Run it with `dvc repro feedback_split`.
 """
 
-from stillhouse.config.dataset import DatasetConf
+from stillhouse.config import dataset, knobs
 from stillhouse.config.load import Entry, StageConfig
 from stillhouse.core import files, paths, tables
 from stillhouse.core.stage import run_stage
-from stillhouse.feedback import difficulty, split
+from stillhouse.feedback import split
 
 
 class FeedbackSplitConfig(StageConfig):
     ENTRIES = {"dataset": Entry(("answer",))}
-    dataset: DatasetConf
+    dataset: dataset.DatasetConf
     fraction: float
-    label_source: split.LabelSource
-    label_filter: split.LabelFilter
-    rationale_source: split.RationaleSource
-    rationale_filter: split.RationaleFilter
-    feedback: difficulty.Feedback
+    label_source: knobs.LabelSource
+    label_filter: knobs.LabelFilter
+    rationale_source: knobs.RationaleSource
+    rationale_filter: knobs.RationaleFilter
+    feedback: knobs.Feedback
     tau: float
     hard_at_tau: bool
 
 
 def main() -> None:
     config = FeedbackSplitConfig.load()
-    knobs = config.model_dump(exclude={"dataset"}) | {"metric": config.dataset.answer.metric}
+    chosen = config.model_dump(exclude={"dataset"}) | {"metric": config.dataset.answer.metric}
     examples = tables.read_rows(paths.EXAMPLES, tables.EXAMPLES)
     parsed = tables.read_rows(paths.PARSED, tables.PARSED)
     verdicts = tables.read_rows(paths.VERDICTS, tables.VERDICTS)
-    rows, metrics = split.choose_rows(examples, parsed, verdicts, **knobs)
+    rows, metrics = split.choose_rows(examples, parsed, verdicts, **chosen)
     tables.write_rows(paths.SPLITS, tables.SPLITS, rows)
     tables.write_rows(paths.VALIDATION, tables.VALIDATION, split.validation_rows(examples))
     files.write_json(paths.FEEDBACK_METRICS, metrics)

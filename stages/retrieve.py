@@ -4,18 +4,17 @@ Reads data/{examples,embeddings}.parquet. Writes data/neighbours.parquet, metric
 Params: exemplars, k, exemplar_seed, dataset. Run it with `dvc repro retrieve`.
 """
 
-from typing import ClassVar
-
 from stillhouse.config.dataset import DatasetConf
+from stillhouse.config.knobs import Exemplars
 from stillhouse.config.load import Entry, StageConfig
 from stillhouse.core import paths, tables
 from stillhouse.core.files import write_json
 from stillhouse.core.stage import run_stage
-from stillhouse.retrieval.choose import Exemplars, choose_neighbours
+from stillhouse.retrieval.choose import choose_neighbours
 
 
 class RetrieveConfig(StageConfig):
-    ENTRIES: ClassVar = {"dataset": Entry(("exclude_same_group",))}
+    ENTRIES = {"dataset": Entry(("exclude_same_group",))}
     exemplars: Exemplars
     k: int
     exemplar_seed: int

@@ -6,18 +6,16 @@ Params: lambda, student. Run it with `dvc repro train_student`.
 """
 
 from stillhouse.config.load import Entry, StageConfig
-from stillhouse.config.student import StudentConf
+from stillhouse.config.student import TRAINED_KEYS, StudentConf
 from stillhouse.core import paths, tables
 from stillhouse.core.stage import run_stage, seed_argument
 from stillhouse.students.launching import is_main, launches
 from stillhouse.students.training import train_student, write_curve
 
-WEIGHTS = ("family", "source", "architecture", "tokenizer", "method", "lora")
-
 
 class TrainStudentConfig(StageConfig):
     ENTRIES = {
-        "student": Entry(keys=(*WEIGHTS, "templates", "training"), untracked=("mirror", "compute"))
+        "student": Entry(keys=TRAINED_KEYS, untracked=("mirror", "compute")),
     }
     lambda_: float
     student: StudentConf

@@ -165,12 +165,12 @@ def predict(
     with --rationale a tab and the explanation; with --jsonl objects with id, query, prediction and
     rationale. Input of --jsonl has query, and may have id and choices.
     """
-    from stillhouse.config.load import read_yaml
+    from stillhouse.config.load import load_all
     from stillhouse.config.student import StudentCompute
     from stillhouse.deployment.predict import answer, as_json_lines, as_lines, model_folder
     from stillhouse.deployment.questions import read_questions
 
-    chosen = folder or paths.student(read_yaml(paths.PARAMS)["seeds"][0])
+    chosen = folder or paths.student(load_all()[0].seeds[0])
     model_folder(chosen)  # before anything heavy is loaded
     questions = read_questions(text, file, sys.stdin, json_lines)
     compute = StudentCompute.model_validate({"device": device, "eval_batch_size": batch_size})
@@ -195,12 +195,14 @@ def export(
     query, then the label, or with --rationales the rationale and the label.
     """
     from stillhouse.config.dataset import DatasetConf
-    from stillhouse.config.load import load_entry, read_yaml
+    from stillhouse.config.load import load_all
     from stillhouse.core.tables import TRAINING, read_rows
     from stillhouse.deployment.export import chat_examples, warnings, write_chat
 
     rows = read_rows(paths.TRAINING, TRAINING)
-    marker = load_entry(DatasetConf, read_yaml(paths.PARAMS)["dataset"]).answer.markers[0]
+    dataset = load_all()[1]["dataset"]
+    assert isinstance(dataset, DatasetConf)
+    marker = dataset.answer.markers[0]
     write_chat(openai_chat, chat_examples(rows, marker, rationales=rationales, system=system))
     for warning in warnings(rows, rationales=rationales):
         typer.echo(f"warning: {warning}", err=True)

@@ -21,6 +21,8 @@ from pathlib import Path
 PRELOAD = (
     "import torch, transformers, peft, faiss, pyarrow.parquet, jinja2.sandbox, pydantic, numpy; "
     "import dvc.repo, dvc.repo.experiments.run, dvc.commands.experiments.run, dvc.commands.repro; "
+    "from pydantic import BaseModel, Field, TypeAdapter, model_validator; "
+    "TypeAdapter(type('Any', (BaseModel,), {})); "
     "from transformers import AutoModel, AutoModelForCausalLM, AutoModelForSeq2SeqLM, "
     "AutoTokenizer, Trainer, TrainingArguments, GenerationConfig; "
     "from torch.utils import data"
@@ -65,9 +67,34 @@ def fast_python(folder: Path, hash_seed: int = 0) -> Iterator[Path]:
         server.stdout.close()
 
 
+def keep_locks_in_c() -> None:
+    """Let DVC read and write `dvc.lock` with libyaml.
+
+    It does so after each stage, in Python that keeps comments and layout: half of these tests'
+    time, for a file that has no comments. Every other file is handled as ever.
+    """
+    import dvc.dvcfile
+    import yaml
+    from dvc.utils.serialize import _common, _yaml
+
+    keep_layout = dvc.dvcfile.modify_yaml
+
+    def dump(data, stream):
+        plain = json.loads(json.dumps(data))
+        yaml.dump(plain, stream, Dumper=yaml.CSafeDumper, sort_keys=False)
+
+    def modify(path, fs=None):
+        if os.path.basename(path) == "dvc.lock":
+            return _common._modify_data(path, _yaml.parse_yaml, dump, fs=fs)
+        return keep_layout(path, fs=fs)
+
+    dvc.dvcfile.modify_yaml = modify
+
+
 def serve(address: str) -> None:
     """Fork a child for every connection; each child forks the stage and reports its status."""
     exec(PRELOAD, {})
+    keep_locks_in_c()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(address)

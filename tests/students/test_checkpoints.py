@@ -16,10 +16,11 @@ from typing import Any
 import pytest
 import torch
 
+from stillhouse.config.student import TRAINED_KEYS
 from stillhouse.core.log import state_directory
 from stillhouse.sources.pin import pin
 from stillhouse.students import checkpoints as module
-from stillhouse.students.checkpoints import KEYS, Checkpoints, training_key
+from stillhouse.students.checkpoints import Checkpoints, training_key
 from stillhouse.students.training import train_student
 from tests.conftest import REPOSITORY
 from tests.pipeline.scripts import config
@@ -216,7 +217,7 @@ def test_the_key_is_of_all_that_decides_the_result(make_conf: Make):
 
 def test_the_key_covers_what_the_stage_declares():
     declared = config("train_student").ENTRIES["student"].keys
-    assert set(KEYS) == set(declared)
+    assert set(TRAINED_KEYS) == set(declared)
 
 
 def test_the_key_changes_with_the_trainers_code(

@@ -13,11 +13,12 @@ from stillhouse.augmentation.duplicates import tokens
 from stillhouse.augmentation.filters import Kept, Reason, choices_in, form_problem
 from stillhouse.augmentation.questions import Attempt, Reply, Seed, ask_questions, attempts
 from stillhouse.config.augment import AugmentConf
+from stillhouse.config.knobs import Feedback
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.joins import by_id
 from stillhouse.core.progress import announce
 from stillhouse.core.tables import Row
-from stillhouse.feedback.difficulty import Difficulty, Feedback
+from stillhouse.feedback.difficulty import Difficulty
 from stillhouse.teachers.store.store import Store
 
 REAL, SYNTHETIC = "real", "synthetic"

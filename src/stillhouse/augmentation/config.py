@@ -1,14 +1,14 @@
 """What the stage `augment` reads of the configuration."""
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from stillhouse.config.augment import AugmentConf
 from stillhouse.config.dataset import DatasetConf
 from stillhouse.config.judge import VERDICT_KEYS, JudgeConf
+from stillhouse.config.knobs import Feedback, RationaleSource
 from stillhouse.config.load import Entry, StageConfig
 from stillhouse.config.prompt import PromptConf
 from stillhouse.config.teacher import TeacherConf
-from stillhouse.feedback.difficulty import Feedback
 
 
 class AugmentConfig(StageConfig):
@@ -26,7 +26,7 @@ class AugmentConfig(StageConfig):
     synthetic: int
     feedback: Feedback
     hard_share: float
-    rationale_source: Literal["teacher", "gold", "none"]
+    rationale_source: RationaleSource
     dataset: DatasetConf
     prompt: PromptConf
     teacher: TeacherConf

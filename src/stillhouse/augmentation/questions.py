@@ -12,9 +12,9 @@ from stillhouse.config.dataset import Metric, Task
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.core.sampling import shuffled
 from stillhouse.core.tables import PROMPTS
-from stillhouse.core.templates import render
 from stillhouse.feedback.difficulty import Difficulty
 from stillhouse.teachers.generate import generate
+from stillhouse.teachers.rendering import messages_from
 from stillhouse.teachers.store.store import Store
 
 SEEDS = "augment"
@@ -73,8 +73,11 @@ def ask_questions(
     replies: dict[tuple[str, int], Reply] = {}
     for sample, seeds in by_sample.items():
         asked = _asking(teacher, conf, sample + 1)
-        prompts = [(seed.id, _messages(seed, conf, task, metric)) for seed in seeds]
-        for row in generate(_table(prompts), asked, store).completions.to_pylist():
+        prompts = [
+            {"id": seed.id, "messages": _messages(seed, conf, task, metric)} for seed in seeds
+        ]
+        table = pa.Table.from_pylist(prompts, PROMPTS.schema)
+        for row in generate(table, asked, store).completions.to_pylist():
             replies[row["id"], row["sample"]] = Reply(row["text"].strip(), row["finish_reason"])
     return [replies.get((attempt.seed.id, attempt.sample)) for attempt in wanted]
 
@@ -94,11 +97,4 @@ def _messages(seed: Seed, conf: AugmentConf, task: Task, metric: Metric) -> list
         "metric": metric,
     }
     where = f"augment, prompts.{seed.difficulty}, row {seed.id!r}"
-    parts = [("system", prompt.system), ("user", prompt.prompt)]
-    texts = [(role, render(part, values, where).strip("\n")) for role, part in parts]
-    return [{"role": role, "content": text} for role, text in texts if text]
-
-
-def _table(prompts: Sequence[tuple[str, list[dict[str, str]]]]) -> pa.Table:
-    ids, messages = [id_ for id_, _ in prompts], [messages for _, messages in prompts]
-    return pa.table({"id": ids, "messages": messages}, PROMPTS.schema)
+    return messages_from(prompt.system, prompt.prompt, values, where)

@@ -6,8 +6,7 @@ from pydantic import Field, model_validator
 
 from stillhouse.config.base import Conf, Template
 from stillhouse.config.teacher import Decoding
-from stillhouse.core.errors import did_you_mean
-from stillhouse.core.templates import names_used
+from stillhouse.core.templates import unknown_names
 
 NAMES = frozenset({"query", "task", "metric", "choices"})
 Count = Annotated[int, Field(ge=1)]
@@ -87,7 +86,7 @@ class AugmentConf(Conf):
             raise ValueError("`filters.min_words` is above `filters.max_words`")
         for kind in ("hard", "easy"):
             prompt: QuestionPrompt = getattr(self.prompts, kind)
-            for name in sorted((names_used(prompt.system) | names_used(prompt.prompt)) - NAMES):
-                known = did_you_mean(name, NAMES)
-                raise ValueError(f"`prompts.{kind}` uses the unknown name `{name}`.{known}")
+            for template in (prompt.system, prompt.prompt):
+                for problem in unknown_names(template, NAMES):
+                    raise ValueError(f"`prompts.{kind}` {problem}")
         return self

@@ -6,8 +6,7 @@ from pydantic import Field, model_validator
 
 from stillhouse.config.base import Conf, Template
 from stillhouse.config.teacher import Decoding, Model, Price, TeacherCompute, TeacherConf
-from stillhouse.core.errors import did_you_mean
-from stillhouse.core.templates import names_used
+from stillhouse.core.templates import unknown_names
 
 Form = Literal["pairwise", "reference", "answer", "query"]
 
@@ -77,9 +76,8 @@ class JudgeConf(Conf):
     @model_validator(mode="after")
     def _known_names(self) -> Self:
         for field in ("system", "prompt"):
-            for name in sorted(names_used(getattr(self, field)) - NAMES[self.form]):
-                known = did_you_mean(name, NAMES[self.form])
-                raise ValueError(f"`{field}` uses the unknown name `{name}`.{known}")
+            for problem in unknown_names(getattr(self, field), NAMES[self.form]):
+                raise ValueError(f"`{field}` {problem}")
         return self
 
 

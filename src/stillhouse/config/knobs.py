@@ -7,6 +7,13 @@ from pydantic import Field, field_validator
 from stillhouse.config.base import Conf
 
 Fraction = Annotated[float, Field(gt=0, le=1)]
+Exemplars = Literal["topk", "random", "human", "none"]
+LabelSource = Literal["gold", "teacher"]
+LabelFilter = Literal["none", "correct"]
+RationaleSource = Literal["teacher", "gold", "none"]
+RationaleFilter = Literal["none", "consistent"]
+Feedback = Literal["none", "hard", "wrong", "mixed"]
+FeedbackStudent = Literal["untrained"] | Fraction
 
 
 class Recipe(Conf):
@@ -21,16 +28,16 @@ class Recipe(Conf):
     augment: str
 
     limit: Annotated[int, Field(ge=1)] | None
-    exemplars: Literal["topk", "random", "human", "none"]
+    exemplars: Exemplars
     k: Annotated[int, Field(ge=0)]
     exemplar_seed: int
     fraction: Fraction
-    label_source: Literal["gold", "teacher"]
-    label_filter: Literal["none", "correct"]
-    rationale_source: Literal["teacher", "gold", "none"]
-    rationale_filter: Literal["none", "consistent"]
-    feedback: Literal["none", "hard", "wrong", "mixed"]
-    feedback_student: Literal["untrained"] | Fraction
+    label_source: LabelSource
+    label_filter: LabelFilter
+    rationale_source: RationaleSource
+    rationale_filter: RationaleFilter
+    feedback: Feedback
+    feedback_student: FeedbackStudent
     tau: Annotated[float, Field(ge=0)]
     hard_at_tau: bool
     hard_share: Annotated[float, Field(ge=0, le=1)]

@@ -7,8 +7,7 @@ from pydantic import model_validator
 
 from stillhouse.config.base import Conf, Template
 from stillhouse.config.dataset import Task
-from stillhouse.core.errors import did_you_mean
-from stillhouse.core.templates import names_used
+from stillhouse.core.templates import unknown_names
 
 Reply = Literal["rationale_then_label", "label", "rationale"]
 
@@ -77,8 +76,8 @@ def _problems(parts: Parts, where: str, *, own_label: bool) -> Iterator[str]:
         yield f"{where}: `exemplar_query` and `exemplar_reply` go together"
     for field in Parts.model_fields:
         known = _names_for(field, own_label=own_label)
-        for name in sorted(names_used(getattr(parts, field)) - known):
-            yield f"{where}.{field} uses the unknown name `{name}`.{did_you_mean(name, known)}"
+        for problem in unknown_names(getattr(parts, field), known):
+            yield f"{where}.{field} {problem}"
 
 
 def _names_for(field: str, *, own_label: bool) -> frozenset[str]:

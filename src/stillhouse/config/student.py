@@ -11,6 +11,11 @@ Count = Annotated[int, Field(ge=1)]
 Precision = Literal["float32", "bfloat16"]
 Family = Literal["decoder", "encoder_decoder"]
 
+UNTRAINED_KEYS = ("family", "source", "architecture", "tokenizer", "templates", "training")
+"""The keys of an entry that decide the student before training."""
+TRAINED_KEYS = (*UNTRAINED_KEYS, "method", "lora")
+"""Those that decide the trained student; the others only change how it is computed or asked."""
+
 
 class Lora(Conf):
     """Low-rank adapters through PEFT."""

@@ -1,6 +1,6 @@
 """Jinja2 in a sandbox, with undefined names as errors: templates are data, never code."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -40,6 +40,12 @@ def names_used(source: str) -> set[str]:
     """The names that a well-formed template takes from the values it is rendered with."""
     names = meta.find_undeclared_variables(_ENVIRONMENT.parse(source))
     return names - _ENVIRONMENT.globals.keys()
+
+
+def unknown_names(source: str, known: Collection[str]) -> Iterator[str]:
+    """A complaint about each name that a template uses and would not be given."""
+    for name in sorted(names_used(source) - set(known)):
+        yield f"uses the unknown name `{name}`.{did_you_mean(name, known)}"
 
 
 @lru_cache(maxsize=512)

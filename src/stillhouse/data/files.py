@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,12 +37,17 @@ def read_file(path: Path) -> list[RawRow]:
     return rows
 
 
+def json_lines(source: Iterable[str], name: str) -> Iterator[RawRow]:
+    """The rows of JSON Lines, blank lines passed over; `name` is what messages call the source."""
+    for number, line in enumerate(source, 1):
+        if line.strip():
+            where = f"{name}:{number}"
+            yield RawRow(where, _object(where, _parsed(where, line)))
+
+
 def _json_lines(path: Path) -> Iterator[RawRow]:
     with path.open(encoding="utf-8-sig") as source:
-        for number, line in enumerate(source, 1):
-            if line.strip():
-                where = f"{path}:{number}"
-                yield RawRow(where, _object(where, _parsed(where, line)))
+        yield from json_lines(source, str(path))
 
 
 def _json(path: Path) -> Iterator[RawRow]:

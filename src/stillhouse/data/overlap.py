@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,18 +16,17 @@ def overlap(examples: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, dict[s
 
     Queries are compared without regard to case, white space, punctuation and width.
     """
-    ids, queries = defaultdict(set), defaultdict(set)
+    ids: dict[str, set[str]] = defaultdict(set)
+    queries: dict[str, Counter[str]] = defaultdict(Counter)
     for row in examples:
         ids[row["split"]].add(row["id"])
-        queries[row["split"]].add(normalised(row["query"]))
+        queries[row["split"]][normalised(row["query"])] += 1
     return {
         scored: {
             learnt: {
                 "ids": len(ids[scored] & ids[learnt]),
                 "queries": sum(
-                    normalised(row["query"]) in queries[learnt]
-                    for row in examples
-                    if row["split"] == scored
+                    count for query, count in queries[scored].items() if query in queries[learnt]
                 ),
             }
             for learnt in LEARNT

@@ -1,6 +1,5 @@
 """Questions for a student: a text, lines, or tables with a column `query`."""
 
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TextIO
@@ -8,7 +7,8 @@ from typing import Annotated, Any, TextIO
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from stillhouse.core.errors import StillhouseError, did_you_mean
-from stillhouse.data.files import READERS, RawRow, read_file
+from stillhouse.data import files
+from stillhouse.data.files import RawRow
 
 
 class Question(BaseModel):
@@ -30,20 +30,19 @@ def read_questions(
     `choices`; without ids rows are counted from 1. Any other file, and standard input unless
     `json_lines`, has one question a line.
     """
+    read = files.json_lines if json_lines else _lines
     if text is not None:
         return [_question(RawRow("the text", {"query": text}), 1)]
     if file is None:
-        rows = list(
-            _parsed(stdin, "standard input") if json_lines else _lines(stdin, "standard input")
-        )
+        rows = list(read(stdin, "standard input"))
     elif not file.is_file():
         near = [path.name for path in file.parent.glob("*")] if file.parent.is_dir() else []
         raise StillhouseError(f"{file} does not exist.{did_you_mean(file.name, near)}")
-    elif file.suffix in READERS:
-        rows = read_file(file)
+    elif file.suffix in files.READERS:
+        rows = files.read_file(file)
     else:
         with file.open(encoding="utf-8-sig") as source:
-            rows = list(_parsed(source, str(file)) if json_lines else _lines(source, str(file)))
+            rows = list(read(source, str(file)))
     if not rows:
         raise StillhouseError(
             "There is no question. Give a text, a file, or lines on standard input."
@@ -59,23 +58,6 @@ def _lines(source: TextIO, name: str) -> Iterable[RawRow]:
         for number, line in enumerate(source, 1)
         if line.strip()
     )
-
-
-def _parsed(source: TextIO, name: str) -> Iterable[RawRow]:
-    for number, line in enumerate(source, 1):
-        if line.strip():
-            try:
-                values = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise StillhouseError(
-                    f"{name}:{number} is not well-formed JSON: {error.msg} at column "
-                    f"{error.colno}. Without --jsonl every line is a question."
-                ) from error
-            if not isinstance(values, dict):
-                raise StillhouseError(
-                    f"{name}:{number} should be a JSON object, found {values!r:.40}."
-                )
-            yield RawRow(f"{name}:{number}", values)
 
 
 def _question(row: RawRow, number: int) -> Question:

@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
+from stillhouse.config.knobs import FeedbackStudent
 from stillhouse.config.student import StudentConf
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.log import state_directory
@@ -13,8 +14,6 @@ from stillhouse.core.tables import Row
 
 if TYPE_CHECKING:
     from stillhouse.students.folder import Student
-
-FeedbackStudent = float | Literal["untrained"]
 
 FIRST = "feedback_student"
 """Seeds the share that the student is trained on first, and its folds."""

@@ -5,7 +5,10 @@ from collections.abc import Iterable, Mapping
 from statistics import fmean
 from typing import Any, Literal
 
-Feedback = Literal["none", "hard", "wrong", "mixed"]
+from stillhouse.config.knobs import Feedback
+
+Verdict = Mapping[str, Any]
+"""A row of table `verdicts`."""
 Difficulty = Literal["hard", "easy"]
 
 EQUAL = "equal"
@@ -15,7 +18,7 @@ METRIC = "metric"
 
 
 def difficulties(
-    verdicts: Iterable[Mapping[str, Any]], feedback: Feedback, *, tau: float, hard_at_tau: bool
+    verdicts: Iterable[Verdict], feedback: Feedback, *, tau: float, hard_at_tau: bool
 ) -> dict[str, Difficulty]:
     """The difficulty of each row that has a verdict; rows without one are left out.
 
@@ -26,20 +29,27 @@ def difficulties(
     """
     if feedback == "none":
         return {}
-    by_row = defaultdict(list)
-    for verdict in verdicts:
-        by_row[verdict["id"]].append(verdict)
+    measure, limit, at_limit = score_gap, tau, hard_at_tau
+    if feedback == "wrong":
+        measure, limit, at_limit = _wrongness, 0.0, False
     found: dict[str, Difficulty] = {}
-    for id_, rows in by_row.items():
-        gap = _wrongness(rows) if feedback == "wrong" else score_gap(rows)
+    for id_, rows in by_row(verdicts).items():
+        gap = measure(rows)
         if gap is not None:
-            limit = 0 if feedback == "wrong" else tau
-            hard = gap > limit or (gap == limit and hard_at_tau and feedback != "wrong")
+            hard = gap > limit or (gap == limit and at_limit)
             found[id_] = "hard" if hard else "easy"
     return found
 
 
-def score_gap(verdicts: Iterable[Mapping[str, Any]]) -> float | None:
+def by_row(verdicts: Iterable[Verdict]) -> dict[str, list[Verdict]]:
+    """The verdicts of each row, by its id."""
+    rows: dict[str, list[Verdict]] = defaultdict(list)
+    for verdict in verdicts:
+        rows[verdict["id"]].append(verdict)
+    return rows
+
+
+def score_gap(verdicts: Iterable[Verdict]) -> float | None:
     """The teacher's mean score minus the student's, over all that was asked about one row.
 
     None when a verdict is missing. A pairwise judge scores both in every verdict, others one.
@@ -57,6 +67,6 @@ def score_gap(verdicts: Iterable[Mapping[str, Any]]) -> float | None:
     return fmean(given[0]) - fmean(given[1])
 
 
-def _wrongness(rows: Iterable[Mapping[str, Any]]) -> float | None:
-    (score,) = [row["student_score"] for row in rows]
+def _wrongness(verdicts: Iterable[Verdict]) -> float | None:
+    (score,) = [row["student_score"] for row in verdicts]
     return None if score is None else 1 - score

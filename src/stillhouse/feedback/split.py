@@ -3,21 +3,23 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from stillhouse.answers.compare import is_correct
 from stillhouse.answers.consistency import is_consistent
 from stillhouse.config.dataset import Metric
+from stillhouse.config.knobs import (
+    Feedback,
+    LabelFilter,
+    LabelSource,
+    RationaleFilter,
+    RationaleSource,
+)
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.joins import by_id, require_ids
 from stillhouse.core.sampling import nested_subset, share_size
 from stillhouse.core.tables import Row
-from stillhouse.feedback.difficulty import Feedback, difficulties
-
-LabelSource = Literal["gold", "teacher"]
-RationaleSource = Literal["teacher", "gold", "none"]
-RationaleFilter = Literal["none", "consistent"]
-LabelFilter = Literal["none", "correct"]
+from stillhouse.feedback.difficulty import difficulties
 
 SUBSET = "fraction"
 """Seeds the nested subsets. Fixed: a fraction names the same rows in every experiment."""

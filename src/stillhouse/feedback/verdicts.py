@@ -1,20 +1,22 @@
 """What is asked of a judge about the teacher's and the student's answers, and its verdicts."""
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from statistics import fmean
 from typing import Any
 
 from stillhouse.answers.compare import is_correct, normalise
 from stillhouse.config.dataset import Metric
 from stillhouse.config.judge import JudgeConf, judging_model
+from stillhouse.config.knobs import Feedback
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.joins import by_id, require_ids
 from stillhouse.core.tables import Row
-from stillhouse.feedback.difficulty import EQUAL, METRIC, Feedback, score_gap
+from stillhouse.feedback.difficulty import EQUAL, METRIC, by_row, score_gap
 from stillhouse.judging.ask import Case, ask_judge
+from stillhouse.judging.bias import order_agreement, position_metrics
 from stillhouse.judging.verdict import Verdict
 from stillhouse.teachers.store.store import Store
 
@@ -170,43 +172,23 @@ def judge_metrics(verdicts: Sequence[Row]) -> Metrics:
         return {"asked": 0}
     missing = [v["teacher_score"] is None and v["student_score"] is None for v in verdicts]
     metrics: Metrics = {"asked": len(verdicts), "missing": fmean(missing)}
-    pairs: dict[str, dict[str, float]] = defaultdict(dict)
-    for verdict in verdicts:
-        if None not in (verdict["teacher_score"], verdict["student_score"]):
-            gap = verdict["teacher_score"] - verdict["student_score"]
-            pairs[verdict["id"]][verdict["asked"]] = gap
-    both = [orders for orders in pairs.values() if len(orders) == 2]
+    rows = by_row(verdicts)
+    both = [pair for group in rows.values() if (pair := _leads(group)) is not None]
     if both:
-        metrics["order_agreement"] = fmean(
-            _sign(orders[TEACHER_FIRST]) == _sign(orders[STUDENT_FIRST]) for orders in both
-        )
-        metrics |= position_metrics(
-            lead for orders in both for lead in (orders[TEACHER_FIRST], -orders[STUDENT_FIRST])
-        )
-    return metrics | _mean_gap(verdicts)
-
-
-def _mean_gap(verdicts: Sequence[Row]) -> Metrics:
-    rows = defaultdict(list)
-    for verdict in verdicts:
-        rows[verdict["id"]].append(verdict)
+        metrics["order_agreement"] = order_agreement(both)
+        metrics |= position_metrics(chain.from_iterable(both))
     gaps = [gap for group in rows.values() if (gap := score_gap(group)) is not None]
-    return {"judged": len(gaps)} | ({"mean_gap": fmean(gaps)} if gaps else {})
+    return metrics | {"judged": len(gaps)} | ({"mean_gap": fmean(gaps)} if gaps else {})
 
 
-def position_metrics(leads: Iterable[float]) -> Metrics:
-    """Bias to a position; a lead is the first answer's score minus the second's."""
-    found = list(leads)
-    signs = Counter(map(_sign, found))
-    return {
-        "prefers_first": signs[1] / len(found),
-        "prefers_second": signs[-1] / len(found),
-        "position_bias": fmean(found),
+def _leads(verdicts: Iterable[Mapping[str, Any]]) -> tuple[float, float] | None:
+    """What the first answer leads by, with the teacher's first and with the student's."""
+    gaps = {
+        verdict["asked"]: verdict["teacher_score"] - verdict["student_score"]
+        for verdict in verdicts
+        if None not in (verdict["teacher_score"], verdict["student_score"])
     }
-
-
-def _sign(value: float) -> int:
-    return (value > 0) - (value < 0)
+    return (gaps[TEACHER_FIRST], -gaps[STUDENT_FIRST]) if len(gaps) == 2 else None
 
 
 def _require_answers(rows: Sequence[Answers], judge: JudgeConf) -> None:

@@ -9,9 +9,9 @@ import pyarrow as pa
 from stillhouse.config.judge import JudgeConf
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.core.tables import PROMPTS
-from stillhouse.core.templates import render
 from stillhouse.judging.verdict import Verdict, read_verdict
 from stillhouse.teachers.generate import generate
+from stillhouse.teachers.rendering import messages_from
 from stillhouse.teachers.store.store import Store
 
 
@@ -32,16 +32,16 @@ def ask_judge(
     """
     if not cases:
         return {}
-    messages = [_messages(judge, case) for case in cases]
-    prompts = pa.table({"id": [case.id for case in cases], "messages": messages}, PROMPTS.schema)
-    completions = generate(prompts, model, store).completions.to_pylist()
+    prompts = [
+        {
+            "id": case.id,
+            "messages": messages_from(judge.system, judge.prompt, case.values, f"judge, {case.id}"),
+        }
+        for case in cases
+    ]
+    table = pa.Table.from_pylist(prompts, PROMPTS.schema)
+    completions = generate(table, model, store).completions.to_pylist()
     read = {
         row["id"]: read_verdict(row["text"], row["finish_reason"], judge) for row in completions
     }
     return {case.id: read.get(case.id) for case in cases}
-
-
-def _messages(judge: JudgeConf, case: Case) -> list[dict[str, str]]:
-    parts = (("system", judge.system), ("user", judge.prompt))
-    texts = [(role, render(part, case.values, f"judge, {role}, {case.id}")) for role, part in parts]
-    return [{"role": role, "content": text.strip("\n")} for role, text in texts if text.strip()]

@@ -12,6 +12,7 @@ from stillhouse.config.judge import Form, JudgeConf
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.core.errors import StillhouseError
 from stillhouse.judging.ask import Case, ask_judge
+from stillhouse.judging.bias import order_agreement, position_metrics
 from stillhouse.judging.verdict import Verdict
 from stillhouse.teachers.store.store import Store
 
@@ -99,7 +100,7 @@ def read_labelled(path: Path, form: Form) -> list[Labelled]:
     except (FileNotFoundError, IsADirectoryError, UnicodeDecodeError) as error:
         raise StillhouseError(f"{path} is not a readable JSON Lines file: {error}") from error
     found, problems = [], []
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         try:
@@ -154,14 +155,10 @@ def pair_report(pairs: Sequence[Pair], leads: Sequence[tuple[float | None, ...]]
     right = [pairs[place].better == _better(lead) for place, lead in decided.items()]
     report["accuracy"] = sum(right) / len(pairs)
     if decided:
-        report["order_agreement"] = fmean(
-            _better(given) == _better(-swapped) for given, swapped in both.values()
-        )
+        report["order_agreement"] = order_agreement(both.values())
         report["ties"] = fmean(_better(lead) == 0 for lead in decided.values())
     if single:
-        report["prefers_first"] = fmean(lead > 0 for lead in single)
-        report["prefers_second"] = fmean(lead < 0 for lead in single)
-        report["position_bias"] = fmean(single)
+        report |= position_metrics(single)
     return report | _length_bias(pairs, decided)
 
 

@@ -33,13 +33,14 @@ def _is_plain(adapted: Any) -> bool:
     return isinstance(dropout, nn.Identity)
 
 
-def _product_type(states: Tensor) -> torch.dtype:
+def product_type(states: Tensor) -> torch.dtype:
+    """The type in which a matrix product of `states` is computed, autocast or not."""
     device = states.device.type
     return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else states.dtype
 
 
 def _norm_forward(module: Any, states: Tensor) -> Tensor:
-    normed: Tensor = _norm(states, module.weight, module.variance_epsilon, _product_type(states))
+    normed: Tensor = _norm(states, module.weight, module.variance_epsilon, product_type(states))
     return normed
 
 
@@ -47,7 +48,7 @@ def _adapted_forward(module: Any, states: Tensor) -> Tensor:
     base = module.base_layer
     (down,), (up,) = (list(part.values()) for part in (module.lora_A, module.lora_B))
     (scale,) = module.scaling.values()
-    kind = _product_type(states)
+    kind = product_type(states)
     with torch.autocast(states.device.type, enabled=False):
         bias = None if base.bias is None else base.bias.to(kind)
         result: Tensor = _adapted(

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.autograd.function import Function
 
 from stillhouse.core.errors import StillhouseError
+from stillhouse.models.fused import product_type
 
 PADDING = -1
 BLOCKED = -1e30
@@ -109,7 +110,7 @@ class Packing:
         part, scale = self.part(module), scaling or query.shape[-1] ** -0.5
         _require_plain(sliding_window, part, kwargs)
         heads, shared = query.shape[1], key.shape[1]
-        kind = _computed_type(query)
+        kind = product_type(query)
         taken, places = part.queries.indices(heads)
         others = part.keys.indices(shared)
         rows, width = part.queries.slots.shape
@@ -117,11 +118,9 @@ class Packing:
         q = _spread(_vectors(query, kind), taken, places).view(rows, heads, width, -1)
         k = _spread(_vectors(key, kind), *others).view(rows, shared, across, -1)
         v = _spread(_vectors(value, kind), *others).view(rows, shared, across, -1)
+        attention = _attention if query.device.type == "cpu" else _fused
         with torch.autocast(query.device.type, enabled=False):
-            if query.device.type == "cpu":
-                out = _attention(q, k, v, part.penalty, position_bias, scale, dropout)
-            else:
-                out = _fused(q, k, v, part.penalty, position_bias, scale, dropout)
+            out = attention(q, k, v, part.penalty, position_bias, scale, dropout)
         vectors: Tensor = _gather(out.reshape(-1, out.shape[-1]), places)
         return vectors.view(1, -1, heads, out.shape[-1])
 
@@ -138,11 +137,6 @@ def _require_plain(window: int | None, part: Part, kwargs: dict[str, object]) ->
             f"The student's attention has {', '.join(sorted(extra))}, which training does not "
             "know. Choose a student of another architecture."
         )
-
-
-def _computed_type(query: Tensor) -> torch.dtype:
-    device = query.device.type
-    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else query.dtype
 
 
 def _vectors(states: Tensor, kind: torch.dtype) -> Tensor:

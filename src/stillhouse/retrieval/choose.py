@@ -1,12 +1,13 @@
 """The neighbours table: `k` exemplars for every row, by one of the four arms."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stillhouse.config.knobs import Exemplars
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.joins import require_ids
 from stillhouse.core.tables import NEIGHBOURS
@@ -15,8 +16,6 @@ from stillhouse.retrieval.human import human_choice
 from stillhouse.retrieval.nearest import Vectors, nearest
 from stillhouse.retrieval.rows import Integers, Rows, require_enough, split_sides
 from stillhouse.retrieval.seeded import seeded_choice
-
-Exemplars = Literal["topk", "random", "human", "none"]
 
 
 def choose_neighbours(

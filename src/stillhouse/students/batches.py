@@ -157,8 +157,8 @@ def _decoder_inputs(groups: Sequence[Sequence[TokenSequence]]) -> Batch:
     return {
         "input_ids": torch.tensor([tokens]),
         "position_ids": torch.tensor([positions]),
-        "slots": padded(slots, PADDING)[0],
-        "branch": padded(branches, PADDING)[0],
+        "slots": _padded(slots),
+        "branch": _padded(branches),
         "keep": torch.tensor(keep),
     }
 
@@ -178,9 +178,9 @@ def _encoder_decoder_inputs(groups: Sequence[Sequence[TokenSequence]], start: in
     answers = [[start, *sequence.target[:-1]] for group in groups for sequence in group]
     return {
         "input_ids": torch.tensor([list(chain(*prompts))]),
-        "slots": padded(_places(prompts), PADDING)[0],
+        "slots": _padded(_places(prompts)),
         "decoder_input_ids": torch.tensor([list(chain(*answers))]),
-        "decoder_slots": padded(_places(answers), PADDING)[0],
+        "decoder_slots": _padded(_places(answers)),
         "asked": torch.tensor(asked),
         "keep": torch.arange(sum(map(len, answers))),
     }
@@ -191,17 +191,9 @@ def _places(sequences: Sequence[Sequence[int]]) -> list[list[int]]:
     return [list(islice(place, len(sequence))) for sequence in sequences]
 
 
-def padded(
-    sequences: Sequence[Sequence[int]], pad: int, *, left: bool = False
-) -> tuple["torch.Tensor", "torch.Tensor"]:
-    """Token ids and their mask (both S, T), filled up at the right or the left."""
+def _padded(rows: Sequence[Sequence[int]]) -> "torch.Tensor":
+    """Rows of numbers as one tensor, filled up with PADDING at the right."""
     import torch
 
-    width = max(map(len, sequences))
-    tokens = torch.full((len(sequences), width), pad)
-    mask = torch.zeros((len(sequences), width), dtype=torch.long)
-    for place, sequence in enumerate(sequences):
-        span = slice(width - len(sequence), width) if left else slice(len(sequence))
-        tokens[place, span] = torch.tensor(sequence)
-        mask[place, span] = 1
-    return tokens, mask
+    width = max(map(len, rows))
+    return torch.tensor([[*row, *[PADDING] * (width - len(row))] for row in rows])

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic_core import to_jsonable_python
 
-from stillhouse.config.student import StudentConf
+from stillhouse.config.student import TRAINED_KEYS, StudentConf
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.files import atomic_directory, require_disk_space, sha256_file, write_json
 from stillhouse.core.log import state_directory
@@ -31,17 +31,6 @@ logger = logging.getLogger(__name__)
 
 TENSORS = "tensors.safetensors"
 STATE = "state.json"
-# What decides the weights of a trained student; the stage declares the same keys to DVC.
-KEYS = (
-    "family",
-    "source",
-    "architecture",
-    "tokenizer",
-    "method",
-    "lora",
-    "templates",
-    "training",
-)
 LIBRARIES = ("torch", "transformers", "accelerate", "peft")
 PACKAGES = ("students", "models")
 
@@ -71,7 +60,7 @@ def training_key(
     content = {
         "rows": rows,
         "validation": validation,
-        "conf": {name: to_jsonable_python(getattr(conf, name)) for name in KEYS},
+        "conf": {name: to_jsonable_python(getattr(conf, name)) for name in TRAINED_KEYS},
         "lambda": lambda_,
         "seed": seed,
         "libraries": {name: version(name) for name in LIBRARIES},

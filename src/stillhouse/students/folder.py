@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from stillhouse.config.base import Conf
 from stillhouse.config.student import Family, Precision, StudentConf, Templates
+from stillhouse.core import paths
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.files import atomic_directory, require_disk_space, write_json
 from stillhouse.students.text import StudentText
@@ -16,7 +17,6 @@ from stillhouse.students.weights import load_weights, read_model, read_tokenizer
 if TYPE_CHECKING:
     from transformers import GenerationConfig, PreTrainedModel
 
-MANIFEST = "stillhouse.json"
 FORMAT = 1
 TOKENIZER_BYTES = 16 << 20
 
@@ -92,7 +92,7 @@ def save_student(
     with atomic_directory(folder) as temporary:
         student.model.save_pretrained(temporary)
         text.tokenizer.save_pretrained(temporary)
-        write_json(temporary / MANIFEST, manifest.model_dump())
+        write_json(temporary / paths.MANIFEST, manifest.model_dump())
         for file in temporary.iterdir():
             file.chmod(0o644)  # safetensors writes files that only their owner may read
 
@@ -114,7 +114,7 @@ def load_student(folder: Path) -> Student:
 
 def read_manifest(folder: Path) -> Manifest:
     """What a saved student says about itself; a folder without it is an error."""
-    path = folder / MANIFEST
+    path = folder / paths.MANIFEST
     if not path.exists():
         raise StillhouseError(
             f"{path} does not exist: {folder} holds no trained student. Run `dvc repro` to train "

@@ -1,8 +1,19 @@
-"""Messages as plain text, for teachers whose `format` is `plain`, and texts cut at stop strings."""
+"""Messages from templates, messages as plain text (`format: plain`), texts cut at stop strings."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+from stillhouse.core.templates import render
 from stillhouse.teachers.protocol import Message
+
+
+def messages_from(
+    system: str, prompt: str, values: Mapping[str, Any], where: str
+) -> list[dict[str, str]]:
+    """The system's and the user's message from their templates; a blank one is left out."""
+    parts = (("system", system), ("user", prompt))
+    texts = [(role, render(part, values, f"{where}, {role}")) for role, part in parts]
+    return [{"role": role, "content": text.strip("\n")} for role, text in texts if text.strip()]
 
 
 def as_text(messages: Sequence[Message]) -> str:
