@@ -84,7 +84,7 @@ def keep_locks_in_c() -> None:
         yaml.dump(plain, stream, Dumper=yaml.CSafeDumper, sort_keys=False)
 
     def modify(path, fs=None):
-        if os.path.basename(path) == "dvc.lock":
+        if Path(path).name == "dvc.lock":
             return _common._modify_data(path, _yaml.parse_yaml, dump, fs=fs)
         return keep_layout(path, fs=fs)
 
