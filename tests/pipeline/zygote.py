@@ -70,8 +70,8 @@ def fast_python(folder: Path, hash_seed: int = 0) -> Iterator[Path]:
 def keep_locks_in_c() -> None:
     """Let DVC read and write `dvc.lock` with libyaml.
 
-    It does so after each stage, in Python that keeps comments and layout: half of these tests'
-    time, for a file that has no comments. Every other file is handled as ever.
+    It does so after each stage, in Python that keeps comments and layout: a third of these
+    tests' time, for a file that has no comments. Every other file is handled as ever.
     """
     import dvc.dvcfile
     import yaml
