@@ -26,8 +26,8 @@ _CHOICE = re.compile(r"\(([a-z])\)\s*(.+?)(?=\s*\([a-z]\)\s|\s*$)", re.DOTALL)
 class HeldOut:
     """Test and validation questions, and whether a new one repeats any of them.
 
-    It does when it asks the same question as one, or when it shares a run of `size` words. Runs that
-    training questions hold, too, are the dataset's own phrases and give nothing away.
+    It does when it asks the same question as one, or when it shares a run of `size` words. Runs
+    that training questions hold, too, are the dataset's own phrases and give nothing away.
     """
 
     def __init__(self, held_out: Iterable[str], training: Iterable[str], size: int) -> None:

@@ -9,6 +9,7 @@ from stillhouse.core.errors import did_you_mean
 
 Task = Literal["multiple_choice", "nli", "math", "classification", "text"]
 Metric = Literal["exact", "choice", "equation", "number"]
+Quoting = Literal["double", "none"]
 SPLITS = ("train", "validation", "test", "unlabelled")
 Share = Annotated[float, Field(gt=0, lt=1)]
 
@@ -50,6 +51,9 @@ class Split(Conf):
     """Hub split names (`train`, or `config/train`), or paths below the source."""
     mirror: tuple[str, ...] = ()
     """Paths below STILLHOUSE_MIRROR that hold the same rows; looked in first."""
+    quoting: Quoting | None = None
+    """Of CSV and TSV: `none` where a double quote is text like any other, `double` where it quotes
+    a cell. Left out it quotes, and there is a warning when a quoted cell then spans lines."""
     permutation: Permutation | None = None
     hold_out_from: str | None = None
     """Take this split's rows out of another split, whole groups at a time, chosen by hash."""
@@ -66,12 +70,20 @@ class Split(Conf):
         if bool(self.hold_out_from) != (self.share is not None):
             raise ValueError("`hold_out_from` and `share` go together")
         if self.hold_out_from and (
-            self.source or self.mirror or self.permutation or self.fields.model_fields_set
+            self.source
+            or self.mirror
+            or self.quoting
+            or self.permutation
+            or self.fields.model_fields_set
         ):
             raise ValueError(
-                "a held-out split takes its rows from another: no `source`, `mirror`, `fields` or "
-                "order"
+                "a held-out split takes its rows from another: no `source`, `mirror`, `quoting`, "
+                "`fields` or order"
             )
+        if self.quoting and not any(
+            name.lower().endswith((".csv", ".tsv")) for name in (*self.read, *self.mirror)
+        ):
+            raise ValueError("`quoting` is for .csv and .tsv files, and `read` names none")
         return self
 
 

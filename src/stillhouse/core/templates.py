@@ -1,11 +1,12 @@
 """Jinja2 in a sandbox, with undefined names as errors: templates are data, never code."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping
+from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any
 
 import jinja2
-from jinja2 import meta
+from jinja2 import meta, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from stillhouse.core.errors import StillhouseError, did_you_mean
@@ -20,12 +21,36 @@ _ENVIRONMENT = ImmutableSandboxedEnvironment(
 )
 
 
+def letter(place: int) -> str:
+    """The letter of the choice at a place counted from 0: a to z, then aa, ab and so on."""
+    before, last = divmod(place, 26)
+    return (letter(before - 1) if before else "") + chr(ord("a") + last)
+
+
+_ENVIRONMENT.filters["letter"] = letter
+
+ROW = "row"
+"""The name by which templates over a raw row have all its columns: `row["Correct Answer"]`."""
+_NAME_HINT = '; a column whose name has blanks or signs is written row["the name"]'
+
+
+def of_row(columns: Mapping[str, Any]) -> dict[str, Any]:
+    """What templates over a raw row see: each column by its name, and all of them as `row`.
+
+    A column that is itself called `row` keeps its name.
+    """
+    return {ROW: columns, **columns}
+
+
 def check_syntax(source: str) -> None:
     """Raise ValueError with the line when `source` is not a well-formed template."""
     try:
         _ENVIRONMENT.parse(source)
     except jinja2.TemplateSyntaxError as error:
-        raise ValueError(f"template error on line {error.lineno}: {error.message}") from error
+        hint = _NAME_HINT if "end of print statement" in str(error.message) else ""
+        raise ValueError(f"template error on line {error.lineno}: {error.message}{hint}") from error
+    except RecursionError as error:
+        raise ValueError("the template is nested too deeply") from error
 
 
 def check_expression(source: str) -> None:
@@ -33,7 +58,10 @@ def check_expression(source: str) -> None:
     try:
         _ENVIRONMENT.compile_expression(source, undefined_to_none=False)
     except jinja2.TemplateSyntaxError as error:
-        raise ValueError(f"expression error: {error.message}") from error
+        hint = _NAME_HINT if "end of expression" in str(error.message) else ""
+        raise ValueError(f"expression error: {error.message}{hint}") from error
+    except RecursionError as error:
+        raise ValueError("the expression is nested too deeply") from error
 
 
 def names_used(source: str) -> set[str]:
@@ -49,39 +77,95 @@ def unknown_names(source: str, known: Collection[str]) -> Iterator[str]:
 
 
 @lru_cache(maxsize=512)
-def _template(source: str) -> jinja2.Template:
-    return _ENVIRONMENT.from_string(source)
+def _template(source: str) -> Callable[..., str]:
+    return _needing_self(_ENVIRONMENT.from_string(source).render, source)
 
 
 @lru_cache(maxsize=512)
 def _expression(source: str) -> Callable[..., Any]:
-    return _ENVIRONMENT.compile_expression(source, undefined_to_none=False)
+    run = _ENVIRONMENT.compile_expression(source, undefined_to_none=False)
+    return _needing_self(run, f"{{{{ {source} }}}}")
+
+
+def _needing_self(run: Callable[..., Any], source: str) -> Callable[..., Any]:
+    """`run`, which fails where the name `self` is used and not given: Jinja2 has a meaning of its
+    own for it.
+    """
+    if all(name.name != "self" for name in _ENVIRONMENT.parse(source).find_all(nodes.Name)):
+        return run
+
+    def checked(values: Mapping[str, Any]) -> Any:
+        if "self" not in values:
+            raise jinja2.UndefinedError("'self' is undefined")
+        return run(values)
+
+    return checked
 
 
 def _guarded(run: Callable[[], Any], source: str, where: str, values: Mapping[str, Any]) -> Any:
     try:
         return run()
     except jinja2.UndefinedError as error:
-        missing = (error.message or "").split("'")
-        name = missing[1] if len(missing) > 1 else ""
+        quoted = (error.message or "").split("'")
+        name = quoted[-2] if len(quoted) > 2 else ""
         raise StillhouseError(
             f"{where}: the template {source!r} uses a field that is not there: {error.message}."
-            f"{did_you_mean(name, map(str, values))}"
+            f"{_near(name, values)}"
         ) from error
-    except (jinja2.TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:
+    except RecursionError as error:
+        raise StillhouseError(
+            f"{where}: the template {source!r} failed: its values are nested too deeply."
+        ) from error
+    except _FAILURES as error:
         raise StillhouseError(f"{where}: the template {source!r} failed: {error}.") from error
+
+
+_FAILURES = (
+    jinja2.TemplateError,
+    TypeError,
+    ValueError,
+    ArithmeticError,
+    LookupError,
+    AttributeError,
+    MemoryError,
+)
+
+
+def _near(name: str, values: Mapping[str, Any]) -> str:
+    """The names that a template could have meant, each as it is written there."""
+    columns = values.get(ROW)
+    if not isinstance(columns, Mapping):
+        return did_you_mean(name, map(str, values))
+    near = get_close_matches(name, columns, n=3, cutoff=0.5)
+    near += [column for column in columns if name in _words(column) and column not in near]
+    hint = f" Did you mean {' or '.join(map(_as_written, near[:3]))}?" if near else ""
+    return f"{hint} Known: {', '.join(map(_as_written, sorted(columns)))}."
+
+
+def _words(column: str) -> list[str]:
+    return "".join(c if c.isalnum() or c == "_" else " " for c in column).split()
+
+
+def _as_written(column: str) -> str:
+    plain = column.isidentifier() and column not in _RESERVED
+    return f"'{column}'" if plain else f'{ROW}["{column}"]'
+
+
+_RESERVED = frozenset(
+    ("and", "or", "not", "in", "is", "if", "else", "true", "false", "none", "True", "False", "None")
+)
 
 
 def render(source: str, values: Mapping[str, Any], where: str) -> str:
     """Render a template to text; `where` names the file and field in an error."""
-    return str(_guarded(lambda: _template(source).render(values), source, where, values))
+    return str(_guarded(lambda: _template(source)(values), source, where, values))
 
 
 def evaluate_expression(source: str, values: Mapping[str, Any], where: str) -> Any:
     """Evaluate a Jinja2 expression to a value, in the same sandbox."""
 
     def run() -> Any:
-        value = _expression(source)(**values)
+        value = _expression(source)(values)
         if isinstance(value, jinja2.Undefined):
             str(value)  # StrictUndefined raises here, naming the field
         return value

@@ -7,7 +7,7 @@ from stillhouse.core.errors import StillhouseError
 from stillhouse.core.same_question import question_key
 from stillhouse.core.sampling import nested_subset, share_size, shuffled
 from stillhouse.core.tables import Row
-from stillhouse.core.templates import evaluate_expression
+from stillhouse.core.templates import evaluate_expression, of_row
 from stillhouse.data.files import RawRow
 from stillhouse.data.rows import content_key
 
@@ -34,7 +34,7 @@ def _ordered(rows: Sequence[RawRow], expression: str | None) -> list[RawRow]:
     if expression is None:
         return list(rows)
     keys = [
-        evaluate_expression(expression, row.values, f"{row.where}, permutation.order_by")
+        evaluate_expression(expression, of_row(row.values), f"{row.where}, permutation.order_by")
         for row in rows
     ]
     if len(set(keys)) != len(keys):

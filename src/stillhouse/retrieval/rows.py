@@ -20,7 +20,9 @@ Flags = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows in order of id. Equal numbers in `text` mean the same question, in `group` the same group."""
+    """Rows in order of id. Equal numbers mean the same question in `text`, the same group in
+    `group`.
+    """
 
     ids: tuple[str, ...]
     text: Integers
