@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from stillhouse.config.load import load_entry
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.core.errors import StillhouseError
+from stillhouse.sources.pin import pin
 from stillhouse.teachers.backends.recorded import NO_OUTPUT, open_teacher
 from stillhouse.teachers.generate import generate
 from stillhouse.teachers.protocol import Completion, Failure, Message, Request
@@ -30,7 +31,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def conf(*recorded: dict[str, Any], **decoding: Any) -> TeacherConf:
     return teacher(
-        model={"source": "file:data/raw/published", "recorded": list(recorded)},
+        model={"source": pin(Path("data/raw/published")), "recorded": list(recorded)},
         decoding=decoding,
         compute={"backend": "recorded"},
     )

@@ -27,7 +27,6 @@ def open_teacher(conf: TeacherConf) -> "RecordedTeacher":
 
     They need a pin even below data/raw, which DVC does not watch for this stage.
     """
-    require_pinned(conf.model.source)
     sets = conf.model.recorded
     if not sets:
         raise StillhouseError(
@@ -39,6 +38,7 @@ def open_teacher(conf: TeacherConf) -> "RecordedTeacher":
             f"The teacher {conf.model.name!r} is recorded: it has one answer for each row, so "
             f"`decoding.samples: {conf.decoding.samples}` cannot be had. Write `samples: 1`."
         )
+    require_pinned(conf.model.source)
     folder = _folder(conf)
     completions: dict[str, Completion] = {}
     for recorded in sets:
