@@ -45,7 +45,7 @@ def of_row(columns: Mapping[str, Any]) -> dict[str, Any]:
 def check_syntax(source: str) -> None:
     """Raise ValueError with the line when `source` is not a well-formed template."""
     try:
-        _ENVIRONMENT.parse(source)
+        _no_self(_ENVIRONMENT.parse(source))
     except jinja2.TemplateSyntaxError as error:
         hint = _NAME_HINT if "end of print statement" in str(error.message) else ""
         raise ValueError(f"template error on line {error.lineno}: {error.message}{hint}") from error
@@ -57,8 +57,9 @@ def check_expression(source: str) -> None:
     """Raise ValueError when `source` is not a well-formed Jinja2 expression."""
     try:
         _ENVIRONMENT.compile_expression(source, undefined_to_none=False)
+        _no_self(_ENVIRONMENT.parse(f"{{{{ {source} }}}}"))
     except jinja2.TemplateSyntaxError as error:
-        hint = _NAME_HINT if "end of expression" in str(error.message) else ""
+        hint = _NAME_HINT if "chunk after expression" in str(error.message) else ""
         raise ValueError(f"expression error: {error.message}{hint}") from error
     except RecursionError as error:
         raise ValueError("the expression is nested too deeply") from error
@@ -76,30 +77,24 @@ def unknown_names(source: str, known: Collection[str]) -> Iterator[str]:
         yield f"uses the unknown name `{name}`.{did_you_mean(name, known)}"
 
 
+def _no_self(tree: nodes.Template) -> None:
+    """Refuse the bare name `self`: Jinja2 has a meaning of its own for it, whatever it is given."""
+    if any(name.name == "self" for name in tree.find_all(nodes.Name)):
+        raise jinja2.TemplateAssertionError(
+            f'the name `self` is the template language\'s own; a column is {ROW}["self"]', 1
+        )
+
+
 @lru_cache(maxsize=512)
-def _template(source: str) -> Callable[..., str]:
-    return _needing_self(_ENVIRONMENT.from_string(source).render, source)
+def _template(source: str) -> jinja2.Template:
+    _no_self(_ENVIRONMENT.parse(source))
+    return _ENVIRONMENT.from_string(source)
 
 
 @lru_cache(maxsize=512)
 def _expression(source: str) -> Callable[..., Any]:
-    run = _ENVIRONMENT.compile_expression(source, undefined_to_none=False)
-    return _needing_self(run, f"{{{{ {source} }}}}")
-
-
-def _needing_self(run: Callable[..., Any], source: str) -> Callable[..., Any]:
-    """`run`, which fails where the name `self` is used and not given: Jinja2 has a meaning of its
-    own for it.
-    """
-    if all(name.name != "self" for name in _ENVIRONMENT.parse(source).find_all(nodes.Name)):
-        return run
-
-    def checked(values: Mapping[str, Any]) -> Any:
-        if "self" not in values:
-            raise jinja2.UndefinedError("'self' is undefined")
-        return run(values)
-
-    return checked
+    _no_self(_ENVIRONMENT.parse(f"{{{{ {source} }}}}"))
+    return _ENVIRONMENT.compile_expression(source, undefined_to_none=False)
 
 
 def _guarded(run: Callable[[], Any], source: str, where: str, values: Mapping[str, Any]) -> Any:
@@ -158,7 +153,7 @@ _RESERVED = frozenset(
 
 def render(source: str, values: Mapping[str, Any], where: str) -> str:
     """Render a template to text; `where` names the file and field in an error."""
-    return str(_guarded(lambda: _template(source)(values), source, where, values))
+    return str(_guarded(lambda: _template(source).render(values), source, where, values))
 
 
 def evaluate_expression(source: str, values: Mapping[str, Any], where: str) -> Any:

@@ -166,7 +166,7 @@ class _Spans:
         if self.first is not None:
             announce(
                 f"warning: {self.path} has {self.lines:,} lines below its header, but "
-                f"{self.rows:,} rows: a double quote makes a cell of several lines, the first one "
+                f"{self.rows:,} row{'s'[: self.rows != 1]}: a double quote makes a cell of several lines, the first one "
                 f"in line {self.first}. If double quotes are text in this file, write "
                 "`quoting: none` beside the split's `read`; if cells have line breaks, write "
                 "`quoting: double`."
