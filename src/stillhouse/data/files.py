@@ -164,12 +164,12 @@ class _Spans:
 
     def warn(self) -> None:
         if self.first is not None:
+            rows = f"{self.rows:,} row{'s' if self.rows > 1 else ''}"
             announce(
-                f"warning: {self.path} has {self.lines:,} lines below its header, but "
-                f"{self.rows:,} row{'s'[: self.rows != 1]}: a double quote makes a cell of several lines, the first one "
-                f"in line {self.first}. If double quotes are text in this file, write "
-                "`quoting: none` beside the split's `read`; if cells have line breaks, write "
-                "`quoting: double`."
+                f"warning: {self.path} has {self.lines:,} lines below its header, but {rows}: a "
+                f"double quote makes a cell of several lines, the first one in line {self.first}. "
+                "If double quotes are text in this file, write `quoting: none` beside the split's "
+                "`read`; if cells have line breaks, write `quoting: double`."
             )
 
 
