@@ -9,7 +9,8 @@ from stillhouse.core.errors import StillhouseError
 from stillhouse.core.log import read_events
 from stillhouse.teachers.generate import generate
 from stillhouse.teachers.openai_api import retrying
-from stillhouse.teachers.openai_api.messages import read_reply, request_body
+from stillhouse.teachers.openai_api.messages import request_body
+from stillhouse.teachers.openai_api.replies import read_reply
 from stillhouse.teachers.protocol import Message, Request
 from stillhouse.teachers.store.store import Store
 from tests.teachers.helpers import client, prompts, rows, store
@@ -208,15 +209,16 @@ def test_tokens_per_minute_are_kept(server, tmp_path):
         (b'{"choices": []}', "MalformedReplyError"),
         (b'{"choices": [{"message": {"content": null}, "finish_reason": "stop"}]}', "Malformed"),
         (b'{"choices": [{"message": {"content": 3}, "finish_reason": "stop"}]}', "Malformed"),
+        (b"[" * 200_000, "Malformed"),
+        (b"\xff\xfe{", "Malformed"),
         (
-            b'{"choices": [{"message": {"content": "a"}, "finish_reason": "stop"}],'
-            b' "usage": {"prompt_tokens": "3"}}',
+            b'{"choices": [{"message": {"content": [{"type": "image"}]},'
+            b' "finish_reason": "stop"}]}',
             "Malformed",
         ),
-        (
-            b'{"choices": [{"message": {"content": "a"}, "finish_reason": "content_filter"}]}',
-            "content_filter",
-        ),
+        (b'{"choices": [{"message": {"content": "a"}, "finish_reason": "odd"}]}', "'odd'"),
+        (b'{"choices": [{"message": {"content": "a"}, "finish_reason": null}]}', "'null'"),
+        (b'{"choices": [{"message": {"content": "a"}, "finish_reason": "error"}]}', "'error'"),
     ],
 )
 def test_replies_that_hold_no_answer(reply, error):

@@ -103,6 +103,9 @@ def problems_of(path: object, error: ValidationError, model: type[Conf]) -> list
             problems.append(f"{path}: unknown key `{where}`.{hint}")
         elif detail["type"] == "missing":
             problems.append(f"{path}: `{where}` is missing.")
+        elif detail["type"] == "secret" or isinstance(detail["input"], dict):
+            # Not shown: what may be a key, and mappings, which may hold one further in.
+            problems.append(f"{path}: `{where}`: {message}.")
         else:
             shown = repr(detail["input"])
             shown = shown if len(shown) <= 80 else shown[:77] + "..."

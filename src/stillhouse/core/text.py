@@ -1,7 +1,6 @@
 """Text from outside, made fit to be stored and to be shown."""
 
 import re
-import unicodedata
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _UNSAFE = re.compile("[^\n\t -~]")
@@ -13,15 +12,14 @@ def whole(text: str) -> str:
 
 
 def printable(text: str) -> str:
-    """The text as a terminal may show it: what would steer one is written out, as in `\\x1b`.
+    """The text as a terminal may show it: what would steer one is written out as its code.
 
     That is every control character but newline and tab, of ASCII and of C1, and the marks that
     change the direction of what follows. Letters and signs of all scripts stay.
     """
-    return _UNSAFE.sub(lambda found: _shown(found[0]), text)
+    return _UNSAFE.sub(_shown, text)
 
 
-def _shown(character: str) -> str:
-    if character.isprintable() or unicodedata.category(character) == "Zs":
-        return character
-    return character.encode("unicode_escape").decode()
+def _shown(found: re.Match[str]) -> str:
+    character = found[0]
+    return character if character.isprintable() else repr(character)[1:-1]

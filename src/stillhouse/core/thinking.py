@@ -1,13 +1,13 @@
 """Thinking told apart from the answer: the blocks that reasoning models write before they reply.
 
-A block is `<think>…</think>`, also with the tags `thinking`, `reasoning` and `thought`, in any case.
-The rules, in order of what they protect from (an idea tried in a block taken for the answer):
+A block is `<think>…</think>`, or has the tag `thinking`, `reasoning` or `thought`, in any case. An
+idea that was tried in a block must never be taken for the answer:
 
 - A closing tag that nothing opened ends a block that the chat template had opened: all before it is
   reasoning.
 - Blocks nest, so that what follows the inner one is not taken for the answer. Opening tags that
   follow each other directly are one (the template writes it, and the model writes it again).
-- A block that never closes leaves no answer: whatever stands in front of it might have been revised.
+- A block that never closes leaves no answer: what stands in front of it might have been revised.
 - A tag that is only spoken of is no block: within back-ticks, or in fenced code outside a block.
 """
 

@@ -30,9 +30,15 @@ SHUTDOWN_SECONDS = 30.0
 def open_teacher(conf: TeacherConf) -> "VllmTeacher":
     """Start the engine; options that it refuses are an error."""
     quiet()
-    from vllm import LLM
+    from vllm import LLM, SamplingParams
 
     folder = teacher_folder(conf)
+    try:
+        SamplingParams(**sampling_options(conf.decoding, 0))
+    except (ValueError, TypeError) as error:
+        raise StillhouseError(
+            f"vLLM refuses the `decoding` of the teacher {conf.model.name!r}: {error}"
+        ) from error
     try:
         llm = LLM(**engine_options(conf, folder))
     except (ValueError, TypeError, RuntimeError) as error:
@@ -102,7 +108,7 @@ class VllmTeacher:
             reason = f"the engine ended it with {written.finish_reason!r}"
             return Answer(row.request, Failure(reason))
         completion = Completion(
-            text=written.text,
+            text=self._encoder.opening(row.tokens) + written.text,
             finish_reason=written.finish_reason,
             prompt_tokens=len(row.tokens),
             completion_tokens=len(written.token_ids),

@@ -12,7 +12,8 @@ COLUMNS = ["key", "max_tokens", "finish_reason", "completion_tokens"]
 def serves(rows: pa.Table, max_tokens: int) -> "pa.ChunkedArray[Any]":
     """For each stored row, whether asking now under the limit `max_tokens` would give it again.
 
-    - It ended by itself (a refusal does, too) under a limit as small or smaller: yes, a larger limit changes nothing.
+    - It ended by itself, as a refusal does, too, under a limit as small or smaller: yes, a larger
+      limit changes nothing.
     - It ended by itself under a larger limit: only if it is known to have fewer tokens than the
       limit now. Fewer, not as many: engines differ in whether they count the end-of-text token.
     - It was cut by its limit: only under the very same limit. Under a larger one it would go on,
