@@ -29,7 +29,7 @@ def main() -> None:
         tables.read_rows(paths.COMPLETIONS, tables.COMPLETIONS),
         answer=config.dataset.answer,
         task=config.dataset.task,
-        reply=config.prompt.reply,
+        reply=config.prompt.reply.content,
     )
     tables.write_rows(paths.PARSED, tables.PARSED, parsed)
     write_json(paths.PARSE_METRICS, metrics)

@@ -59,9 +59,9 @@ def test_a_method_resolves(method, tmp_path):
     assert isinstance(prompt, PromptConf)
     assert dataset.task in prompt.tasks
     if knobs.label_source == "teacher" or knobs.label_filter == "correct":
-        assert prompt.reply != "rationale", "the prompt asks for no label"
+        assert prompt.reply.content != "rationale", "the prompt asks for no label"
     if knobs.rationale_source == "teacher":
-        assert prompt.reply != "label", "the prompt asks for no rationale"
+        assert prompt.reply.content != "label", "the prompt asks for no rationale"
     if knobs.rationale_source == "gold":
         assert dataset.fields.rationale, "the dataset has no rationales"
     assert (knobs.lambda_ > 0) == (knobs.rationale_source != "none")

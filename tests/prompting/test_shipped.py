@@ -77,7 +77,7 @@ def test_a_prompt_serves_every_task_and_shows_the_query_last(name, task):
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("name", SHIPPED)
 def test_no_label_leaks(name, task):
-    own_label = load(name).reply == "rationale"
+    own_label = load(name).reply.content == "rationale"
     splits = None if own_label else ("train", "validation", "test")
     for id_, prompt in render(name, task, splits).items():
         exemplars = set() if name == "vanilla" else shown(prompt, "query") - {id_}

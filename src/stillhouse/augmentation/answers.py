@@ -85,7 +85,11 @@ class Answering:
         for row in completions.to_pylist():
             parsed[row["id"]].append(
                 parse_row(
-                    row, choices[row["id"]], answer=answer, task=task, reply=self.prompt.reply
+                    row,
+                    choices[row["id"]],
+                    answer=answer,
+                    task=task,
+                    reply=self.prompt.reply.content,
                 )
             )
         return parsed

@@ -262,7 +262,7 @@ def _require_rows(config: AugmentConfig) -> None:
 
 
 def _require_askable(config: AugmentConfig) -> None:
-    if config.prompt.reply == "rationale":
+    if config.prompt.reply.content == "rationale":
         raise StillhouseError(
             "The prompt explains a label that is given (`reply: rationale`), and a new question "
             "has none. For `synthetic` above 0 choose a `prompt` whose reply holds a label, such "

@@ -154,7 +154,7 @@ def _teaching(config: CardConfig) -> dict[str, str]:
         "Decoding": f"{code(config.teacher.format)}, temperature {decoding.temperature}, at most "
         f"{decoding.max_tokens} tokens",
         "Prompt": f"{code(recipe.prompt)}: {text(config.prompt.description)}; the reply is "
-        f"{code(config.prompt.reply)}",
+        f"{code(config.prompt.reply.content)}",
         "Exemplars": shown,
     }
     if recipe.exemplars == "topk":

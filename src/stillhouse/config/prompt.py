@@ -1,19 +1,62 @@
 """`conf/prompt/*.yaml`: how a row and its exemplars become a prompt, and what the reply holds."""
 
 from collections.abc import Iterator
-from typing import Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from stillhouse.config.base import Conf, Template
 from stillhouse.config.dataset import Task
 from stillhouse.core.templates import unknown_names
 
-Reply = Literal["rationale_then_label", "label", "rationale"]
+Content = Literal["rationale_then_label", "label", "rationale"]
+Form = Literal["marker", "json", "boxed"]
+Key = Annotated[str, Field(pattern=r"^\w[\w -]*$", max_length=64)]
 
 SHARED_NAMES = frozenset({"task", "metric", "marker", "choices"})
 ROW_NAMES = SHARED_NAMES | {"query"}
 EXEMPLAR_NAMES = ROW_NAMES | {"label", "rationale"}
+
+
+class ReplyKeys(Conf):
+    """The names of a JSON reply's keys."""
+
+    rationale: Key = "rationale"
+    label: Key = "answer"
+
+    @model_validator(mode="after")
+    def _apart(self) -> Self:
+        if self.rationale == self.label:
+            raise ValueError("`rationale` and `label` need two different names")
+        return self
+
+
+class Reply(Conf):
+    """What a prompt asks its reply to hold, and in which form.
+
+    `reply: label` is short for `reply: {content: label}`.
+    """
+
+    content: Content
+    form: Form = "marker"
+    """`marker`: the label behind one of the dataset's `answer.markers`. `json`: an object with
+    the names of `keys`, asked of the backend where it can enforce a form. `boxed`: the label in
+    `\\boxed{}`."""
+    keys: ReplyKeys = ReplyKeys()
+    """Form `json` alone: the names of its keys."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _content_alone(cls, value: Any) -> Any:
+        return {"content": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _coherent(self) -> Self:
+        if self.form != "json" and "keys" in self.model_fields_set:
+            raise ValueError(f"`keys` names the keys of a JSON reply, but `form` is {self.form}")
+        if self.form == "boxed" and self.content == "rationale":
+            raise ValueError("form `boxed` holds a label, and a reply of `content: rationale` none")
+        return self
 
 
 class Parts(Conf):
@@ -52,7 +95,7 @@ class PromptConf(Conf):
 
     @model_validator(mode="after")
     def _no_leak(self) -> Self:
-        if self.reply == "rationale" and set(self.splits) != {"train"}:
+        if self.reply.content == "rationale" and set(self.splits) != {"train"}:
             raise ValueError(
                 "a prompt that shows the row's own label (reply: rationale) may only ask about "
                 "the train split; set `splits: [train]`"
@@ -64,7 +107,9 @@ class PromptConf(Conf):
         problems = [
             problem
             for task, parts in self.tasks.items()
-            for problem in _problems(parts, f"tasks.{task}", own_label=self.reply == "rationale")
+            for problem in _problems(
+                parts, f"tasks.{task}", own_label=self.reply.content == "rationale"
+            )
         ]
         if problems:
             raise ValueError("; ".join(problems))

@@ -7,7 +7,7 @@ from typing import Literal
 
 from stillhouse.answers.choices import read_choice
 from stillhouse.config.dataset import Answer, Task
-from stillhouse.config.prompt import Reply
+from stillhouse.config.prompt import Content
 from stillhouse.parsing.answer import Reading, read_answer, read_last_line
 from stillhouse.parsing.text import (
     clean_rationale,
@@ -40,7 +40,7 @@ def parse_completion(
     text: str,
     finish_reason: str,
     *,
-    reply: Reply,
+    reply: Content,
     task: Task,
     answer: Answer,
     choices: Sequence[str] = (),

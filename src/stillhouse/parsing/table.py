@@ -7,7 +7,7 @@ from typing import Any, get_args
 from stillhouse.answers.compare import is_correct
 from stillhouse.answers.consistency import is_consistent
 from stillhouse.config.dataset import Answer, Metric, Task
-from stillhouse.config.prompt import Reply
+from stillhouse.config.prompt import Content
 from stillhouse.core.joins import by_id, require_ids
 from stillhouse.core.tables import Row
 from stillhouse.parsing.completion import Status, parse_completion
@@ -16,7 +16,12 @@ Metrics = dict[str, Any]
 
 
 def parse_completions(
-    examples: Iterable[Row], completions: Sequence[Row], *, answer: Answer, task: Task, reply: Reply
+    examples: Iterable[Row],
+    completions: Sequence[Row],
+    *,
+    answer: Answer,
+    task: Task,
+    reply: Content,
 ) -> tuple[list[Row], Metrics]:
     """Rows of table `parsed` for rows of `completions`, and the content of metrics/parse.json."""
     known = by_id(examples, "examples")
@@ -29,7 +34,7 @@ def parse_completions(
 
 
 def parse_row(
-    completion: Row, choices: Sequence[str], *, answer: Answer, task: Task, reply: Reply
+    completion: Row, choices: Sequence[str], *, answer: Answer, task: Task, reply: Content
 ) -> Row:
     """One row of `parsed`; of the example it sees the choices alone."""
     result = parse_completion(
@@ -49,7 +54,7 @@ def parse_row(
 
 
 def measure(
-    parsed: Sequence[Row], examples: Mapping[str, Mapping[str, Any]], metric: Metric, reply: Reply
+    parsed: Sequence[Row], examples: Mapping[str, Mapping[str, Any]], metric: Metric, reply: Content
 ) -> Metrics:
     """The measures of the train rows at the top level, those of any other split under its name."""
     by_split: dict[str, list[Row]] = defaultdict(list)
@@ -64,7 +69,7 @@ def measure(
 
 
 def _measure_split(
-    rows: Sequence[Row], examples: Mapping[str, Mapping[str, Any]], metric: Metric, reply: Reply
+    rows: Sequence[Row], examples: Mapping[str, Mapping[str, Any]], metric: Metric, reply: Content
 ) -> Metrics:
     if not rows:
         return {"rows": 0}

@@ -58,7 +58,7 @@ def render_rows(
     prompts = []
     for row in asked:
         exemplars = [shown[id_] for id_ in chosen.get(row["id"], [])]
-        parts = templates.row(row, exemplars, with_label=conf.reply == "rationale")
+        parts = templates.row(row, exemplars, with_label=conf.reply.content == "rationale")
         prompts.append({"id": row["id"], "messages": layout.messages(parts)})
     return prompts
 
