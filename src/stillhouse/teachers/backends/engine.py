@@ -17,6 +17,7 @@ from stillhouse.teachers.backends.encoding import (
     prompt_opening,
 )
 from stillhouse.teachers.protocol import Answer, Failure, Request
+from stillhouse.teachers.structured import for_vllm
 
 EMPTY = "the prompt is empty"
 
@@ -61,7 +62,7 @@ def own_dtype(folder: Path) -> str:
 
 
 def sampling_options(decoding: Decoding, seed: int | None) -> dict[str, Any]:
-    """Arguments of vLLM's SamplingParams for one request."""
+    """Arguments of vLLM's SamplingParams for one request, in plain values."""
     options: dict[str, Any] = {
         "temperature": decoding.temperature,
         "max_tokens": decoding.max_tokens,
@@ -70,7 +71,7 @@ def sampling_options(decoding: Decoding, seed: int | None) -> dict[str, Any]:
         options |= {"top_p": decoding.top_p, "seed": seed}
     if decoding.stop:
         options["stop"] = list(decoding.stop)
-    return options | decoding.extra
+    return options | for_vllm(decoding.extra)
 
 
 def quiet() -> None:

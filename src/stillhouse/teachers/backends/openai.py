@@ -323,7 +323,7 @@ class OpenAITeacher:
         self._other_models.add(name)
         announce(
             f"warning: the teacher {self._conf.model.name!r} was asked for, and the server says "
-            f"that {self._shown(name)!r} answered. Its answers are kept as the teacher's: see that "
+            f"that '{self._shown(name)}' answered. Its answers are kept as the teacher's: see that "
             "both are the same model."
         )
 

@@ -10,9 +10,9 @@ The key is the SHA-256 of canonical JSON (sorted keys, no spaces, ASCII escapes)
 | format   | chat or plain                                                                 |
 | messages | role and content of every message (chat)                                      |
 | prompt   | the rendered text (plain), so that a change of the rendering changes the key  |
-| decoding | temperature; stop strings, sorted; `extra` and `chat_template_kwargs` when    |
-|          | there are any; top_p and seed only when sampled, since greedy decoding        |
-|          | ignores both                                                                  |
+| decoding | temperature; stop strings, sorted; `extra`, with an enforced form of the      |
+|          | reply, and `chat_template_kwargs` when there are any; top_p and seed only     |
+|          | when sampled, since greedy decoding ignores both                              |
 | sample   | index of the sample; 0 when greedy                                            |
 
 Not in the key, because they do not change the answer: row id, order, k, parser, engine, host,
