@@ -260,9 +260,10 @@ def test_what_names_the_key_is_a_variable_and_never_shown(value):
     assert (detail["type"], detail["loc"]) == ("secret", ("compute", "api_key_env"))
 
 
-def test_mistakes_beside_a_secret_do_not_show_it(tmp_path):
+@pytest.mark.parametrize("moved", [{}, {"dtype": "auto"}])
+def test_mistakes_beside_a_secret_do_not_show_it(tmp_path, moved):
     conf = teacher().model_dump(mode="json")
-    conf["compute"] = {"api_key_env": SECRET, "backend": "openai", "dtype": "auto"}
+    conf["compute"] = moved | {"api_key_env": SECRET, "backend": "openai"}
     conf["decoding"] |= {"extra": {"api_key": SECRET}, "samples": 3}
     conf["context"] = 1
     path = tmp_path / "conf.yaml"

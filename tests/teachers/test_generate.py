@@ -273,7 +273,9 @@ def test_thinking_goes_into_its_own_column_and_the_store_keeps_the_raw_text(tmp_
     }
     install(monkeypatch, Puppet(lambda request: replies[request.id]))
     place = store(tmp_path)
-    table = generate(prompts({id_: id_ for id_ in replies}), teacher(), place).completions
+    generated = generate(prompts({id_: id_ for id_ in replies}), teacher(), place)
+    assert (generated.metrics["cut_short"], generated.metrics["refused"]) == (0.25, 0.25)
+    table = generated.completions
     assert table.schema == COMPLETIONS.schema
     columns = ("text", "reasoning", "finish_reason")
     assert [tuple(row[name] for name in columns) for row in table.to_pylist()] == [

@@ -154,7 +154,7 @@ def test_a_server_that_is_down_is_not_waited_for(tmp_path, monkeypatch):
 def test_a_run_whose_every_row_is_refused_stops_after_the_first_dozen(server, tmp_path):
     server.set(status=400)
     compute = {"max_in_flight": 64}
-    with pytest.raises(StillhouseError, match=r"The first 12 requests to .* HTTP 400: always 400"):
+    with pytest.raises(StillhouseError, match=r"The first \d+ requests to .* HTTP 400: always 400"):
         run(server, store(tmp_path), prompts(range(200)), compute=compute)
     assert server.requests() <= 24, "the dozen, and one more for each that asked it"
     # Rows that may fail can be all that is left of a table, so those are all asked.
@@ -221,7 +221,7 @@ def test_the_key_is_sent_and_never_shown(server, tmp_path, monkeypatch, capfd):
 def test_a_key_is_taken_out_before_anything_is_cut(server, tmp_path, monkeypatch):
     monkeypatch.setenv("STILLHOUSE_TEST_KEY", KEY)
     compute = {"api_key_env": "STILLHOUSE_TEST_KEY", "retries": 0}
-    for length in range(170, 201):
+    for length in range(140, 171):
         error = {"message": "x" * length + f" {KEY} ", "code": 400}
         server.set(replies={"apples": json.dumps({"error": error})})
         with pytest.raises(StillhouseError) as caught:
@@ -267,9 +267,7 @@ def test_a_key_over_plain_http_is_a_warning(monkeypatch, capfd, url, warned):
     assert KEY not in said
 
 
-@pytest.mark.parametrize(
-    "key", [f"{KEY}\nX-Header: 1", f"{KEY} two", f"{KEY}\u00e9", f"a\x01{KEY}"]
-)
+@pytest.mark.parametrize("add", ["\nX-Header: 1", " two", "\u00e9", "\x01"])
 def test_a_key_that_no_header_can_hold(monkeypatch, add):
     monkeypatch.setattr(backend.os, "environ", {"STILLHOUSE_TEST_KEY": f"{KEY}{add}x"})
     conf = client("http://127.0.0.1/v1", compute={"api_key_env": "STILLHOUSE_TEST_KEY"})
@@ -302,6 +300,13 @@ def test_a_proxy_of_the_environment_is_used_but_on_this_machine(monkeypatch):
     assert backend._proxy("https://example.org/v1") is None
     assert backend._proxy("http://inside.org/v1") is None
     assert backend._proxy("http://127.0.0.1:8000/v1") is None
+
+
+def test_requests_go_through_the_proxy(server, tmp_path, monkeypatch):
+    monkeypatch.setenv("http_proxy", server.url.removesuffix("/v1"))
+    monkeypatch.setenv("no_proxy", "")
+    conf = client("http://nobody.invalid/v1")
+    assert generate(prompts([1]), conf, store(tmp_path)).completions.num_rows == 1
 
 
 def test_a_key_that_is_not_set(server, tmp_path, monkeypatch):

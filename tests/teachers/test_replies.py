@@ -37,6 +37,11 @@ def read(reply, **conf):
     return read_reply(client("http://127.0.0.1/v1", **conf), reply.encode())
 
 
+def test_a_lone_surrogate_is_replaced():
+    completion = read(body("A cut emoji \ud83d.", reasoning="\udc80"))
+    assert (completion.text, completion.reasoning) == ("A cut emoji \ufffd.", "\ufffd")
+
+
 def test_content_in_parts_and_thinking_apart():
     parts = [
         {"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]},

@@ -119,8 +119,10 @@ def teacher_metrics(completions: pa.Table) -> dict[str, float]:
     if "completion_tokens" in metrics:
         metrics["mean_completion_tokens"] = pc.mean(completions["completion_tokens"]).as_py()
     if completions.num_rows:
-        cut = completions["finish_reason"].to_pylist().count("length")
-        metrics["cut_short"] = cut / completions.num_rows
+        reasons = completions["finish_reason"].to_pylist()
+        metrics["cut_short"] = reasons.count("length") / completions.num_rows
+        if "refusal" in reasons:
+            metrics["refused"] = reasons.count("refusal") / completions.num_rows
     return metrics
 
 

@@ -282,10 +282,8 @@ class OpenAITeacher:
         except (aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError) as error:
             why = getattr(error, "strerror", None) or getattr(error, "message", None) or error
             raise _AttemptError(f"no connection: {why}", connected=False) from error
-        except (
-            ValueError,
-            aiohttp.NonHttpUrlClientError,
-        ) as error:  # an address that no request can be made of: InvalidURL, IDNA
+        except (ValueError, aiohttp.NonHttpUrlClientError) as error:
+            # An address that no request can be made of, the proxy's perhaps: nothing was sent.
             raise StillhouseError(
                 self._shown(f"No request can be sent to {self._url}: {error}.")
                 + " Correct compute.base_url, or the proxy that the environment names."
