@@ -141,7 +141,7 @@ def test_a_row_that_fails_is_a_failure_of_its_own() -> None:
 
 
 def test_vllm_under_ray_writes_what_transformers_writes(smollm2: Path) -> None:
-    compute = {"backend": "ray", "dtype": "float32", "engine": {"enforce_eager": True}}
+    compute = {"backend": "ray", "engine": {"enforce_eager": True}}
     asked = [Request(id_, 0, (Message("user", text),)) for id_, text in questions().items()]
 
     def run(backend: dict[str, Any]) -> dict[str, Any]:
@@ -151,7 +151,7 @@ def test_vllm_under_ray_writes_what_transformers_writes(smollm2: Path) -> None:
         return {answer.request.id: answer.outcome for answer in answers}
 
     through_ray = run(compute)
-    local = run({"backend": "transformers", "dtype": "float32"})
+    local = run({"backend": "transformers"})
     equal = sum(through_ray[id_] == local[id_] for id_ in local)
     print(f"ray / transformers, float32: {equal} of {len(local)} answers are equal")
     assert equal / len(local) >= 0.9
