@@ -23,7 +23,7 @@ SECRET_VALUE = re.compile(
 
 def secret_error(message: str) -> PydanticCustomError:
     """An error about a value that must not be shown."""
-    return PydanticCustomError("secret", "{message}", {"message": message})
+    return PydanticCustomError("secret", "{said}", {"said": message})
 
 
 def looks_secret(value: object) -> bool:
