@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 import ray
 
+from stillhouse.config.prompt import Reply
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.teachers.backends.ray import RayTeacher, open_teacher
 from stillhouse.teachers.backends.ray_blocks import ScriptedRows, ScriptedWorker
 from stillhouse.teachers.generate import generate
 from stillhouse.teachers.protocol import Answer, Completion, Message, Request
 from stillhouse.teachers.registry import open_teacher as open_any
+from stillhouse.teachers.structured import enforced
 from tests.teachers.helpers import prompts, rows, teacher
 from tests.vllm.conftest import conf, questions
 
@@ -155,3 +157,16 @@ def test_vllm_under_ray_writes_what_transformers_writes(smollm2: Path) -> None:
     equal = sum(through_ray[id_] == local[id_] for id_ in local)
     print(f"ray / transformers, float32: {equal} of {len(local)} answers are equal")
     assert equal / len(local) >= 0.9
+
+
+def test_a_reply_in_json_is_enforced_under_ray(smollm2: Path) -> None:
+    compute = {"backend": "ray", "engine": {"enforce_eager": True}}
+    reply = Reply(content="rationale_then_label", form="json")
+    teacher = enforced(conf(smollm2, compute=compute, decoding={"max_tokens": 120}), reply)
+    asked = [Request(id_, 0, (Message("user", text),)) for id_, text in questions().items()]
+    answers = [a for batch in open_any(teacher).generate(iter(asked)) for a in batch]
+    assert len(answers) == len(asked)
+    assert all(isinstance(answer.outcome, Completion) for answer in answers), answers[0].outcome
+    texts = [answer.outcome.text for answer in answers if isinstance(answer.outcome, Completion)]
+    assert all(text.lstrip().startswith("{") for text in texts)
+    assert any('"rationale"' in text for text in texts)
