@@ -6,7 +6,6 @@ import pytest
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.log import read_events
 from stillhouse.core.tables import COMPLETIONS, write_table
-from stillhouse.teachers.feed import block_order
 from stillhouse.teachers.generate import generate
 from stillhouse.teachers.protocol import Completion, Failure
 from stillhouse.teachers.store.store import Store
@@ -251,13 +250,3 @@ def test_messages_reach_the_teacher_as_they_are_in_the_table(tmp_path, monkeypat
         f"row-00000{n}": [("system", s), ("user", f"How many apples are {n} apples?")]
         for n, s in [(1, "one"), (2, "two")]
     }
-
-
-@pytest.mark.parametrize("rows", [0, 1, 63, 64, 65, 1000])
-def test_every_process_takes_every_row_once(rows, monkeypatch):
-    orders = []
-    for pid in (1, 2):
-        monkeypatch.setattr("os.getpid", lambda pid=pid: pid)
-        orders.append(block_order(rows))
-    assert [sorted(order) for order in orders] == [list(range(rows))] * 2
-    assert rows < 100 or orders[0] != orders[1]
