@@ -19,8 +19,6 @@ $(INSTALLED): pyproject.toml requirements.lock
 	@echo "Setting up $(VENV): a few minutes, once."
 	@$(PYTHON) -m venv $(VENV)
 	@python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e ".[dev,s3]"
-	@! git rev-parse --git-dir >/dev/null 2>&1 || git config merge.dvc.driver \
-		'dvc git-hook merge-driver --ancestor %O --our %A --their %B'
 	@touch $@
 
 repro: setup ## Build everything that changed, from the source to the report

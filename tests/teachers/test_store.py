@@ -232,14 +232,6 @@ def test_notes_of_what_was_seen_stay_few(tmp_path, monkeypatch):
     assert len(list(place.live.glob(f"*{sightings.SUFFIX}"))) < 5
 
 
-def test_a_lone_surrogate_costs_nothing_but_itself(tmp_path):
-    place = store(tmp_path)
-    with place.writer(max_tokens=10, model="m", backend="b") as writer:
-        writer.add(key(1), Completion("so \ud83d it is", "stop", 1, 3))
-        writer.add(key(2), Completion("fine \U0001f600", "stop", 1, 3))
-    assert texts(place, 1, 2) == ["so \ufffd it is", "fine \U0001f600"]
-
-
 def test_a_packed_copy_beside_its_parts_changes_nothing(tmp_path):
     # As after a kill between writing the merged segment and removing the old ones.
     place = store(tmp_path)

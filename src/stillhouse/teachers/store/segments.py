@@ -103,8 +103,14 @@ def verified_bytes(path: Path) -> bytes:
         if error.errno == errno.EIO:
             raise DamagedSegmentError(str(path)) from error
         raise
-    if hashlib.sha256(content).hexdigest() != path.stem:
-        raise DamagedSegmentError(str(path))
+    verified(path.name, content)
+    return content
+
+
+def verified(name: str, content: bytes) -> bytes:
+    """The content, or DamagedSegmentError when it is not what the segment's name says."""
+    if f"{hashlib.sha256(content).hexdigest()}{SUFFIX}" != name:
+        raise DamagedSegmentError(name)
     return content
 
 

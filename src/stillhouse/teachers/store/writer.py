@@ -1,7 +1,6 @@
 """The writer: answers become a segment every so many rows or seconds; nothing runs in between."""
 
 import os
-import re
 import shutil
 import time
 from contextlib import suppress
@@ -24,8 +23,6 @@ FLUSH_SECONDS = 1.0
 """At most this much is lost by a kill, beyond what was in flight."""
 TRIED_BYTES = 64 << 10
 """More than the answers of an ordinary second take."""
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
-"""No UTF-8 can hold one, and it must not cost the answers written beside it."""
 
 
 class UnwritableStoreError(StillhouseError):
@@ -92,7 +89,7 @@ class Writer:
             {
                 "key": key,
                 "created": self._clock.now(),
-                "text": _LONE_SURROGATE.sub("\ufffd", completion.text),
+                "text": completion.text,
                 "finish_reason": completion.finish_reason,
                 "prompt_tokens": completion.prompt_tokens,
                 "completion_tokens": completion.completion_tokens,
