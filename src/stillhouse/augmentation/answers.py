@@ -18,6 +18,7 @@ from stillhouse.judging.ask import Case, ask_judge
 from stillhouse.parsing.table import parse_row
 from stillhouse.prompting.render import render_rows
 from stillhouse.teachers.generate import generate
+from stillhouse.teachers.spending import Ledger
 from stillhouse.teachers.store.store import Store
 
 Doubt = Literal["no_label", "disagreement", "no_verdict", "low_score"]
@@ -55,6 +56,9 @@ class Answering:
     neighbours: Mapping[str, Sequence[Row]]
     """By row, its exemplars: new questions are shown those of their seed."""
     store: Store | None = None
+    ledger: Ledger | None = None
+    """Of the teacher: its budget is for questions and answers of all waves together."""
+    judge_ledger: Ledger | None = None
 
     def answers(self, questions: Sequence[Question]) -> list[Answer | Doubt]:
         """An answer to each question, in order, or why there is none to be believed."""
@@ -81,7 +85,7 @@ class Answering:
         table = pa.Table.from_pylist(prompts, PROMPTS.schema)
         choices = {question.id: question.choices for question in questions}
         parsed: dict[str, list[Row]] = defaultdict(list)
-        completions = generate(table, self._decoded(), self.store).completions
+        completions = generate(table, self._decoded(), self.store, self.ledger).completions
         for row in completions.to_pylist():
             parsed[row["id"]].append(
                 parse_row(
@@ -106,7 +110,7 @@ class Answering:
             if isinstance(answer, Answer)
         ]
         model = judging_model(self.judge, self.teacher)
-        verdicts = ask_judge(cases, self.judge, model, self.store)
+        verdicts = ask_judge(cases, self.judge, model, self.store, self.judge_ledger)
         least = self.verify.min_score or 0.0
         judged: list[Answer | Doubt] = []
         for question, answer in zip(questions, found, strict=True):
