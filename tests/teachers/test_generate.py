@@ -6,6 +6,7 @@ import pytest
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.log import read_events
 from stillhouse.core.tables import COMPLETIONS, write_table
+from stillhouse.teachers.estimate import expected_seconds
 from stillhouse.teachers.generate import generate
 from stillhouse.teachers.protocol import Completion, Failure
 from stillhouse.teachers.store.store import Store
@@ -204,6 +205,29 @@ def test_the_estimate_comes_before_the_first_call(tmp_path, monkeypatch, capsys)
     assert "128 completion tokens (at most 128)" in said[0]
     assert "EUR" in said[0]
     assert "at the speed of the last run" in said[0]
+
+
+CONF = {"model": "m", "backend": "scripted", "failed": 0}
+
+
+@pytest.mark.parametrize(
+    ("runs", "seconds"),
+    [
+        ([], None),
+        ([CONF | {"asked": 10, "seconds": 5.0}], 50),
+        ([CONF | {"asked": 10, "seconds": 5.0}, CONF | {"asked": 10, "seconds": 1.0}], 10),
+        # A run too short for the log's digits is a run.
+        ([CONF | {"asked": 10, "seconds": 0.0}], pytest.approx(0, abs=0.01)),
+        # What failed says nothing: nor does a run that asked nobody, nor another teacher's.
+        ([CONF | {"asked": 10, "seconds": 5.0, "failed": 10}], None),
+        ([CONF | {"asked": 10, "seconds": 5.0, "given_up": True}], None),
+        ([CONF | {"asked": 10, "seconds": 5.0, "failed": 2}], 62.5),
+        ([CONF | {"asked": 0, "seconds": 0.0}], None),
+        ([CONF | {"asked": 10, "seconds": 5.0, "model": "n"}], None),
+    ],
+)
+def test_the_time_is_that_of_the_last_run_that_went_well(runs, seconds):
+    assert expected_seconds(100, teacher(), runs) == seconds
 
 
 def test_the_run_log_says_what_was_spent_and_the_metrics_do_not(tmp_path, monkeypatch):

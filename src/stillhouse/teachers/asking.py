@@ -86,7 +86,7 @@ def ask(plan: Plan, conf: TeacherConf, store: Store, ledger: Ledger | None = Non
                 tokens,
                 limit,
                 ledger,
-                elsewhere=Elsewhere(store, writer, plan.missing, limit),
+                elsewhere=Elsewhere(store, writer, plan, limit),
                 claims=claims,
                 portions=_portions(conf.compute.backend),
             )

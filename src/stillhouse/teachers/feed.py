@@ -1,5 +1,6 @@
 """The requests of a run, handed out as the backend asks for them."""
 
+import math
 import random
 import time
 from collections import deque
@@ -22,16 +23,17 @@ TRY_SECONDS = 0.05
 
 
 class Elsewhere:
-    """The answers that other processes put into the store while this run goes on."""
+    """The answers that other processes have put into the store since the plan was made.
 
-    def __init__(
-        self, store: Store, writer: Writer, keys: Iterable[bytes], max_tokens: int
-    ) -> None:
+    Opening a teacher takes a while, so the plan is not new when the first request goes out.
+    """
+
+    def __init__(self, store: Store, writer: Writer, plan: Plan, max_tokens: int) -> None:
         self._store, self._writer, self._max_tokens = store, writer, max_tokens
-        self._keys = pa.array(list(keys), pa.binary(32))
-        self._seen = {path.name for path in store.paths()}
+        self._keys = pa.array(list(plan.missing), pa.binary(32))
+        self._seen = set(plan.looked_through)
         self._known: set[bytes] = set()
-        self._looked = time.monotonic()
+        self._looked = -math.inf
 
     def has(self, key: bytes) -> bool:
         """Whether the answer has arrived from elsewhere, as of a look at most seconds ago."""
