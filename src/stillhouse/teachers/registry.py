@@ -29,7 +29,7 @@ class Backend:
 
 
 BACKENDS = {
-    "transformers": Backend("stillhouse.teachers.backends.transformers"),
+    "transformers": Backend("stillhouse.teachers.backends.transformers", least=64),
     "openai": Backend("stillhouse.teachers.backends.openai", streams=True),
     "vllm": Backend("stillhouse.teachers.backends.vllm", least=1_024, extra="vllm"),
     "ray": Backend("stillhouse.teachers.backends.ray", least=100_000, extra="ray"),
