@@ -46,7 +46,8 @@ class Elsewhere:
         new = [path for path in self._store.paths() if path.name not in self._seen]
         self._seen |= {path.name for path in new}
         others = [path for path in new if path.name not in self._writer.written]
-        self._known |= self._store.known(others, self._keys, self._max_tokens)
+        if others:
+            self._known |= self._store.known(others, self._keys, self._max_tokens)
         self._looked = time.monotonic()
 
 
