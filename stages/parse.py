@@ -12,6 +12,7 @@ from stillhouse.config.prompt import PromptConf
 from stillhouse.core import paths, tables
 from stillhouse.core.files import write_json
 from stillhouse.core.stage import run_stage
+from stillhouse.evaluation.intervals import mean_ends
 from stillhouse.parsing.table import parse_completions
 
 
@@ -30,6 +31,7 @@ def main() -> None:
         answer=config.dataset.answer,
         task=config.dataset.task,
         reply=config.prompt.reply,
+        ends=mean_ends,
     )
     tables.write_rows(paths.PARSED, tables.PARSED, parsed)
     write_json(paths.PARSE_METRICS, metrics)

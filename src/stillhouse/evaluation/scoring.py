@@ -8,7 +8,7 @@ from stillhouse.config.dataset import Answer, Metric
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.joins import by_id, require_ids
 from stillhouse.core.tables import Row
-from stillhouse.evaluation.intervals import bootstrap_interval
+from stillhouse.evaluation.intervals import DIGITS, Groups, mean_interval
 
 NAMES: dict[Metric, str] = {
     "exact": "exact_match",
@@ -16,14 +16,12 @@ NAMES: dict[Metric, str] = {
     "equation": "equation_accuracy",
     "number": "number_accuracy",
 }
-DIGITS = 6
-
 Metrics = dict[str, float | int]
 
 
 def split_rows(examples: Sequence[Mapping[str, Any]], split: str) -> list[Mapping[str, Any]]:
     """The labelled rows of one split; none is an error."""
-    rows = [row for row in examples if row["split"] == split and row["label"] is not None]
+    rows = labelled_rows(examples, split)
     if not rows:
         raise StillhouseError(
             f"The dataset has no labelled rows in its {split} split, which evaluation needs. Add "
@@ -31,6 +29,11 @@ def split_rows(examples: Sequence[Mapping[str, Any]], split: str) -> list[Mappin
             "`hold_out_from: train` with a `share` sets rows aside."
         )
     return rows
+
+
+def labelled_rows(examples: Sequence[Mapping[str, Any]], split: str) -> list[Mapping[str, Any]]:
+    """The rows of one split that have a label, if any."""
+    return [row for row in examples if row["split"] == split and row["label"] is not None]
 
 
 def score(
@@ -44,10 +47,11 @@ def score(
     require_ids(examples, predictions, "examples", "predictions")
     require_ids(predictions, examples, "predictions", "examples")
     metrics: Metrics = {"rows": len(rows)}
+    groups = [row["group"] for row in rows]
     for metric in _applicable(rows, answer):
-        metrics |= _with_interval(NAMES[metric], _correct(predictions, rows, metric))
+        metrics |= _with_interval(NAMES[metric], _correct(predictions, rows, metric), groups)
     table = [_scored(predictions[row["id"]], row, answer.metric) for row in rows]
-    metrics |= _with_interval("accuracy", [row["correct"] for row in table])
+    metrics |= _with_interval("accuracy", [row["correct"] for row in table], groups)
     return table, metrics
 
 
@@ -77,8 +81,8 @@ def _scored(prediction: str, row: Mapping[str, Any], metric: Metric) -> Row:
     }
 
 
-def _with_interval(name: str, correct: Sequence[bool]) -> Metrics:
-    interval = bootstrap_interval([float(value) for value in correct])
+def _with_interval(name: str, scores: Sequence[float], groups: Groups) -> Metrics:
+    interval = mean_interval([float(score) for score in scores], groups)
     return {
         name: round(interval.mean, DIGITS),
         f"{name}_low": round(interval.low, DIGITS),
