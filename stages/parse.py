@@ -4,8 +4,6 @@ Reads data/completions.parquet, data/examples.parquet. Writes data/parsed.parque
 metrics/parse.json. Params: dataset, prompt. Run it with `dvc repro parse`.
 """
 
-from typing import ClassVar
-
 from stillhouse.config.dataset import DatasetConf
 from stillhouse.config.load import Entry, StageConfig
 from stillhouse.config.prompt import PromptConf
@@ -17,7 +15,7 @@ from stillhouse.parsing.table import parse_completions
 
 
 class ParseConfig(StageConfig):
-    ENTRIES: ClassVar = {"dataset": Entry(("task", "answer")), "prompt": Entry(("reply",))}
+    ENTRIES = {"dataset": Entry(("task", "answer")), "prompt": Entry(("reply",))}
 
     dataset: DatasetConf
     prompt: PromptConf

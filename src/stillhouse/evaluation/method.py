@@ -86,12 +86,15 @@ class Estimate:
         half = float(stdtrit(self.degrees, 1 - TAIL)) * math.sqrt(self.variance)
         return Interval(float(self.value), float(self.value) - half, float(self.value) + half)
 
-    def detectable(self) -> float:
+    def detectable(self) -> Any:
         """The difference that the test finds with a power of 80%."""
-        from scipy.special import nctdtrinc, stdtrit
+        import numpy as np
+        from scipy.special import nctdtrinc, poch, stdtrit
 
         limit = stdtrit(self.degrees, 1 - TAIL)
-        return float(nctdtrinc(self.degrees, 1 - POWER, limit)) * math.sqrt(self.variance)
+        # The root of a variance that is known from little is too small on average.
+        short = np.sqrt(2 / self.degrees) * poch(self.degrees / 2, 0.5)
+        return nctdtrinc(self.degrees, 1 - POWER, limit) * np.sqrt(self.variance) / short
 
 
 def method_test(
@@ -106,8 +109,12 @@ def method_test(
         return None
     codes = group_codes(groups)
     found = estimate_difference(units(one, codes), units(other, codes), fixed=fixed)
-    interval = found.interval()
-    return MethodTest(interval, float(found.degrees), float(found.p_value), found.detectable())
+    return MethodTest(
+        difference=found.interval(),
+        degrees=float(found.degrees),
+        p_value=float(found.p_value),
+        detectable=float(found.detectable()),
+    )
 
 
 def method_mean(scores: Scores, groups: Groups = None) -> Interval | None:
@@ -124,7 +131,7 @@ def detectable_between(scores: Scores, groups: Groups = None) -> float | None:
     if len(scores) < LEAST_SEEDS or len(scores[0]) < 2:
         return None
     seeds = _Side.of(units(scores, group_codes(groups))).seeds
-    return Estimate(0.0, 2 * seeds, 2.0 * (len(scores) - 1)).detectable() if seeds else None
+    return float(Estimate(0.0, 2 * seeds, 2.0 * (len(scores) - 1)).detectable()) if seeds else None
 
 
 def units(scores: Any, codes: "NDArray[int64] | None") -> "NDArray[float64]":
@@ -211,25 +218,28 @@ def _combined(
 
     count = by_unit.shape[-1]
     rows = np.maximum(by_unit.var(axis=-1, ddof=1) / count - noise, 0.0)
-    seeds = np.asarray(sum(variances))
-    total = seeds + rows
-    # What cannot be nil: a mean is known no finer than half a row.
-    floor = (0.5 / count) ** 2
-    few = _degrees(seeds, variances, degrees)
-    spread = seeds**2 / few + rows**2 / (count - 1)
-    combined = np.divide(total**2, spread, out=few.copy(), where=spread > 0)
-    return Estimate(value, np.maximum(total, floor), np.maximum(combined, 1.0))
+    seeds = sum(variances)
+    few = _degrees(variances, degrees)
+    combined = _ratio((seeds + rows) ** 2, seeds**2 / few + rows**2 / (count - 1), few)
+    # A mean is known no finer than half a row, even where nothing differs.
+    return Estimate(value, np.maximum(seeds + rows, (0.5 / count) ** 2), combined)
 
 
-def _degrees(total: Any, variances: Sequence[Any], degrees: Sequence[int]) -> Any:
+def _degrees(variances: Sequence[Any], degrees: Sequence[int]) -> Any:
     """The mean of Welch's two approximations of the degrees of freedom of a sum of variances."""
     import numpy as np
 
-    least, most = float(min(degrees)), float(sum(degrees))
+    least, most = min(degrees), sum(degrees)
     pairs = list(zip(variances, degrees, strict=True))
-    squares = np.asarray(sum(v**2 / f for v, f in pairs))
-    wide = np.asarray(sum(v**2 / (f + 2) for v, f in pairs))
-    known = squares > 0
-    first = np.divide(total**2, squares, out=np.full_like(squares, most), where=known)
-    second = np.divide(total**2, wide, out=np.full_like(wide, most + 2), where=known) - 2
+    total = sum(variances) ** 2
+    first = _ratio(total, sum(v**2 / f for v, f in pairs), most)
+    second = _ratio(total, sum(v**2 / (f + 2) for v, f in pairs), most + 2) - 2
     return (np.clip(first, least, most) + np.clip(second, least, most)) / 2
+
+
+def _ratio(above: Any, below: Any, otherwise: Any) -> Any:
+    """A quotient, or something else where there is nothing to divide by."""
+    import numpy as np
+
+    there = np.asarray(below) > 0
+    return np.where(there, above / np.where(there, below, 1.0), otherwise)

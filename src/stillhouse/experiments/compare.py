@@ -82,7 +82,7 @@ def of_students(found: Comparison) -> Iterator[str]:
         return
     for seed, test in found.pairs.items():
         of = "" if found.pair else f", seed {seed}"
-        yield f"  {TESTS[test.test]}{of}: {_differing(test)}, p = {p_value(test.p_value)}"
+        yield f"  {TESTS[test.test]}{of}: {_differing(test)}: p {p_value(test.p_value, '= ')}"
     if found.pair:
         yield f"  {_verdict('student', found.difference.mean, found.pair.significant)}"
     yield f"  {seen(fmean(test.detectable for test in found.pairs.values()))}"
@@ -98,7 +98,7 @@ def of_method(found: Comparison) -> Iterator[str]:
         )
         return
     yield f"The method: {gap(test.difference)}, over seeds and test rows)"
-    yield f"  t-test, {test.degrees:.1f} degrees of freedom: p = {p_value(test.p_value)}"
+    yield f"  t-test, {test.degrees:.1f} degrees of freedom: p {p_value(test.p_value, '= ')}"
     yield f"  {_verdict('method', test.difference.mean, test.significant)}"
     yield f"  {seen(test.detectable)}"
 
@@ -107,13 +107,13 @@ def _verdict(what: str, difference: float, significant: bool) -> str:
     if not significant:
         return "Not significant at 5%, which does not show that there is no difference."
     better = "higher" if difference > 0 else "lower"
-    return f"The second {what} is {better}, significant at 5%."
+    return f"The second {what} scores {better}, significant at 5%."
 
 
 def seen(difference: float) -> str:
     """What could have been seen, in a sentence."""
     if difference > 1:
-        return "No difference would have been seen in 80% of trials: too few seeds or rows."
+        return "With so few rows and seeds no difference would be seen in 80% of trials."
     return f"A difference of {100 * difference:.1f} points would be seen in 80% of trials."
 
 
@@ -133,14 +133,14 @@ def points(difference: float) -> str:
     return f"{100 * difference:+.1f}"
 
 
-def p_value(value: float) -> str:
-    """A p-value to two digits; none is nil."""
-    return f"{value:.2g}" if value >= 0.0001 else "below 0.0001"
+def p_value(value: float, equals: str = "") -> str:
+    """A p-value to two digits, after `equals`; none is nil."""
+    return f"{equals}{value:.2g}" if value >= 0.0001 else "<0.0001"
 
 
 def _differing(test: PairTest) -> str:
-    word = "right" if test.test == "mcnemar" else "higher"
-    return f"{test.only_one} rows {word} in the first alone, {test.only_other} in the second"
+    said = "alone right" if test.test == "mcnemar" else "higher"
+    return f"first {said} in {test.only_one} rows, second in {test.only_other}"
 
 
 def _table(runs: Iterable[tuple[str, Accuracy]], found: Comparison) -> Table:
@@ -149,7 +149,7 @@ def _table(runs: Iterable[tuple[str, Accuracy]], found: Comparison) -> Table:
         title += f" in {found.groups:,} groups"
     table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
     table.width = WIDTH
-    table.add_column("Revision", ratio=1)
+    table.add_column("Revision", ratio=1, overflow="fold")
     for heading in ("Accuracy", "95% interval", "over", "Seeds", "s.e."):
         table.add_column(heading, justify="right", no_wrap=True)
     for name, run in runs:

@@ -1,7 +1,7 @@
 """What to try next: commands chosen by what the results say.
 
-Test rows choose nothing, so nothing here follows from the student's accuracy on them. Where the
-dataset has validation rows, these tell whether the student learnt.
+Test rows choose nothing: no value of a knob is proposed for what the student scores on them. Where
+the dataset has validation rows, these do; where it has none, the advice is to set some aside.
 """
 
 from dataclasses import dataclass

@@ -124,25 +124,30 @@ def notes(summary: Metrics, seconds: Seconds) -> list[str]:
 
 
 def _detectable(summary: Metrics) -> list[str]:
-    """What the intervals are of, and what could be seen on so many rows with so many seeds."""
+    """What the student's interval is of, and what so many rows and seeds could show."""
     student, found = summary["student"], summary.get("detectable", {})
     if not found:
         return []  # written by an older version
     rows, seeds = student["rows"], student["seeds"]
-    single = f"of {100 * found['student']:.1f} points"
-    if "method" not in found:
-        return [
-            f"The student's interval is over test rows: it is of {_these(seeds)}, and says nothing "
-            "of the method, which needs 3 seeds.",
-            f"With {rows:,} rows a difference {single} from another student is seen in 80% of "
-            f"trials{', less if the two often agree' if seeds == 1 else ''}.",
-        ]
-    return [
-        "The student's interval, of all seeds, is over seeds and test rows.",
-        f"With {rows:,} rows a difference {single} between two students is seen in 80% of trials, "
-        f"and with {seeds} seeds a side one of {100 * found['method']:.1f} points between methods.",
-    ]
-
-
-def _these(seeds: int) -> str:
-    return "this student" if seeds == 1 else f"these {seeds} students"
+    if "method" in found:
+        of = "The student's interval, of all seeds, is over seeds and test rows."
+    else:
+        students = "this student" if seeds == 1 else f"these {seeds} students"
+        of = (
+            f"The student's interval is over test rows: it is of {students}. Of the method nothing "
+            "can be said with fewer than 3 seeds."
+        )
+    if found["student"] > 1:
+        return [of, f"So few test rows ({rows}) tell no two students apart in 80% of trials."]
+    seen = (
+        f"With {rows:,} test rows a difference of {100 * found['student']:.1f} points between two "
+        "students is seen in 80% of trials"
+    )
+    if seeds == 1:
+        seen += ", a smaller one if the two often agree"
+    if "method" in found:
+        seen += (
+            f"; with {seeds} seeds a side, one of {100 * found['method']:.1f} points between "
+            "methods"
+        )
+    return [of, f"{seen}."]

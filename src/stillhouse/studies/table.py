@@ -177,7 +177,7 @@ def print_results(found: Results) -> None:
 def _for_terminal(part: Table) -> RichTable:
     table = RichTable(box=box.SIMPLE_HEAD)
     for heading in part.headings:
-        table.add_column(heading)
+        table.add_column(heading, no_wrap=heading in FIGURES)
     for line in part.lines:
         table.add_row(*map(Text, line))
     return table
@@ -228,21 +228,22 @@ def _comparisons(found: Results) -> list[str | Table]:
         _method(found.cells[titles], titles) for titles, each in compared.items() if each.method
     ]
     shown: list[str | Table] = [
-        f"Each condition against *{found.reference}* in the same column, by row: difference in "
+        f"Each condition against {found.reference!r} in the same column, by row: difference in "
         "points with its 95% interval, p-value, the p-value adjusted for all comparisons of the "
         "column (Holm), and the smallest difference that would be seen at 5% in 80% of trials.",
-        "**These students**: intervals over test rows; McNemar's exact test of two single "
+        "These students: intervals over test rows; McNemar's exact test of two single "
         "students, for several seeds one for each that both have.",
         Table(COMPARED, [_students(found.cells[titles], titles) for titles in compared]),
     ]
     if not methods:
-        return [*shown, f"**The method**: no verdict. It needs {LEAST_SEEDS} seeds a side."]
-    said = "**The method**: intervals and t-test over seeds and test rows."
+        return [*shown, f"The method: no verdict. It needs {LEAST_SEEDS} seeds a side."]
+    said = "The method: intervals and t-test over seeds and test rows."
     if len(methods) < len(compared):
         said += f" Conditions with fewer than {LEAST_SEEDS} seeds a side have no verdict."
     return [*shown, said, Table(COMPARED, methods)]
 
 
+FIGURES = ("Accuracy", "95% interval", "Difference", "Holm", "Seen from")
 COMPARED = ("Row", "Column", "Difference", "p", "Holm", "Seen from")
 
 
