@@ -8,7 +8,7 @@ from stillhouse.core import tables
 from stillhouse.core.errors import StillhouseError
 from stillhouse.embedding.embed import embed_queries, normalised
 from stillhouse.sources.pin import pin
-from stillhouse.sources.uri import parse_source
+from stillhouse.core.uri import parse_source
 from tests.conftest import REPOSITORY
 
 WORDS = ["the", "quick", "brown", "fox", "jumps", "over", "dog", "counts", "forty", "apples"]

@@ -7,7 +7,7 @@ import pytest
 
 from stillhouse.config.load import load_entry, names
 from stillhouse.config.student import StudentConf
-from stillhouse.sources.uri import UNPINNED, parse_source
+from stillhouse.core.uri import UNPINNED, parse_source
 from stillhouse.students.folder import load_student
 from stillhouse.students.predict import predict_labels
 from stillhouse.students.training import train_student

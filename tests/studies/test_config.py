@@ -5,7 +5,7 @@ import re
 import pytest
 from pydantic import ValidationError
 
-from stillhouse.config.load import read_yaml
+from stillhouse.core.yaml import read_yaml
 from stillhouse.core.errors import StillhouseError
 from stillhouse.studies.load import STUDIES, check_studies, load_study, study_names
 from tests.config.project import write_project

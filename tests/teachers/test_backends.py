@@ -3,7 +3,7 @@ import pytest
 from stillhouse.core.errors import StillhouseError
 from stillhouse.teachers import registry
 from stillhouse.teachers.generate import generate
-from stillhouse.teachers.pinning import require_pinned
+from stillhouse.config.pinning import require_pinned
 from stillhouse.teachers.protocol import Message, Request
 from stillhouse.teachers.rendering import as_text
 from tests.teachers.helpers import prompts, rows, store, teacher

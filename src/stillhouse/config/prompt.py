@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from stillhouse.config.base import Conf, Template
+from stillhouse.config.base import Conf, Template, Text, Written
 from stillhouse.config.dataset import Task
 from stillhouse.core.templates import unknown_names
 
@@ -75,13 +75,13 @@ class Parts(Conf):
     exemplar_reply: Template = ""
     request: Template = ""
     """Between the exemplars and the row's query."""
-    query: Template
+    query: Written
 
 
 class PromptConf(Conf):
     """One prompt, with parts for every kind of task that it serves."""
 
-    description: str
+    description: Text
     layout: Literal["turns", "text"]
     """`turns`: each exemplar is a user message and an assistant message. `text`: all but `system`
     is one user message, the parts joined by `separator`."""

@@ -10,7 +10,7 @@ from stillhouse.data.files import READERS, RawRow, read_file
 from stillhouse.data.hub import read_hub_splits
 from stillhouse.sources.mirror import mirror_root, mirrored
 from stillhouse.sources.resolve import resolve
-from stillhouse.sources.uri import HubSource, below_raw, parse_source
+from stillhouse.core.uri import HubSource, below_raw, parse_source
 
 EXEMPLARS = paths.CONF / "exemplars"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from stillhouse.config.load import parse_yaml
+from stillhouse.core.yaml import parse_yaml
 from stillhouse.core import paths
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.joins import by_id, require_ids

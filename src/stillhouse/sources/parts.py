@@ -12,7 +12,7 @@ from stillhouse.core.files import CHUNK, require_disk_space
 from stillhouse.core.progress import progress
 from stillhouse.sources.cache import cache_root, entry
 from stillhouse.sources.content import require_hash
-from stillhouse.sources.uri import JoinedSource
+from stillhouse.core.uri import JoinedSource
 from stillhouse.sources.wheels import download, unpack
 
 

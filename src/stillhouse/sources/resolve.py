@@ -15,7 +15,7 @@ from stillhouse.sources.content import content_hash, require_hash
 from stillhouse.sources.hub import HubUnreachable, fetch_snapshot
 from stillhouse.sources.mirror import mirrored
 from stillhouse.sources.parts import fetch_joined, joined_entry
-from stillhouse.sources.uri import (
+from stillhouse.core.uri import (
     SCHEMES,
     FileSource,
     HubSource,

@@ -15,7 +15,7 @@ from stillhouse.core.files import require_disk_space, sha256_file
 from stillhouse.core.progress import progress
 from stillhouse.sources.cache import cache_root, entry
 from stillhouse.sources.content import require_hash
-from stillhouse.sources.uri import WheelSource
+from stillhouse.core.uri import WheelSource
 
 
 def fetch_wheel(source: WheelSource, paths: Sequence[str] = ()) -> Path:

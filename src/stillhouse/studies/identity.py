@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from stillhouse.config.load import parse_yaml
+from stillhouse.core.yaml import parse_yaml
 from stillhouse.core import paths
 from stillhouse.core.errors import StillhouseError
 from stillhouse.experiments.git import objects, read_text

@@ -16,7 +16,7 @@ from stillhouse.core.progress import announce
 from stillhouse.core.tables import COMPLETIONS
 from stillhouse.teachers.asking import Run, ask
 from stillhouse.teachers.estimate import describe, has_price, money
-from stillhouse.teachers.pinning import require_pinned
+from stillhouse.config.pinning import require_pinned
 from stillhouse.teachers.plan import Plan, make_plan
 from stillhouse.teachers.registry import backend
 from stillhouse.teachers.spending import Tokens
