@@ -92,10 +92,10 @@ def test_a_judge_of_answers_sees_the_chat_before(check):
     ("text", "said"),
     [
         ("", "it has no lines"),
-        ('{"query": "q"}', r"labelled.jsonl:1: `answer_1`: Field required"),
+        ('{"query": "q"}', r"labelled.jsonl:1: `answer_1` is missing"),
         (
             '{"query": "q", "answer_1": "a", "answer_2": "b", "better": 3}',
-            "less than or equal to 2",
+            "at most 2",
         ),
         ("no json", "labelled.jsonl:1: Expecting value"),
     ],

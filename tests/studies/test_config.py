@@ -52,8 +52,8 @@ def test_the_small_form_may_compare_with_another_row():
         ({"published": {"source": "x", "values": {"x": {}}}}, "`published.values` names 'x'"),
         ({"small": {"description": "", "rows": ["both"]}}, "leaves out the reference 'labels'"),
         ({"small": {"description": "", "columns": ["x"]}}, "`small.columns` names 'x'"),
-        ({"rows": {"A-b": {"title": "x"}}}, "should match pattern"),
-        ({"condition": 1}, "Extra inputs are not permitted"),
+        ({"rows": {"A-b": {"title": "x"}}}, "no key can be called so"),
+        ({"condition": 1}, "Did you mean 'description'"),
     ],
 )
 def test_names_that_do_not_exist(changes, said):

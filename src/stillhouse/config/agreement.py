@@ -15,6 +15,7 @@ from stillhouse.config.knobs import Recipe
 from stillhouse.config.prompt import PromptConf
 from stillhouse.config.student import StudentConf
 from stillhouse.config.teacher import TeacherConf
+from stillhouse.core.errors import did_you_mean
 from stillhouse.core.templates import names_used
 
 
@@ -55,7 +56,7 @@ def contradictions(chosen: Chosen) -> list[str]:
     for rule in RULES:
         try:
             found += list(rule(chosen))
-        except AttributeError:
+        except (AttributeError, KeyError):
             continue  # it needs what is missing or wrong
     return found
 
@@ -77,7 +78,8 @@ def _task_has_a_prompt(c: Chosen) -> Iterator[str]:
 
 
 def _rows_to_ask_about(c: Chosen) -> Iterator[str]:
-    if not set(c.prompt.splits) & set(c.dataset.splits):
+    splits = c.dataset.splits
+    if "train" in splits and not set(c.prompt.splits) & set(splits):
         yield (
             f"`prompt: {c.knobs.prompt}` asks about {' and '.join(c.prompt.splits)} rows, and "
             f"`dataset: {c.knobs.dataset}` has none of them"
@@ -123,21 +125,37 @@ def _dataset_gives_rationales(c: Chosen) -> Iterator[str]:
         )
 
 
+def _room_for_the_label(c: Chosen) -> Iterator[str]:
+    """A token is seldom more than a word, and never more than one with a space in it."""
+    marker = c.dataset.answer.markers[0]
+    least = len(marker.split()) + 1
+    tokens = c.teacher.decoding.max_tokens
+    if c.prompt.reply.content == "rationale_then_label" and tokens < least:
+        yield (
+            f"`decoding.max_tokens` of `teacher: {c.knobs.teacher}` is {tokens}, too few to write "
+            f"{marker!r} and a label: at least {least}"
+        )
+
+
 def _people_wrote_exemplars(c: Chosen) -> Iterator[str]:
-    if c.knobs.exemplars != "human" or not c.knobs.k:
-        return
+    wanted = c.knobs.exemplars == "human" and c.knobs.k > 0
     name = c.dataset.human_exemplars
     if name is None:
-        yield (
-            f"`exemplars: human`, but `dataset: {c.knobs.dataset}` has no `human_exemplars`; name "
-            "their file, or choose other `exemplars`"
-        )
+        if wanted:
+            yield (
+                f"`exemplars: human`, but `dataset: {c.knobs.dataset}` has no `human_exemplars`; "
+                "name their file, or choose other `exemplars`"
+            )
         return
     file = c.root / name
     if not file.is_file():
-        yield f"`human_exemplars` of `dataset: {c.knobs.dataset}` is {name!r}, which is no file"
+        near = [str(each.relative_to(c.root)) for each in file.parent.glob("*") if each.is_file()]
+        yield (
+            f"`human_exemplars` of `dataset: {c.knobs.dataset}` is {name!r}, which is no file."
+            f"{did_you_mean(name, near)}".removesuffix(".")
+        )
         return
-    if file.suffix != ".jsonl":
+    if not wanted or file.suffix != ".jsonl":
         return
     with file.open(encoding="utf-8", errors="replace") as lines:
         count = sum(bool(line.strip()) for line in lines)
@@ -257,6 +275,7 @@ RULES: tuple[Rule, ...] = (
     _teacher_gives_labels,
     _teacher_gives_rationales,
     _dataset_gives_rationales,
+    _room_for_the_label,
     _people_wrote_exemplars,
     _prefix_tells_the_tasks_apart,
     _validation_rows,

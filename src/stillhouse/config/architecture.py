@@ -93,7 +93,7 @@ def _problems(values: Mapping[str, Any], known: Known, kind: str) -> Iterator[st
 
 
 def _wrong_value(where: str, key: str, value: Any, known: Known) -> Iterator[str]:
-    types = known.types.get(key, ())
+    types = known.types.get(key, ("bool",) if key == "tie_word_embeddings" else ())
     if types and all(name in KINDS for name in types):
         fits = any(
             isinstance(value, KINDS[name]) and isinstance(value, bool) == (name == "bool")

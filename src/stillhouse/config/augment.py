@@ -77,7 +77,7 @@ class Verify(Conf):
     """Of several samples; a single one is decoded as the teacher's conf says."""
     agreement: Share = 0.5
     """The share of all samples that must give the label."""
-    min_score: float | None = None
+    min_score: Annotated[float, Field(ge=-1e6, le=1e6)] | None = None
     """The least that the judge of params.yaml must give to question and answer; null: not asked."""
 
     @model_validator(mode="after")
@@ -105,6 +105,15 @@ class AugmentConf(Conf):
     def _one_question_a_request(self) -> Self:
         if self.decoding.samples != 1:
             raise ValueError("use `questions_per_seed`; `decoding.samples` is 1")
+        return self
+
+    @model_validator(mode="after")
+    def _room_for_a_question(self) -> Self:
+        if self.decoding.max_tokens < self.filters.min_words:
+            raise ValueError(
+                f"`decoding.max_tokens` is {self.decoding.max_tokens}, too few for a question of "
+                f"`filters.min_words`, {self.filters.min_words}"
+            )
         return self
 
     @model_validator(mode="after")

@@ -41,13 +41,16 @@ class Conf(BaseModel):
     def _every_mistake(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         given = _with_tuples(values)
         try:
-            return handler(given)
+            conf = handler(given)
         except ValidationError as error:
-            # A rule of this model stands at its top; the others are those of its fields.
-            details = error.errors(include_url=False)
-            found = in_plain_words([d for d in details if d["loc"] or d["type"] != RULE], cls)
-        if isinstance(given, dict):
-            found += _broken_rules(_what_is_right(cls, given, found), given)
+            found = in_plain_words(error.errors(include_url=False), cls)
+            if isinstance(given, dict):
+                partial = _what_is_right(cls, given, found)
+                found += _broken_rules(partial, given, whole=False)
+        else:
+            found = _broken_rules(conf, given, whole=True) if isinstance(given, dict) else []
+            if not found:
+                return conf
         raise ValidationError.from_exception_data(cls.__name__, found)
 
     @classmethod
@@ -67,9 +70,7 @@ def _with_tuples(values: Any) -> Any:
     return {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
 
 
-def _what_is_right(
-    model: type[C], values: Mapping[str, Any], found: list[InitErrorDetails]
-) -> C:
+def _what_is_right(model: type[C], values: Mapping[str, Any], found: list[InitErrorDetails]) -> C:
     """An instance with the fields that have no mistake; the others are not there at all."""
     wrong = {str(detail["loc"][0]) for detail in found if detail.get("loc")}
     right: dict[str, Any] = {}
@@ -105,7 +106,8 @@ def _inner(annotation: Any) -> type[Conf] | None:
     return next((k for k in kinds if isinstance(k, type) and issubclass(k, Conf)), None)
 
 
-def _broken_rules(conf: Conf, values: object) -> list[InitErrorDetails]:
+def _broken_rules(conf: Conf, values: object, *, whole: bool) -> list[InitErrorDetails]:
+    """What the model's rules object to. Pydantic runs them, too, but stops at the first."""
     found = []
     for decorator in type(conf).__pydantic_decorators__.model_validators.values():
         if decorator.info.mode != "after":
@@ -114,6 +116,8 @@ def _broken_rules(conf: Conf, values: object) -> list[InitErrorDetails]:
         try:
             rule(conf)
         except AttributeError:
+            if whole:
+                raise
             continue  # it needs a field that is wrong
         except ValueError as error:
             said = PydanticCustomError(RULE, "{said}", {SAID: str(error)})
@@ -140,7 +144,9 @@ def _stops_somewhere(text: str) -> str:
 
 
 def _without_controls(text: str) -> str:
-    found = next((c for c in text if unicodedata.category(c) in ("Cc", "Cs") and c not in "\n\t"), "")
+    found = next(
+        (c for c in text if unicodedata.category(c) in ("Cc", "Cs") and c not in "\n\t"), ""
+    )
     if found:
         raise ValueError(f"it holds the control character {ascii(found)}")
     return text
@@ -160,6 +166,9 @@ def _mirror(text: str) -> str:
 
 
 def _template(source: str) -> str:
+    if source:
+        not_blank(source)
+    _without_controls(source)
     check_syntax(source)
     return source
 
@@ -176,9 +185,11 @@ def _shows_something(source: str) -> str:
 
 Text = Annotated[str, AfterValidator(not_blank), AfterValidator(_without_controls)]
 """A name, a description, a source: never blank."""
-Mark = Annotated[str, AfterValidator(not_blank)]
+Mark = Annotated[str, AfterValidator(not_blank), AfterValidator(_without_controls)]
 """What is looked for in a text: a blank one would be found everywhere."""
-StopText = Annotated[str, AfterValidator(_stops_somewhere)]
+Plain = Annotated[str, AfterValidator(_without_controls)]
+"""A text that may be empty."""
+StopText = Annotated[str, AfterValidator(_stops_somewhere), AfterValidator(_without_controls)]
 """What ends a text: a line break may, a space may not."""
 Template = Annotated[str, AfterValidator(_template)]
 Written = Annotated[str, AfterValidator(_shows_something)]
@@ -188,6 +199,17 @@ Source = Annotated[str, AfterValidator(_source)]
 Mirror = Annotated[str, AfterValidator(not_blank), AfterValidator(_mirror)]
 """A path below STILLHOUSE_MIRROR, or another source with the same content."""
 Expression = Annotated[str, AfterValidator(not_blank), AfterValidator(_expression)]
+
+
+def _of_a_row(source: str) -> str:
+    _shows_something(source)
+    if not names_used(source):
+        raise ValueError("it names no column, so it would be the same for every row")
+    return source
+
+
+OfRow = Annotated[str, AfterValidator(_of_a_row)]
+"""A template over a row: one that has nothing of the row in it is a mistake."""
 
 
 def require_shown(template: str, name: str, where: str) -> None:

@@ -10,6 +10,7 @@ from stillhouse.config.base import (
     Count,
     Expression,
     Mark,
+    OfRow,
     Seed,
     Source,
     Template,
@@ -44,12 +45,12 @@ class Permutation(Conf):
 class OtherFields(Conf):
     """The templates of `fields` that one split has otherwise."""
 
-    query: Written | None = None
-    label: Written | None = None
-    id: Written | None = None
+    query: OfRow | None = None
+    label: OfRow | None = None
+    id: OfRow | None = None
     choices: Expression | tuple[Written, ...] | None = None
-    rationale: Written | None = None
-    group: Written | None = None
+    rationale: OfRow | None = None
+    group: OfRow | None = None
     meta: dict[Text, Template] | None = None
 
 
@@ -102,14 +103,14 @@ class Fields(Conf):
     What they give is stripped of outer white space.
     """
 
-    query: Written
-    label: Written
-    id: Written | None = None
+    query: OfRow
+    label: OfRow
+    id: OfRow | None = None
     """Without it a row's id is made from its content, stable under reordering."""
     choices: Expression | tuple[Written, ...] = ()
     """An expression that gives a list, or a list of templates."""
-    rationale: Written | None = None
-    group: Written | None = None
+    rationale: OfRow | None = None
+    group: OfRow | None = None
     """Rows of one group (an NLI premise) stay in one split and may be kept apart in retrieval."""
     meta: dict[Text, Template] = Field(default_factory=dict)
     """Texts to keep beside a row, such as its id in the source; no stage reads them."""

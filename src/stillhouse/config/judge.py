@@ -84,6 +84,23 @@ class JudgeConf(Conf):
         return self
 
     @model_validator(mode="after")
+    def _words_tell_apart(self) -> Self:
+        if self.words and len(set(self.words.values())) == 1:
+            raise ValueError("all `words` stand for one score, so a verdict says nothing")
+        return self
+
+    @model_validator(mode="after")
+    def _room_for_the_verdict(self) -> Self:
+        # A token is seldom more than a word, and never more than one with a space in it.
+        least = sum(len(marker.split()) + 1 for marker in self.markers)
+        if self.decoding.max_tokens < least:
+            raise ValueError(
+                f"`decoding.max_tokens` is {self.decoding.max_tokens}, too few to write the "
+                f"`markers` and the scores: at least {least}"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _one_verdict(self) -> Self:
         if self.decoding.samples > 1:
             raise ValueError("a judge gives one verdict: `decoding.samples` is 1")

@@ -71,6 +71,11 @@ def checked_conf(path: Path, model: type[C], problems: list[str]) -> C | None:
     except StillhouseError as error:
         problems.append(str(error))
         return None
+    return checked_values(path, values, model, problems)
+
+
+def checked_values(path: object, values: Any, model: type[C], problems: list[str]) -> C | None:
+    """What a file holds as `model`; see `checked_conf`."""
     if not isinstance(values, dict):
         problems.append(f"{path}: expected a mapping of keys, found {type(values).__name__}.")
         return None
@@ -83,7 +88,7 @@ def checked_conf(path: Path, model: type[C], problems: list[str]) -> C | None:
         return model.what_is_right(values, error)
 
 
-def _left_out(path: Path, model: type[Conf], values: dict[str, Any]) -> list[str]:
+def _left_out(path: object, model: type[Conf], values: dict[str, Any]) -> list[str]:
     # DVC runs a stage to its end and then fails when a file lacks a key that dvc.yaml tracks,
     # so such a key has to be written even where the default would do.
     return [

@@ -30,7 +30,9 @@ def shown(value: object) -> str:
 
 def look_alike(text: object) -> str:
     """A hint when a name holds a character that can be mistaken for another."""
-    foreign = next((c for c in text if not " " <= c <= "~"), None) if isinstance(text, str) else None
+    foreign = (
+        next((c for c in text if not " " <= c <= "~"), None) if isinstance(text, str) else None
+    )
     if foreign is None:
         return ""
     return f" It holds the character {ascii(foreign)} ({unicodedata.name(foreign, 'unnamed')})."
@@ -53,14 +55,10 @@ def _names_a_kind(detail: ErrorDetails, model: type[BaseModel]) -> bool:
     """Whether a mistake's place has pydantic's name for one kind of a union in it."""
     loc = detail["loc"]
     fields = [f for name, f in model.model_fields.items() if loc and loc[0] in (name, f.alias)]
-    return len(loc) > 1 and any(
-        is_union(f.annotation) and _kinds(f.annotation) > 1 for f in fields
-    )
+    return len(loc) > 1 and any(is_union(f.annotation) and _kinds(f.annotation) > 1 for f in fields)
 
 
-def _of_union(
-    details: Iterable[ErrorDetails], model: type[BaseModel]
-) -> list[InitErrorDetails]:
+def _of_union(details: Iterable[ErrorDetails], model: type[BaseModel]) -> list[InitErrorDetails]:
     """What is wrong with a value that may be of several kinds: what its own kind objects to, or,
     when it is of none of them, which there are.
     """
@@ -140,7 +138,8 @@ def _error(kind: str, loc: tuple[int | str, ...], value: object, said: str) -> I
 def line(detail: ErrorDetails) -> str:
     """A translated mistake as one line, without the file."""
     where = ".".join(map(str, detail["loc"]))
-    said = detail.get("ctx", {}).get(SAID) or detail["msg"]
+    context = detail.get("ctx", {})
+    said = context[SAID] if SAID in context else _said(detail["type"], context, detail["input"])
     if detail["type"] == UNKNOWN_KEY:
         return f"unknown key `{where}`.{said}"
     if detail["type"] == MISSING:

@@ -10,6 +10,7 @@ from stillhouse.config.base import (
     Conf,
     Count,
     Mirror,
+    Plain,
     Source,
     StopText,
     Text,
@@ -20,6 +21,7 @@ from stillhouse.core.templates import unknown_names
 
 Positive = Annotated[float, Field(gt=0, le=1e9)]
 Tokens = Annotated[int, Field(ge=1, le=1_000_000)]
+Module = Annotated[str, Field(pattern=r"^\w+(\.\w+)*$")]
 Layers = Annotated[int, Field(ge=1, le=10_000)]
 Precision = Literal["float32", "bfloat16"]
 Family = Literal["decoder", "encoder_decoder"]
@@ -36,7 +38,9 @@ class Lora(Conf):
     rank: Annotated[int, Field(ge=1, le=65_536)]
     alpha: Annotated[int, Field(ge=1, le=65_536)]
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    targets: Literal["all-linear"] | Annotated[tuple[Text, ...], Field(min_length=1)] = "all-linear"
+    targets: Literal["all-linear"] | Annotated[tuple[Module, ...], Field(min_length=1)] = (
+        "all-linear"
+    )
     """`all-linear`, or the last part of the modules' names, such as `q_proj`."""
     layers: Layers | None = None
     """Adapt only the last so many layers of each stack: what lies below needs no backward pass."""
@@ -45,8 +49,8 @@ class Lora(Conf):
 class Templates(Conf):
     """The text of both tasks. `query` templates see `query` and `prefix`."""
 
-    label_prefix: str
-    rationale_prefix: str
+    label_prefix: Plain
+    rationale_prefix: Plain
     query: Written
     target: Written = "{{ target }}"
 

@@ -90,6 +90,9 @@ def _reason(error: Exception) -> str:
     mark = error.problem_mark or error.context_mark
     place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
     problem = " ".join(str(error.problem or error.context).split())
+    begun = error.context_mark
+    if error.problem and begun and mark and begun.line < mark.line:
+        problem += f", in what begins on line {begun.line + 1}"
     if twice := _TWICE.match(problem):
         return f"{place}: the key `{twice[1]}` stands there twice"
     return f"{place}: {problem}"
@@ -126,7 +129,9 @@ class _Look:
                 self._document(event)
             case AliasEvent():
                 if event.anchor not in self.sizes:
-                    raise self._refused(event, f"nothing before `*{event.anchor}` is complete and called so")
+                    raise self._refused(
+                        event, f"nothing before `*{event.anchor}` is complete and called so"
+                    )
                 self.values += self.sizes[event.anchor]
             case CollectionStartEvent():
                 self._tag(event)
@@ -182,4 +187,6 @@ class _Look:
 
     def _refused(self, event: Event, why: str) -> StillhouseError:
         mark = event.start_mark
-        return StillhouseError(f"{self.where} is not well-formed YAML, line {mark.line + 1}: {why}.")
+        return StillhouseError(
+            f"{self.where} is not well-formed YAML, line {mark.line + 1}: {why}."
+        )

@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field, ValidationError
 
 from stillhouse.config.base import Conf
 from stillhouse.config.judge import Form, JudgeConf
+from stillhouse.config.messages import line
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.core.errors import StillhouseError
 from stillhouse.judging.ask import Case, ask_judge
@@ -120,8 +121,7 @@ def read_labelled(path: Path, form: Form) -> list[Labelled]:
 def _first(error: ValidationError | json.JSONDecodeError) -> str:
     if isinstance(error, json.JSONDecodeError):
         return str(error)
-    detail = error.errors()[0]
-    return f"`{'.'.join(map(str, detail['loc']))}`: {detail['msg']}"
+    return line(error.errors()[0]).removesuffix(".")
 
 
 def _check_pairs(

@@ -110,9 +110,7 @@ def _params(root: Path) -> dict[str, Any] | None:
     return dict(values)
 
 
-def _check_entries(
-    conditions: Iterable[Condition], entries: Entries, problems: list[str]
-) -> None:
+def _check_entries(conditions: Iterable[Condition], entries: Entries, problems: list[str]) -> None:
     base = _params(entries.root) or {}
     chosen = {
         (group, entry)
