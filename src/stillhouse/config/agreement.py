@@ -10,9 +10,10 @@ from pathlib import Path
 from stillhouse.config.augment import AugmentConf
 from stillhouse.config.base import Conf
 from stillhouse.config.dataset import DatasetConf
-from stillhouse.config.judge import JudgeConf, problem_of_judge
+from stillhouse.config.judge import JudgeConf
 from stillhouse.config.knobs import Recipe
 from stillhouse.config.prompt import PromptConf
+from stillhouse.config.running import problems_of_judge
 from stillhouse.config.student import StudentConf
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.core.errors import did_you_mean
@@ -261,7 +262,8 @@ def _judge_of_questions(c: Chosen) -> Iterator[str]:
 def _judge_can_be_asked(c: Chosen) -> Iterator[str]:
     if not (c.asks_judge_of_answers or c.asks_judge_of_questions):
         return
-    if c.judge.teacher is None and (problem := problem_of_judge(c.judge, c.teacher)):
+    problems = [] if c.judge.teacher else problems_of_judge(c.judge, c.teacher)
+    for problem in problems:
         yield (
             f"`judge: {c.knobs.judge}` is asked through `teacher: {c.knobs.teacher}`, and cannot "
             f"be: {problem}"

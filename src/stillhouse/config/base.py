@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cache
 from typing import Annotated, Any, Self, TypeVar, get_args
 
 from pydantic import (
@@ -95,7 +95,7 @@ def _what_is_right(model: type[C], values: Mapping[str, Any], found: list[InitEr
     return instance
 
 
-@lru_cache(maxsize=None)
+@cache
 def _kind(model: type[Conf], name: str) -> TypeAdapter[Any]:
     return TypeAdapter(model.model_fields[name].rebuild_annotation())
 
@@ -148,7 +148,7 @@ def _without_controls(text: str) -> str:
         (c for c in text if unicodedata.category(c) in ("Cc", "Cs") and c not in "\n\t"), ""
     )
     if found:
-        raise ValueError(f"it holds the control character {ascii(found)}")
+        raise ValueError(f"it holds the control character {found!a}")
     return text
 
 

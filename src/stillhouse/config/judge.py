@@ -2,10 +2,9 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from stillhouse.config.base import Conf, Count, Mark, Template, Text, Written
-from stillhouse.config.messages import line
 from stillhouse.config.teacher import Decoding, Model, Price, TeacherCompute, TeacherConf
 from stillhouse.core.templates import names_used, unknown_names
 
@@ -107,14 +106,9 @@ class JudgeConf(Conf):
         return self
 
     @model_validator(mode="after")
-    def _own_model_can_be_asked(self) -> Self:
-        if self.teacher is None:
-            return self
-        if self.compute is None:
+    def _own_model_is_run_somehow(self) -> Self:
+        if self.teacher and not self.compute:
             raise ValueError("a judge with a model of its own needs `compute` to run it")
-        problem = problem_of_judge(self, None)
-        if problem:
-            raise ValueError(problem)
         return self
 
     @model_validator(mode="after")
@@ -135,18 +129,6 @@ class JudgeConf(Conf):
         if unseen:
             raise ValueError(f"`prompt` never shows {' and '.join(f'`{n}`' for n in unseen)}")
         return self
-
-
-def problem_of_judge(judge: JudgeConf, teacher: TeacherConf | None) -> str | None:
-    """Why a judge cannot be asked, with `teacher` where it has no model of its own."""
-    compute = judge.compute or (teacher and teacher.compute)
-    if compute and compute.backend == "recorded":
-        return "the judge's model is recorded outputs, which answer no new question"
-    try:
-        judging_model(judge, teacher)
-    except ValidationError as error:
-        return "; ".join(line(detail).removesuffix(".") for detail in error.errors())
-    return None
 
 
 def judging_model(judge: JudgeConf, teacher: TeacherConf | None) -> TeacherConf:

@@ -23,6 +23,7 @@ from stillhouse.config.judge import JudgeConf
 from stillhouse.config.knobs import Knobs, Recipe
 from stillhouse.config.messages import line, look_alike, shown
 from stillhouse.config.prompt import PromptConf
+from stillhouse.config.running import problems_of_running
 from stillhouse.config.student import StudentConf
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.core import paths
@@ -82,10 +83,12 @@ def checked_values(path: object, values: Any, model: type[C], problems: list[str
     if model in OPTIONAL:
         problems.extend(_left_out(path, model, values))
     try:
-        return model.model_validate(values)
+        conf = model.model_validate(values)
     except ValidationError as error:
         problems.extend(problems_of(path, error))
-        return model.what_is_right(values, error)
+        conf = model.what_is_right(values, error)
+    problems.extend(f"{path}: {problem}." for problem in problems_of_running(conf))
+    return conf
 
 
 def _left_out(path: object, model: type[Conf], values: dict[str, Any]) -> list[str]:

@@ -35,7 +35,7 @@ def look_alike(text: object) -> str:
     )
     if foreign is None:
         return ""
-    return f" It holds the character {ascii(foreign)} ({unicodedata.name(foreign, 'unnamed')})."
+    return f" It holds the character {foreign!a} ({unicodedata.name(foreign, 'unnamed')})."
 
 
 def in_plain_words(

@@ -4,9 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from stillhouse.config.base import Conf, Count, Mirror, Seed, OfRow, StopText, Text
-from stillhouse.config.pinning import require_known_source
-from stillhouse.core.errors import StillhouseError
+from stillhouse.config.base import Conf, Count, Mirror, Seed, StopText, Text, Written
 
 Backend = Literal["transformers", "openai", "vllm", "ray", "recorded", "scripted"]
 HTTP = ("http://", "https://")
@@ -25,7 +23,7 @@ class Recorded(Conf):
     rows: Text | None = None
     """JSON Lines below the source with one row for each output, in the same order; without it a row
     is the output's own JSON object."""
-    id: OfRow
+    id: Written
     """The id of a row, as the dataset's conf makes it: a template over the row and `_row`, its
     place from 0 on."""
     finish: Literal["stop", "length"] = "stop"
@@ -149,39 +147,6 @@ class TeacherConf(Conf):
         budget = self.compute.budget
         if budget and budget.money and not (self.price.prompt or self.price.completion):
             raise ValueError("a `budget` of money needs a `price`; or give it in `tokens`")
-        return self
-
-    @model_validator(mode="after")
-    def _source_pins_the_model(self) -> Self:
-        try:
-            require_known_source(self.model.source, self.compute.backend)
-        except StillhouseError as error:
-            raise ValueError(str(error)) from error
-        return self
-
-    @model_validator(mode="after")
-    def _outputs_on_file(self) -> Self:
-        recorded = self.compute.backend == "recorded"
-        if recorded != bool(self.model.recorded):
-            raise ValueError("the backend `recorded` and files under `model.recorded` go together")
-        if recorded and self.decoding.samples > 1:
-            raise ValueError("a recorded teacher has one answer for each row: `samples` is 1")
-        return self
-
-    @model_validator(mode="after")
-    def _budget_for_one_request(self) -> Self:
-        budget, tokens = self.compute.budget, self.decoding.max_tokens
-        if budget and budget.tokens and budget.tokens <= tokens:
-            raise ValueError(
-                f"a `budget` of {budget.tokens:,} tokens lets nothing be asked: one answer may "
-                f"take {tokens:,} (`decoding.max_tokens`)"
-            )
-        most = tokens * self.price.completion / 1e6
-        if budget and budget.money and budget.money < most:
-            raise ValueError(
-                f"a `budget` of {budget.money:g} lets nothing be asked: one answer may cost "
-                f"{most:g} {self.price.currency} (`decoding.max_tokens` at `price.completion`)"
-            )
         return self
 
     @model_validator(mode="after")

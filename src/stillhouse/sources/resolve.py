@@ -10,11 +10,6 @@ from typing import Literal
 
 from stillhouse.core.errors import StillhouseError, did_you_mean
 from stillhouse.core.progress import announce
-from stillhouse.sources.cache import cache_root
-from stillhouse.sources.content import content_hash, require_hash
-from stillhouse.sources.hub import HubUnreachable, fetch_snapshot
-from stillhouse.sources.mirror import mirrored
-from stillhouse.sources.parts import fetch_joined, joined_entry
 from stillhouse.core.uri import (
     SCHEMES,
     FileSource,
@@ -24,6 +19,11 @@ from stillhouse.core.uri import (
     WheelSource,
     parse_source,
 )
+from stillhouse.sources.cache import cache_root
+from stillhouse.sources.content import content_hash, require_hash
+from stillhouse.sources.hub import HubUnreachable, fetch_snapshot
+from stillhouse.sources.mirror import mirrored
+from stillhouse.sources.parts import fetch_joined, joined_entry
 from stillhouse.sources.wheels import fetch_wheel
 
 

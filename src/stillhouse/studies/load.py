@@ -6,8 +6,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from stillhouse.config.knobs import Knobs
 from stillhouse.config.agreement import Chosen, contradictions
+from stillhouse.config.knobs import Knobs
 from stillhouse.config.load import GROUPS, Entries, checked_conf, fail_on, names, problems_of
 from stillhouse.config.messages import look_alike
 from stillhouse.core import paths
