@@ -16,7 +16,8 @@ from tests.students.conftest import TEMPLATES, TINY, TRAINING
 @pytest.fixture
 def conf(tiny_models: Path, monkeypatch: pytest.MonkeyPatch) -> StudentConf:
     monkeypatch.setattr(
-        "stillhouse.students.weights.checkpoint", lambda source, mirror: tiny_models / source.removeprefix(TINY)
+        "stillhouse.students.weights.checkpoint",
+        lambda source, mirror: tiny_models / source.removeprefix(TINY),
     )
     return StudentConf.model_validate(
         {

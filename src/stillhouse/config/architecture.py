@@ -76,7 +76,7 @@ def _problems(values: Mapping[str, Any], known: Known, kind: str) -> Iterator[st
             yield f"{where} is no key of a {kind}.{near}"
         else:
             yield from _wrong_value(where, key, value, known)
-    sizes = known.defaults | values
+    sizes = {**known.defaults, **values}
     width = next((sizes[name] for name in WIDTHS if _is_size(sizes.get(name))), None)
     heads = next((sizes[name] for name in HEADS if _is_size(sizes.get(name))), None)
     if width is None or heads is None or "d_kv" in known.names:
@@ -146,7 +146,7 @@ def _pairs(tree: ast.Module, name: str) -> dict[str, Any]:
         if any(isinstance(target, ast.Name) and target.id == name for target in targets):
             assert isinstance(node, ast.Assign)
             return {
-                pair.elts[0].value: getattr(pair.elts[1], "value", None)
+                str(pair.elts[0].value): getattr(pair.elts[1], "value", None)
                 for pair in ast.walk(node.value)
                 if isinstance(pair, ast.Tuple)
                 and len(pair.elts) == 2

@@ -127,7 +127,7 @@ def _broken_rules(conf: Conf, values: object, *, whole: bool) -> list[InitErrorD
 
 MOST = 2**31 - 1
 Count = Annotated[int, Field(ge=1, le=MOST)]
-Share = Annotated[float, Field(gt=0, le=1)]
+Share = Annotated[float, Field(gt=0, ge=1e-9, le=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 """Of any generator of random numbers here: numpy takes no other."""
 
@@ -153,7 +153,7 @@ def _without_controls(text: str) -> str:
 
 
 def _source(text: str) -> str:
-    not_blank(text)
+    _without_controls(not_blank(text))
     try:
         parse_source(text)
     except StillhouseError as error:
@@ -162,7 +162,7 @@ def _source(text: str) -> str:
 
 
 def _mirror(text: str) -> str:
-    return _source(text) if text.startswith(SCHEMES) else text
+    return _source(text) if text.startswith(SCHEMES) else _without_controls(not_blank(text))
 
 
 def _template(source: str) -> str:
@@ -196,7 +196,7 @@ Written = Annotated[str, AfterValidator(_shows_something)]
 """A template that cannot be left empty."""
 Source = Annotated[str, AfterValidator(_source)]
 """Where data or weights are, pinned (docs/sources.md)."""
-Mirror = Annotated[str, AfterValidator(not_blank), AfterValidator(_mirror)]
+Mirror = Annotated[str, AfterValidator(_mirror)]
 """A path below STILLHOUSE_MIRROR, or another source with the same content."""
 Expression = Annotated[str, AfterValidator(not_blank), AfterValidator(_expression)]
 

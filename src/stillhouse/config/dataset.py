@@ -1,8 +1,8 @@
 """`conf/dataset/*.yaml`: where the rows are, and how a row becomes a query, a label and more."""
 
-from typing import Annotated, Literal, Self, get_args
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from stillhouse.config.base import (
     MOST,
@@ -21,9 +21,17 @@ from stillhouse.core.errors import did_you_mean
 
 Task = Literal["multiple_choice", "nli", "math", "classification", "text"]
 Metric = Literal["exact", "choice", "equation", "number"]
-SplitName = Literal["train", "validation", "test", "unlabelled"]
-SPLITS = get_args(SplitName)
+SPLITS = ("train", "validation", "test", "unlabelled")
 Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+def _known_split(name: str) -> str:
+    if name not in SPLITS:
+        raise ValueError(f"there is no split {name!r}.{did_you_mean(name, SPLITS)}")
+    return name
+
+
+SplitName = Annotated[str, AfterValidator(_known_split)]
 
 
 class Permutation(Conf):

@@ -137,7 +137,7 @@ def judging_model(judge: JudgeConf, teacher: TeacherConf | None) -> TeacherConf:
     Both may be a stage's view of their entries.
     """
     model = judge.teacher or teacher
-    compute = judge.compute or (teacher and teacher.compute)
+    compute = judge.compute or (teacher.compute if teacher else None)
     assert model and compute
     return TeacherConf(
         description=f"{model.model.name} as a judge",

@@ -32,7 +32,7 @@ from stillhouse.core.yaml import read_yaml
 
 C = TypeVar("C", bound=Conf)
 Check = Callable[["Entries", list[str]], int]
-"""Checks files beside these entries, adds what is wrong to the list, and returns how many it read."""
+"""Checks files beside these entries, adds what is wrong to the list, returns how many it read."""
 
 GROUPS: dict[str, type[Conf]] = {
     "dataset": DatasetConf,

@@ -68,7 +68,7 @@ def _of_union(details: Iterable[ErrorDetails], model: type[BaseModel]) -> list[I
     close = [found for found in kinds.values() if not _is_of_another_kind(found)]
     if close:
         return [
-            _told(detail | {"loc": (detail["loc"][0], *detail["loc"][2:])}, model)  # type: ignore[arg-type]
+            _told(detail | {"loc": (detail["loc"][0], *detail["loc"][2:])}, model)
             for found in close
             for detail in found
         ]
@@ -108,17 +108,12 @@ def _told(detail: ErrorDetails, model: type[BaseModel]) -> InitErrorDetails:
     )
     if SAID in context:
         return _error(kind, loc, value, context[SAID])
-    of_key = bool(loc) and loc[-1] == "[key]"
+    if loc and loc[-1] == "[key]":
+        return _told_of_key(detail)
     if kind == "extra_forbidden":
         return _error(UNKNOWN_KEY, loc, value, did_you_mean(str(loc[-1]), _keys(model)))
-    if of_key and kind == "literal_error":
-        known = _known_values(detail)
-        return _error(UNKNOWN_KEY, loc[:-1], value, did_you_mean(str(value), known))
     if kind == MISSING and isinstance(loc[-1], int):
         return _error(RULE, loc[:-1], None, f"its item {loc[-1] + 1} is missing")
-    if of_key:
-        said = f"no key can be called so: {_said(kind, context, value)}"
-        return _error("key", loc[:-1], value, said)
     if kind == "literal_error":
         known = _known_values(detail)
         near = did_you_mean(value, known) if isinstance(value, str) else _listed(known)
@@ -126,12 +121,22 @@ def _told(detail: ErrorDetails, model: type[BaseModel]) -> InitErrorDetails:
     return _error(kind, loc, value, _said(kind, context, value))
 
 
+def _told_of_key(detail: ErrorDetails) -> InitErrorDetails:
+    loc, key = detail["loc"][:-1], detail["input"]
+    if detail["type"] == "literal_error":
+        return _error(UNKNOWN_KEY, loc, key, did_you_mean(str(key), _known_values(detail)))
+    said = _said(detail["type"], detail.get("ctx", {}), key)
+    if detail["type"] == RULE:
+        return _error(RULE, loc, None, said)
+    return _error("key", loc, key, f"no key can be called so: {said}")
+
+
 def _listed(known: Iterable[str]) -> str:
     return f" Known: {', '.join(known)}."
 
 
 def _error(kind: str, loc: tuple[int | str, ...], value: object, said: str) -> InitErrorDetails:
-    error = PydanticCustomError(kind, "{said}", {SAID: said})  # type: ignore[arg-type]
+    error = PydanticCustomError(kind, "{said}", {SAID: said})
     return InitErrorDetails(type=error, loc=loc, input=value)
 
 

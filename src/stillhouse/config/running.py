@@ -27,8 +27,10 @@ def problems_of_running(conf: Conf) -> list[str]:
 
 def problems_of_judge(judge: JudgeConf, teacher: TeacherConf | None) -> Iterator[str]:
     """Why a judge cannot be asked, with `teacher` where it has no model of its own."""
-    compute = judge.compute or (teacher and teacher.compute)
-    if compute and compute.backend == "recorded":
+    compute = judge.compute or (teacher.compute if teacher else None)
+    if compute is None:
+        return  # its file says so already
+    if compute.backend == "recorded":
         yield "its model is recorded outputs, which answer no new question"
         return
     try:

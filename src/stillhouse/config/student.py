@@ -21,7 +21,7 @@ from stillhouse.core.templates import unknown_names
 
 Positive = Annotated[float, Field(gt=0, le=1e9)]
 Tokens = Annotated[int, Field(ge=1, le=1_000_000)]
-Module = Annotated[str, Field(pattern=r"^\w+(\.\w+)*$")]
+Module = Annotated[str, Field(pattern=r"^(all-linear|\w+)$")]
 Layers = Annotated[int, Field(ge=1, le=10_000)]
 Precision = Literal["float32", "bfloat16"]
 Family = Literal["decoder", "encoder_decoder"]
@@ -38,9 +38,7 @@ class Lora(Conf):
     rank: Annotated[int, Field(ge=1, le=65_536)]
     alpha: Annotated[int, Field(ge=1, le=65_536)]
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    targets: Literal["all-linear"] | Annotated[tuple[Module, ...], Field(min_length=1)] = (
-        "all-linear"
-    )
+    targets: Module | Annotated[tuple[Module, ...], Field(min_length=1)] = "all-linear"
     """`all-linear`, or the last part of the modules' names, such as `q_proj`."""
     layers: Layers | None = None
     """Adapt only the last so many layers of each stack: what lies below needs no backward pass."""

@@ -101,11 +101,11 @@ def read_labelled(path: Path, form: Form) -> list[Labelled]:
     except (FileNotFoundError, IsADirectoryError, UnicodeDecodeError) as error:
         raise StillhouseError(f"{path} is not a readable JSON Lines file: {error}") from error
     found, problems = [], []
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
+    for number, text_line in enumerate(text.split("\n"), start=1):
+        if not text_line.strip():
             continue
         try:
-            found.append(LINES[form].model_validate(json.loads(line)))
+            found.append(LINES[form].model_validate(json.loads(text_line)))
         except (ValidationError, json.JSONDecodeError) as error:
             problems.append(f"{path}:{number}: {_first(error)}")
     if problems or not found:
