@@ -31,8 +31,9 @@ class Recorded(Conf):
 
 
 class Model(Conf):
-    """Which model answers; all of it belongs to the answers' identity but `mirror`, and
-    `trust_remote_code`, without which there would be no answer."""
+    """Which model answers. All of it belongs to the answers' identity but `mirror`, and
+    `trust_remote_code`, without which there would be no answer.
+    """
 
     name: str
     """The name a server knows it by (backend `openai`); for people elsewhere."""

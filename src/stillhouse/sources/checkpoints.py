@@ -4,6 +4,7 @@ import hashlib
 from contextlib import redirect_stderr
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.files import require_disk_space, sha256_file
@@ -84,7 +85,8 @@ def _convert(gguf: Path, source: str, folder: Path) -> None:
     with progress(f"Convert {gguf.name}", 1) as bar:
         # The library's bars would only scroll in a log.
         with redirect_stderr(StringIO()), loading(f"The source {source!r}: {gguf}"):
-            model, found = AutoModelForCausalLM.from_pretrained(
+            load: Any = AutoModelForCausalLM.from_pretrained
+            model, found = load(
                 gguf.parent,
                 gguf_file=gguf.name,
                 dtype=torch.bfloat16,

@@ -65,7 +65,7 @@ def _model_code(
 ) -> Iterator[str]:
     import transformers
 
-    kind = config.get("model_type")
+    kind = str(config.get("model_type"))
     if "AutoConfig" in named and kind not in transformers.CONFIG_MAPPING:
         yield _said(folder / "config.json", "AutoConfig", named["AutoConfig"])
     for auto in autos:
@@ -93,7 +93,7 @@ def _knows(config: dict[str, Any], tokenizer: dict[str, Any]) -> bool:
     from transformers import CONFIG_MAPPING, TOKENIZER_MAPPING
     from transformers.models.auto.tokenization_auto import tokenizer_class_from_name
 
-    kind, name = config.get("model_type"), tokenizer.get("tokenizer_class")
+    kind, name = str(config.get("model_type")), tokenizer.get("tokenizer_class")
     if kind in CONFIG_MAPPING and CONFIG_MAPPING[kind] in TOKENIZER_MAPPING:
         return True
     return isinstance(name, str) and any(

