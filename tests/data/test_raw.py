@@ -108,8 +108,14 @@ def test_exemplars_are_read_where_dvc_watches():
     assert read_exemplars(None) == []
     with pytest.raises(StillhouseError, match="no such file"):
         read_exemplars("conf/exemplars/other.jsonl")
-    with pytest.raises(StillhouseError, match="put the file below"):
-        read_exemplars("elsewhere/mine.jsonl")
+    Path("elsewhere").mkdir()
+    path.rename("elsewhere/mine.jsonl")
+    for outside in ("elsewhere/mine.jsonl", "conf/exemplars/../../elsewhere/mine.jsonl"):
+        with pytest.raises(StillhouseError, match="put the file below"):
+            read_exemplars(outside)
+    Path("conf/exemplars/linked").symlink_to(Path("elsewhere").resolve())
+    with pytest.raises(StillhouseError, match="linked is a link to a folder"):
+        read_exemplars("conf/exemplars/linked/mine.jsonl")
 
 
 def test_a_row_knows_the_file_it_comes_from():

@@ -12,7 +12,9 @@ def inner_path(path: str) -> str:
     if path.startswith(("/", "\\", "~")) or _DRIVE.match(path):
         raise ValueError("it is absolute; give a path below the source, without a leading slash")
     if normal.split("/")[0] == "..":
-        raise ValueError("it leads out of what it is a path in; give a path below that, without ..")
+        raise ValueError(
+            "it leads out of the folder that it is in; give a path below that, without `..`"
+        )
     if any(ord(character) < 32 for character in path):
         raise ValueError("it holds a control character")
     return normal

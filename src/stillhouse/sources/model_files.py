@@ -54,7 +54,12 @@ def shards(index: Path) -> list[str]:
         raise StillhouseError(f"{index} has no `weight_map` of tensors to files.")
     names = list(dict.fromkeys(places.values()))
     for name in names:
-        if not isinstance(name, str) or not name or PurePosixPath(name).name != name:
+        if (
+            not isinstance(name, str)
+            or name == ".."
+            or PurePosixPath(name).name != name
+            or not name
+        ):
             raise StillhouseError(
                 f"{index} names {name!r} as a file of weights; it has to be the name of a file "
                 "beside it, and nothing outside is read."

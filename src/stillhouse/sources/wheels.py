@@ -1,5 +1,6 @@
 """`pypi://`: fetch a wheel with pip, check its hash, unpack only the paths asked for."""
 
+import errno
 import hashlib
 import os
 import shutil
@@ -122,19 +123,26 @@ def unpack(wheel: Path, wanted: Sequence[str], folder: Path) -> None:
 
 @contextmanager
 def _damage_named(wheel: Path) -> Iterator[None]:
+    """Whatever in an archive trips the library is one message."""
     try:
         yield
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        # RuntimeError: encrypted; NotImplementedError: a compression that Python does not have.
-        raise StillhouseError(
-            f"The wheel {wheel.name} cannot be unpacked: {str(error) or 'it is cut off'}. Nothing "
-            "of it was kept; fetch it anew, or name another."
-        ) from error
-    except (ValueError, OverflowError, struct.error, UnicodeError) as error:
-        raise StillhouseError(
-            f"The wheel {wheel.name} cannot be unpacked: it is damaged ({error}). Nothing of it "
-            "was kept; fetch it anew, or name another."
-        ) from error
+    except OSError as error:
+        # A damaged offset or name; a full disk and the like are no fault of the wheel.
+        if error.errno not in (errno.EINVAL, errno.ENAMETOOLONG):
+            raise
+        raise StillhouseError(_damaged(wheel, str(error.strerror))) from error
+    except (zipfile.BadZipFile, zlib.error, EOFError, struct.error, ValueError) as error:
+        raise StillhouseError(_damaged(wheel, str(error) or "it is cut off")) from error
+    except (RuntimeError, NotImplementedError, OverflowError) as error:
+        # Encrypted, or packed in a way that Python does not know.
+        raise StillhouseError(_damaged(wheel, str(error))) from error
+
+
+def _damaged(wheel: Path, reason: str) -> str:
+    return (
+        f"The wheel {wheel.name} cannot be unpacked: {reason}. Nothing of it was kept; fetch it "
+        "anew, or name another."
+    )
 
 
 def _require_separate(wheel: str, targets: Sequence[PurePosixPath]) -> None:
