@@ -1,7 +1,8 @@
 import pytest
 
 from stillhouse.core.errors import StillhouseError
-from stillhouse.core.json_text import parse_json, parse_json_object
+from stillhouse.core.files import read_json
+from stillhouse.core.json_text import parse_json, read_json_file, read_json_object
 
 BRACKETS = 200_000
 
@@ -12,23 +13,31 @@ BRACKETS = 200_000
         ("[" * BRACKETS, "nested too deeply"),
         ('{"a":' * BRACKETS, "nested too deeply"),
         ("[" * BRACKETS + "]" * BRACKETS, "nested too deeply"),
-        ("9" * 5_000, "more than 4,300 digits"),
         ('{"a": 1', "line 1, column 8"),
         ("", "Expecting value"),
-        (b"\xff\xfe", "byte 0 is not UTF-8"),
-        (b"\x00", "Expecting value"),
+        ("\x00", "Expecting value"),
     ],
 )
-def test_what_is_no_json_is_one_error_that_says_where(text, says):
-    with pytest.raises(StillhouseError, match=says) as error:
-        parse_json(text, "the reply of row 'a'")
-    assert "the reply of row 'a'" in str(error.value)
-    assert len(str(error.value)) < 300
+def test_what_is_no_json_is_one_error_that_says_where(tmp_path, text, says):
+    (tmp_path / "x.json").write_text(text)
+    for read, where in [
+        (lambda: parse_json(text, "the reply of row 'a'"), "the reply of row 'a'"),
+        (lambda: read_json(tmp_path / "x.json"), str(tmp_path / "x.json")),
+    ]:
+        with pytest.raises(StillhouseError, match=says) as error:
+            read()
+        assert where in str(error.value)
+        assert len(str(error.value)) < 300
 
 
-def test_json_is_read_with_or_without_a_byte_order_mark():
-    assert parse_json('\ufeff{"a": "√"}'.encode(), "x") == {"a": "√"}
-    assert parse_json("[1, null]", "x") == [1, None]
-    assert parse_json_object("{}", "x") == {}
-    with pytest.raises(StillhouseError, match="x should be a JSON object, found list"):
-        parse_json_object("[]", "x")
+def test_a_file_is_read_with_or_without_a_byte_order_mark(tmp_path):
+    path = tmp_path / "x.json"
+    path.write_bytes('\ufeff{"a": "√"}'.encode())
+    assert read_json_object(path) == {"a": "√"}
+    path.write_bytes(b"[1, null]")
+    assert read_json_file(path) == [1, None]
+    with pytest.raises(StillhouseError, match=r"x\.json should be a JSON object, found list"):
+        read_json_object(path)
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(StillhouseError, match="byte 0 is not UTF-8"):
+        read_json_object(path)

@@ -8,11 +8,14 @@ import warnings
 import zipfile
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stillhouse.core.errors import StillhouseError
+from stillhouse.data.files import read_file
 from stillhouse.sources.cache import cache_root
 from stillhouse.sources.checkpoints import checkpoint
 from stillhouse.sources.gguf_layout import require_gguf
@@ -121,6 +124,15 @@ def test_a_damaged_tokenizer(tmp_path_factory, tiny_models, damage, name):
     shutil.copytree(tiny_models / "decoder", folder)
     (folder / name).write_bytes(damage((folder / name).read_bytes()))
     refused_or_fine(lambda: read_tokenizer(folder))
+
+
+@few
+@given(damage=damages())
+def test_a_damaged_table(tmp_path_factory, damage):
+    path = tmp_path_factory.mktemp("damaged") / "rows.parquet"
+    pq.write_table(pa.table({"query": ["one", "two"] * 20, "number": range(40)}), path)
+    path.write_bytes(damage(path.read_bytes()))
+    refused_or_fine(lambda: read_file(path))
 
 
 DEEP = "[" * 200_000

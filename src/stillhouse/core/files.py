@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from stillhouse.core.errors import StillhouseError
-from stillhouse.core.json_text import parse_json_object
+from stillhouse.core.json_text import read_json_object
 
 CHUNK = 1 << 20
 
@@ -60,7 +60,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """Read an object that a stage wrote; a missing file says how to make it."""
     if not path.exists():
         raise StillhouseError(f"{path} does not exist. Run `dvc repro` to build it.")
-    return parse_json_object(path.read_bytes(), str(path))
+    return read_json_object(path)
 
 
 @contextmanager

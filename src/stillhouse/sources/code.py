@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from stillhouse.core.errors import StillhouseError
-from stillhouse.core.json_text import parse_json_object
+from stillhouse.core.json_text import read_json_object
 from stillhouse.sources.model_files import sentence_modules
 
 ANSWERING = ("AutoModelForCausalLM", "AutoModelForSeq2SeqLM")
@@ -138,7 +138,7 @@ def _auto_map(config: dict[str, Any], path: Path) -> dict[str, Any]:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    return parse_json_object(path.read_bytes(), str(path)) if path.is_file() else {}
+    return read_json_object(path) if path.is_file() else {}
 
 
 def _said(path: Path, key: str, name: object) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.inner_paths import inner_path
-from stillhouse.core.json_text import parse_json, parse_json_object
+from stillhouse.core.json_text import read_json_file, read_json_object
 
 INDEX = "model.safetensors.index.json"
 ADAPTERS = "adapter_config.json"
@@ -33,7 +33,7 @@ def require_sound(folder: Path, source: str) -> None:
     with naming(source):
         for name in OBJECTS:
             if (folder / name).is_file():
-                parse_json_object((folder / name).read_bytes(), str(folder / name))
+                read_json_object(folder / name)
         if (folder / ADAPTERS).exists():
             raise StillhouseError(
                 f"{folder / ADAPTERS} says that adapters belong to the weights, which one library "
@@ -49,7 +49,7 @@ def require_sound(folder: Path, source: str) -> None:
 
 def shards(index: Path) -> list[str]:
     """The files that an index of weights names, which must lie beside it."""
-    places = parse_json_object(index.read_bytes(), str(index)).get("weight_map")
+    places = read_json_object(index).get("weight_map")
     if not isinstance(places, dict):
         raise StillhouseError(f"{index} has no `weight_map` of tensors to files.")
     names = list(dict.fromkeys(places.values()))
@@ -95,7 +95,7 @@ def require_all_weights(found: Mapping[str, Any], what: str) -> None:
 def sentence_modules(folder: Path) -> dict[str, str]:
     """Folder and class of each module of a sentence-transformers folder; all lie below it."""
     path = folder / "modules.json"
-    modules = parse_json(path.read_bytes(), str(path))
+    modules = read_json_file(path)
     if not isinstance(modules, list):
         raise StillhouseError(f"{path} should be a JSON array of modules.")
     found = {}

@@ -12,7 +12,7 @@ from stillhouse.config.student import Family, Precision, StudentConf, Templates
 from stillhouse.core import paths
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.files import atomic_directory, require_disk_space, write_json
-from stillhouse.core.json_text import parse_json_object
+from stillhouse.core.json_text import read_json_object
 from stillhouse.sources.model_files import require_sound
 from stillhouse.students.text import StudentText
 from stillhouse.students.weights import load_weights, read_model, read_tokenizer, torch_type
@@ -124,7 +124,7 @@ def read_manifest(folder: Path) -> Manifest:
             f"{path} does not exist: {folder} holds no trained student. Run `dvc repro` to train "
             "it, or `dvc pull` to fetch it."
         )
-    values = parse_json_object(path.read_bytes(), str(path))
+    values = read_json_object(path)
     if values.get("format") != FORMAT:
         raise StillhouseError(
             f"{path} has format {values.get('format')!r}, this version reads {FORMAT}: "
