@@ -74,6 +74,19 @@ def test_splits_of_a_hub_dataset(tmp_path, monkeypatch):
         read(train=["train"])
 
 
+@pytest.mark.parametrize("place", ["../../../../secret.jsonl", "/{tmp}/secret.jsonl"])
+def test_a_hub_datasets_card_does_not_lead_out_of_its_repository(tmp_path, monkeypatch, place):
+    use_cache(monkeypatch, tmp_path / "hub")
+    (tmp_path / "secret.jsonl").write_text(lines(texts(3)))
+    path = place.format(tmp=str(tmp_path).strip("/"))
+    card = {"configs": [{"config_name": "main", "data_files": [{"split": "train", "path": path}]}]}
+    files = {"README.md": f"---\n{json.dumps(card)}\n---\n".encode(), "in.jsonl": b"{}"}
+    make_snapshot(tmp_path / "hub", "dataset", "org/data", files)
+    splits = {"train": {"read": ["main/train"]}}
+    with pytest.raises(StillhouseError, match=r"names '.*secret\.jsonl' as its data"):
+        read_splits(make_conf(source=f"hf://org/data@{COMMIT}", splits=splits))
+
+
 def test_splits_of_a_wheel(tmp_path, monkeypatch):
     files = {f"tiny_data/{n}.jsonl": lines(texts(i)) for i, n in [(3, "train"), (2, "test")]}
     digest = make_wheel(tmp_path, files)
