@@ -255,3 +255,33 @@ def test_adapters_beside_the_weights_are_refused(tmp_path, tiny_models):
     (tmp_path / "model/adapter_config.json").write_text('{"base_model_name_or_path": "a/b"}')
     with pytest.raises(StillhouseError, match=r"adapter_config\.json says that adapters"):
         checkpoint(pin(tmp_path / "model"))
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer_config.json"])
+def test_code_of_another_repository_is_refused_where_it_is_needed(with_code, mark, name):
+    named = "someone/else--own.OwnClass"
+    changes = {
+        "config.json": {"AutoConfig": named, "AutoModelForCausalLM": "own.OwnModel"},
+        "tokenizer_config.json": {"AutoTokenizer": [None, named]},
+    }
+    folder = with_code("decoder", "config", "model")
+    edit(folder / name, auto_map=changes[name])
+    with pytest.raises(StillhouseError, match=r"another repository, 'someone/else--own\.Own"):
+        local.open_teacher(teacher(folder, trust_remote_code=True))
+    edit(folder / "config.json", model_type="llama")  # the library's own class will do
+    local.open_teacher(teacher(folder, trust_remote_code=True)).close()
+    assert not mark.exists()
+
+
+def test_a_hub_repositorys_code_is_fetched_only_where_it_may_run(monkeypatch):
+    asked = []
+
+    def snapshot(*_names, allow_patterns, ignore_patterns, **_more):
+        asked.append(("*.py" in allow_patterns, "*.py" in ignore_patterns))
+        raise OSError("no hub here")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot)
+    for code in (False, True):
+        with pytest.raises(StillhouseError):
+            checkpoint(f"hf://org/model@{'a' * 40}", code=code)
+    assert asked == [(False, True), (True, False)]

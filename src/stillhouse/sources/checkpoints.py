@@ -22,13 +22,14 @@ UNPICKLING = "v1"
 GROWTH = 4
 
 
-def checkpoint(source: str, mirror: str | None = None) -> Path:
+def checkpoint(source: str, mirror: str | None = None, *, code: bool = False) -> Path:
     """A folder with config.json, the tokenizer and *.safetensors for a model source.
 
-    `mirror` is where else the same content is (see `resolve`). A GGUF file is dequantized and saved
-    as bfloat16 in the cache, once; so are pickled weights where there are no others, unchanged.
+    With `code`, also the Python files of a hub repository; nothing here runs them. `mirror` is
+    where else the same content is (see `resolve`). A GGUF file is dequantized and saved as bfloat16
+    in the cache, once; so are pickled weights where there are no others, unchanged.
     """
-    path = resolve(source, kind="model", mirror=mirror)
+    path = resolve(source, kind="model", mirror=mirror, code=code)
     gguf = _gguf_file(path)
     if gguf:
         require_gguf(gguf, source)

@@ -17,6 +17,7 @@ from stillhouse.sources.model_files import sentence_modules
 
 ANSWERING = ("AutoModelForCausalLM", "AutoModelForSeq2SeqLM")
 EMBEDDING = ("AutoModel",)
+NAMING = ("config.json", "tokenizer_config.json")
 OWN = "sentence_transformers."
 """What the modules of a sentence-transformers folder may be without running strangers' code."""
 ALLOW = (
@@ -38,12 +39,14 @@ def needs_code(
             f"The source {source!r} wants to run code of its own: {wanted}. None of it was run. "
             f"{advice}"
         )
+    if wanted:
+        _require_own(folder, [_read(folder / name).get("auto_map") for name in NAMING])
     return bool(wanted)
 
 
 def _wanted(folder: Path, autos: Sequence[str]) -> Iterator[str]:
     """The places in `folder` that name code, where it is needed."""
-    config, tokenizer = (_read(folder / name) for name in ("config.json", "tokenizer_config.json"))
+    config, tokenizer = (_read(folder / name) for name in NAMING)
     if kernel := _kernel(config):
         raise StillhouseError(
             f"{folder / 'config.json'} takes its attention from {kernel!r}, a repository of code "
@@ -58,6 +61,18 @@ def _wanted(folder: Path, autos: Sequence[str]) -> Iterator[str]:
         yield _said(folder / "tokenizer_config.json", "AutoTokenizer", listed["AutoTokenizer"])
     if "AutoModel" in autos and (folder / "modules.json").is_file():
         yield from _module_code(folder)
+
+
+def _require_own(folder: Path, references: Any) -> None:
+    """Fail at a reference such as `org/name--file.Class`: code of another repository."""
+    for name in references.values() if isinstance(references, dict) else references:
+        if isinstance(name, (dict, list, tuple)):
+            _require_own(folder, name)
+        elif isinstance(name, str) and "--" in name:
+            raise StillhouseError(
+                f"{folder} takes code from another repository, {name!r}, which no pin covers. Copy "
+                "that file into a copy of the folder, name it there, and name the copy as source."
+            )
 
 
 def _model_code(

