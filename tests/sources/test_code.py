@@ -170,6 +170,8 @@ def sentences(tmp_path, tiny_models):
 
 
 def test_a_sentence_transformer_without_code_loads(sentences):
+    edit(sentences / "config.json", activation_function="gelu_new")
+    (sentences / "data_config.json").write_text("[]")  # of the one who trained it; nothing reads it
     conf = embedder(sentences, kind="sentence_transformers")
     assert embed_queries(conf, ROWS).num_rows == 1
 
@@ -180,7 +182,7 @@ def test_a_sentence_transformer_without_code_loads(sentences):
         ("modules.json", {"type": "own.Pool"}, r"modules\.json names 'own\.Pool' as its type"),
         ("modules.json", {"type": "os.path"}, r"names 'os\.path'"),
         ("1_Pooling/config.json", {"activation_function": "own.Act"}, "activation_function"),
-        ("1_Pooling/router_config.json", {"types": {"a": "own.Pool"}}, r"'own\.Pool' as its class"),
+        ("1_Pooling/router_config.json", {"types": {"a": "own.Pool"}}, r"'own\.Pool' as its types"),
         ("1_Pooling/wordembedding_config.json", {"tokenizer_class": "own.T"}, r"'own\.T'"),
     ],
 )

@@ -20,6 +20,13 @@ EMBEDDING = ("AutoModel",)
 NAMING = ("config.json", "tokenizer_config.json")
 OWN = "sentence_transformers."
 """What the modules of a sentence-transformers folder may be without running strangers' code."""
+HARMLESS = (OWN, "torch.")
+MODULE_CLASSES = {
+    "config.json": "activation_function",
+    "router_config.json": "types",
+    "wordembedding_config.json": "tokenizer_class",
+}
+"""Where modules name further classes."""
 ALLOW = (
     "Read that code; if you trust it, write `trust_remote_code: true` beside the `source`. "
     "Otherwise name a model that the library knows."
@@ -121,16 +128,13 @@ def _module_code(folder: Path) -> Iterator[str]:
     for place, kind in sentence_modules(folder).items():
         if not kind.startswith(OWN):
             yield _said(folder / "modules.json", "type", kind)
-        for path in sorted((folder / place).glob("*config*.json")):
-            values = _read(path)
-            activation = values.get("activation_function")
-            if isinstance(activation, str) and not activation.startswith("torch."):
-                yield _said(path, "activation_function", activation)
-            classes = values.get("types", {})
-            others = [*classes.values()] if isinstance(classes, dict) else []
-            for name in (*others, values.get("tokenizer_class")):
-                if isinstance(name, str) and "." in name and not name.startswith(OWN):
-                    yield _said(path, "class", name)
+        for file, key in MODULE_CLASSES.items():
+            named = _read(folder / place / file).get(key)
+            classes = named.values() if isinstance(named, dict) else [named]
+            for name in classes:
+                # What has no dot is a function that the model's own class knows.
+                if isinstance(name, str) and "." in name and not name.startswith(HARMLESS):
+                    yield _said(folder / place / file, key, name)
 
 
 def _kernel(values: Any) -> str | None:
