@@ -28,12 +28,13 @@ THE_USERS = re.compile(
 USERS_CACHE = os.environ.get("STILLHOUSE_CACHE")
 SCRATCH = TemporaryDirectory(prefix="stillhouse-tests-")
 """Removed when the process ends."""
+Path(SCRATCH.name, "empty").touch()
 
 for name in filter(THE_USERS.fullmatch, list(os.environ)):
     del os.environ[name]
 os.environ |= {
-    "AWS_CONFIG_FILE": os.devnull,
-    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_CONFIG_FILE": f"{SCRATCH.name}/empty",
+    "AWS_SHARED_CREDENTIALS_FILE": f"{SCRATCH.name}/empty",
     "DVC_GLOBAL_CONFIG_DIR": f"{SCRATCH.name}/dvc/global",
     "DVC_NO_ANALYTICS": "1",
     "DVC_SITE_CACHE_DIR": f"{SCRATCH.name}/dvc/site",
