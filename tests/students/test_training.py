@@ -65,7 +65,7 @@ def test_equal_seeds_give_equal_weights_and_others_do_not(
         assert file.read_bytes() == (tmp_path / "b" / file.name).read_bytes()
 
 
-@pytest.mark.parametrize("family", ["decoder", "encoder_decoder"])
+@pytest.mark.parametrize("family", FAMILIES)
 def test_a_student_learns_its_rows(tmp_path: Path, make_conf: Make, family: str):
     table = rows(4)
     # Half as many steps would do. (With dropout the loss of a step jumps, however long it trains.)

@@ -94,6 +94,7 @@ def test_without_validation_nothing_is_scored():
     assert scored_steps(Training.model_validate(TRAINING), 10, 5) == frozenset()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["decoder", "encoder_decoder"])
 def test_accuracy_is_the_share_of_labels_that_greedy_decoding_gets_wholly_right(
     tmp_path: Path, make_conf: Make, family: str
