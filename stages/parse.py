@@ -12,11 +12,15 @@ from stillhouse.config.prompt import PromptConf
 from stillhouse.core import paths, tables
 from stillhouse.core.files import write_json
 from stillhouse.core.stage import run_stage
+from stillhouse.parsing.form import reply_form
 from stillhouse.parsing.table import parse_completions
 
 
 class ParseConfig(StageConfig):
-    ENTRIES: ClassVar = {"dataset": Entry(("task", "answer")), "prompt": Entry(("reply",))}
+    ENTRIES: ClassVar = {
+        "dataset": Entry(("task", "fields", "answer")),
+        "prompt": Entry(("reply", "tasks")),
+    }
 
     dataset: DatasetConf
     prompt: PromptConf
@@ -27,9 +31,7 @@ def main() -> None:
     parsed, metrics = parse_completions(
         tables.read_rows(paths.EXAMPLES, tables.EXAMPLES),
         tables.read_rows(paths.COMPLETIONS, tables.COMPLETIONS),
-        answer=config.dataset.answer,
-        task=config.dataset.task,
-        reply=config.prompt.reply.content,
+        reply_form(config.prompt, config.dataset),
     )
     tables.write_rows(paths.PARSED, tables.PARSED, parsed)
     write_json(paths.PARSE_METRICS, metrics)

@@ -210,6 +210,12 @@ def export(
 
 
 @app.command(**PASSED_ON)
+def parse(context: typer.Context) -> None:
+    """Try how replies are read; `stillhouse parse --help` tells more."""
+    _pass_on(context, "stillhouse.parsing.cli")
+
+
+@app.command(**PASSED_ON)
 def store(context: typer.Context) -> None:
     """Look after the store of teacher completions; `stillhouse store --help` tells more."""
     _pass_on(context, "stillhouse.teachers.store.cli")

@@ -7,7 +7,6 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
-from stillhouse.answers.compare import normalise
 from stillhouse.config.augment import Verify
 from stillhouse.config.dataset import DatasetConf, Metric
 from stillhouse.config.judge import JudgeConf, judging_model
@@ -15,6 +14,8 @@ from stillhouse.config.prompt import PromptConf
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.core.tables import PROMPTS, Row
 from stillhouse.judging.ask import Case, ask_judge
+from stillhouse.kinds.registry import kind_of
+from stillhouse.parsing.form import reply_form
 from stillhouse.parsing.table import parse_row
 from stillhouse.prompting.render import render_rows
 from stillhouse.teachers.generate import generate
@@ -80,18 +81,11 @@ class Answering:
         )
         table = pa.Table.from_pylist(prompts, PROMPTS.schema)
         choices = {question.id: question.choices for question in questions}
+        form = reply_form(self.prompt, self.dataset)
         parsed: dict[str, list[Row]] = defaultdict(list)
         completions = generate(table, self._decoded(), self.store).completions
         for row in completions.to_pylist():
-            parsed[row["id"]].append(
-                parse_row(
-                    row,
-                    choices[row["id"]],
-                    answer=answer,
-                    task=task,
-                    reply=self.prompt.reply.content,
-                )
-            )
+            parsed[row["id"]].append(parse_row(row, choices[row["id"]], form))
         return parsed
 
     def _decoded(self) -> TeacherConf:
@@ -138,7 +132,7 @@ def agreed(
     Ties go to the label that came first; the rationale is that of its first sample.
     """
     labelled = [
-        (normalise(row["label"], metric, choices) or row["label"], row)
+        (kind_of(metric, choices).canonical(row["label"]) or row["label"], row)
         for row in sorted(parsed, key=lambda row: row["sample"])
         if row["label"] is not None
     ]

@@ -2,13 +2,15 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from stillhouse.config.base import Conf, Expression, Template
 from stillhouse.core.errors import did_you_mean
+from stillhouse.kinds.registry import known_metric
 
 Task = Literal["multiple_choice", "nli", "math", "classification", "text"]
-Metric = Literal["exact", "choice", "equation", "number"]
+Metric = Annotated[str, AfterValidator(known_metric)]
+"""The name of a kind of answer (`stillhouse.kinds.registry`)."""
 SPLITS = ("train", "validation", "test", "unlabelled")
 Share = Annotated[float, Field(gt=0, lt=1)]
 

@@ -112,7 +112,7 @@ PREDICTIONS = _spec(
     _text("id"),
     _text("prediction"),
     _text("normalised", nullable=True),
-    pa.field("correct", pa.bool_(), nullable=False),
+    pa.field("score", pa.float64(), nullable=False),
 )
 
 

@@ -109,5 +109,5 @@ def _read(revision: str, seeds: list[int], folder: Path) -> Run:
         rows = by_id(read_rows(folder / path, PREDICTIONS), name)
         require_ids(test, rows, f"examples of {revision}", name)
         require_ids(rows, test, name, f"examples of {revision}")
-        correct[seed] = {id_: bool(row["correct"]) for id_, row in rows.items()}
+        correct[seed] = {id_: row["score"] == 1 for id_, row in rows.items()}
     return Run(revision, correct, test)

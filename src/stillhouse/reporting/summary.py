@@ -59,7 +59,7 @@ def summarise(
 
 
 def _correct(name: str, rows: Iterable[Row]) -> Correct:
-    return {id_: bool(row["correct"]) for id_, row in by_id(rows, f"predictions {name}").items()}
+    return {id_: row["score"] == 1 for id_, row in by_id(rows, f"predictions {name}").items()}
 
 
 def ends(interval: Interval, name: str = "accuracy") -> dict[str, float]:

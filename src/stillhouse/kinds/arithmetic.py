@@ -1,8 +1,10 @@
 """Safe arithmetic for equation answers: a small recursive parser, exact fractions, no `eval`.
 
 `expression = term (('+' | '-') term)*`, `term = factor (('*' | '/') factor)*`,
-`factor = ('+' | '-') factor | '(' expression ')' | number`. Numbers are ASCII, with thousands
-commas (`1,080`) and decimals. `×`, `·` and an `x` between operands multiply, `÷` divides.
+`factor = ('+' | '-') factor | power`, `power = operand ['^' digits]`,
+`operand = '(' expression ')' | number ['%']`. Numbers are ASCII, with thousands commas (`1,080`),
+decimals, or one decimal behind a comma (`3,5`). `×`, `·` and an `x` between operands multiply, `÷`
+divides, and so do the words `plus`, `minus`, `times`, `multiplied by`, `divided by`.
 """
 
 import re
@@ -11,11 +13,23 @@ from fractions import Fraction
 MAX_LENGTH = 300
 MAX_DEPTH = 40
 MAX_MAGNITUDE = 10**18
+MAX_EXPONENT = 12
 
-_NUMBER = r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?|[0-9]+(?:\.[0-9]*)?|\.[0-9]+"
-_TOKEN = re.compile(rf"\s*({_NUMBER}|[-+*/()])")
+_NUMBER = (
+    r"[0-9]{1,3}(?:,[0-9]{3})+(?![0-9,])(?:\.[0-9]*)?|[0-9]+,[0-9](?![0-9,])"
+    r"|[0-9]+(?:\.[0-9]*)?|\.[0-9]+"
+)
+_TOKEN = re.compile(rf"\s*({_NUMBER}|[-+*/()^%])")
 _LETTER_TIMES = re.compile(r"(?<=[0-9)])\s*[xX]\s*(?=[0-9(])")
-_SIGNS = str.maketrans({"×": "*", "·": "*", "÷": "/", "−": "-", "–": "-"})
+_WORDS = (
+    (re.compile(r"\s+plus\s+"), " + "),
+    (re.compile(r"\s+minus\s+"), " - "),
+    (re.compile(r"\s+(?:times|multiplied by)\s+"), " * "),
+    (re.compile(r"\s+divided by\s+"), " / "),
+)
+_SIGNS = str.maketrans(
+    {"×": "*", "·": "*", "÷": "/", "−": "-", "–": "-", "[": "(", "]": ")", "{": "(", "}": ")"}
+)
 
 
 class _NoValueError(Exception):
@@ -38,6 +52,8 @@ def evaluate(text: str) -> Fraction | None:
 
 def _tokens(text: str) -> list[str]:
     source = _LETTER_TIMES.sub("*", text.translate(_SIGNS)).rstrip()
+    for words, sign in _WORDS:
+        source = words.sub(sign, source)
     tokens, position = [], 0
     while position < len(source):
         match = _TOKEN.match(source, position)
@@ -88,21 +104,42 @@ class _Parser:
         self.depth += 1
         if self.depth > MAX_DEPTH:
             raise _NoValueError
-        value = self._operand(self._next())
+        symbol = self._next()
+        if symbol in ("+", "-"):
+            value = self._factor() if symbol == "+" else -self._factor()
+        else:
+            value = self._power(self._operand(symbol))
         self.depth -= 1
         return value
 
+    def _power(self, base: Fraction) -> Fraction:
+        if self._peek() != "^":
+            return base
+        self._next()
+        exponent = self._next()
+        if not exponent.isdigit() or int(exponent) > MAX_EXPONENT or self._peek() == "^":
+            raise _NoValueError
+        return _capped(base ** int(exponent))
+
     def _operand(self, symbol: str) -> Fraction:
-        if symbol in ("+", "-"):
-            return self._factor() if symbol == "+" else -self._factor()
         if symbol == "(":
             value = self._expression()
             if self._next() != ")":
                 raise _NoValueError
             return value
-        if not symbol or symbol in "*/)":
+        if not symbol or symbol in "+-*/)^%":
             raise _NoValueError
-        return _capped(Fraction(symbol.replace(",", "")))
+        value = _capped(Fraction(_without_commas(symbol)))
+        # A percentage is a hundredth only where it is reckoned with: `18 * 6%`.
+        if self._peek() == "%" and len(self.tokens) > 3:
+            self._next()
+            return value / 100
+        return value
+
+
+def _without_commas(number: str) -> str:
+    whole, _, decimals = number.rpartition(",")
+    return f"{whole}.{decimals}" if whole and len(decimals) == 1 else number.replace(",", "")
 
 
 def _capped(value: Fraction) -> Fraction:
