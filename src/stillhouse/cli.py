@@ -34,11 +34,16 @@ PASSED_ON: dict[str, Any] = {
 def check() -> None:
     """Check params.yaml and every file under conf/ and studies/, and list all mistakes at once.
 
-    The stages check the same before they start; this is for looking before you run.
+    Also how the entries that params.yaml and the studies name go together, and what DVC would not
+    see. The stages check what they need of this before they start; this is for looking before you
+    run.
     """
     from stillhouse.config.load import check_all
+    from stillhouse.config.unseen import warnings
     from stillhouse.studies.load import check_studies
 
+    for warning in warnings():
+        typer.echo(f"warning: {warning}", err=True)
     typer.echo(f"{check_all(also=[check_studies])} files are fine.")
 
 
@@ -53,11 +58,13 @@ def list_entries(
 
     Take another one with `dvc exp run -S teacher=NAME`; add one as conf/GROUP/NAME.yaml.
     """
-    from stillhouse.config.load import GROUPS, load_entry, names, read_yaml
+    from stillhouse.config.load import GROUPS, load_entry, names
+    from stillhouse.core.yaml import read_yaml
 
     if group is not None and group not in GROUPS:
         raise StillhouseError(f"There is no group {group!r}.{did_you_mean(group, GROUPS)}")
-    chosen = read_yaml(paths.PARAMS)
+    written = read_yaml(paths.PARAMS)
+    chosen = written if isinstance(written, dict) else {}
     for name in [group] if group else GROUPS:
         typer.echo(f"{name}:")
         width = max(map(len, names(name)), default=0)

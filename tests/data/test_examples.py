@@ -266,6 +266,15 @@ def test_mistakes_are_reported_together_and_counted():
     assert len(message.splitlines()) < 20
 
 
+def test_a_template_that_fails_is_shown_once_and_the_rows_are_not_blamed():
+    template = "Text: {{ txt }}"
+    message = failure(make_conf(fields={"query": template}), train=texts(40))
+    assert message.count(template) == 1
+    assert "train.jsonl:1, train.jsonl:2, train.jsonl:3 and 37 more: fields.query" in message
+    assert "Correct the template in the dataset's conf" in message
+    assert "the rows" not in message
+
+
 def test_an_id_must_be_unique_across_splits():
     conf = make_conf(fields={"id": "{{ _row }}"})
     assert "'0': train.jsonl:1 and train.jsonl:1" in failure(conf, train=texts(1), test=texts(1))

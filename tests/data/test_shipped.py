@@ -9,10 +9,11 @@ import pytest
 
 from stillhouse.answers.compare import normalise
 from stillhouse.config.dataset import DatasetConf
-from stillhouse.config.load import load_entry, names, read_yaml
+from stillhouse.config.load import load_entry, names
+from stillhouse.core.uri import UNPINNED, HubSource, WheelSource, parse_source
+from stillhouse.core.yaml import read_yaml
 from stillhouse.data.examples import build_examples
 from stillhouse.data.raw import read_exemplars, read_splits
-from stillhouse.sources.uri import UNPINNED, HubSource, WheelSource, parse_source
 from tests.conftest import REPOSITORY
 from tests.sources.wheels import only_index
 

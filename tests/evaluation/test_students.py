@@ -10,19 +10,20 @@ from stillhouse.evaluation.students import evaluate_student
 from stillhouse.students.folder import load_student, untrained_student
 from stillhouse.students.training import train_student
 from tests.evaluation.test_scoring import row
-from tests.students.conftest import TEMPLATES, TRAINING
+from tests.students.conftest import TEMPLATES, TINY, TRAINING
 
 
 @pytest.fixture
 def conf(tiny_models: Path, monkeypatch: pytest.MonkeyPatch) -> StudentConf:
     monkeypatch.setattr(
-        "stillhouse.students.weights.checkpoint", lambda source, mirror: tiny_models / source
+        "stillhouse.students.weights.checkpoint",
+        lambda source, mirror: tiny_models / source.removeprefix(TINY),
     )
     return StudentConf.model_validate(
         {
             "description": "tiny",
             "family": "decoder",
-            "source": "decoder",
+            "source": f"{TINY}decoder",
             "templates": TEMPLATES["decoder"],
             "training": TRAINING | {"epochs": 80, "schedule": "constant"},
             "generation": {"max_tokens": 8},

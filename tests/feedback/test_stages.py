@@ -75,8 +75,6 @@ def test_equal_content_gives_equal_bytes(project):
 @pytest.mark.parametrize(
     ("knobs", "stage", "message"),
     [
-        ({"real": False}, "augment", "nothing to train on"),
-        ({"rationale_source": "gold"}, "feedback_split", "no `fields.rationale`"),
         ({"synthetic": 3, "feedback": "wrong"}, "augment", "None of the 3 chosen rows is hard"),
     ],
 )

@@ -10,6 +10,7 @@ from stillhouse.config.student import StudentConf
 
 Make = Callable[..., StudentConf]
 
+TINY = "file:data/raw/"
 TEMPLATES = {
     "decoder": {
         "query": "{{ query }}\n{{ prefix }}",
@@ -34,9 +35,10 @@ TRAINING = {
 
 @pytest.fixture(autouse=True)
 def local_checkpoints(tiny_models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A student's source is the name of a tiny model."""
+    """A student's source is that of a tiny model, by its name."""
     monkeypatch.setattr(
-        "stillhouse.students.weights.checkpoint", lambda source, mirror: tiny_models / source
+        "stillhouse.students.weights.checkpoint",
+        lambda source, mirror: tiny_models / source.removeprefix(TINY),
     )
 
 
@@ -54,7 +56,11 @@ def make_conf() -> Make:
             "generation": {"max_tokens": 8},
             "compute": {"device": "cpu"},
         }
-        return StudentConf.model_validate(values | changes)
+        values |= changes
+        for key in ("source", "tokenizer"):
+            if values.get(key) and ":" not in values[key]:
+                values[key] = TINY + values[key]
+        return StudentConf.model_validate(values)
 
     return make
 

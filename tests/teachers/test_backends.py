@@ -1,9 +1,9 @@
 import pytest
 
+from stillhouse.config.pinning import require_pinned
 from stillhouse.core.errors import StillhouseError
 from stillhouse.teachers import registry
 from stillhouse.teachers.generate import generate
-from stillhouse.teachers.pinning import require_pinned
 from stillhouse.teachers.protocol import Message, Request
 from stillhouse.teachers.rendering import as_text
 from tests.teachers.helpers import prompts, rows, store, teacher
@@ -80,12 +80,12 @@ def test_a_missing_extra_says_what_to_install(monkeypatch):
     [
         ({"decoding": {"samples": 2}}, "greedy samples are all alike"),
         ({"decoding": {"max_tokens": 4096}}, "leaves no room for a prompt"),
-        ({"decoding": {"stop": [""]}}, "at least 1 character"),
+        ({"decoding": {"stop": [""]}}, "must not be blank"),
         ({"compute": {"budget": {"money": 1}}}, "needs a `price`"),
         ({"compute": {"budget": {}}}, "either `money` or `tokens`"),
         ({"compute": {"backend": "openai"}}, "needs a `base_url`"),
         ({"compute": {"backend": "openai", "base_url": "host:8000/v1"}}, "needs a `base_url`"),
-        ({"compute": {"allow_failures": 1.0}}, "less than 1"),
+        ({"compute": {"allow_failures": 1.0}}, "below 1"),
     ],
 )
 def test_a_teacher_that_makes_no_sense_is_refused(change, message):

@@ -85,11 +85,16 @@ def test_a_row_without_an_output_fails_and_is_named(workspace: Path) -> None:
         generate(prompts({"a": "?", "q": "?", "r": "?"}), recorded)
 
 
-def test_equal_prompts_keep_their_own_outputs(workspace: Path) -> None:
+def test_equal_prompts_keep_their_own_outputs(
+    workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     write_lines(workspace / "out.jsonl", [{"id": i, "text": f"for {i}"} for i in "ab"])
     recorded = conf({"outputs": ["out.jsonl"], "field": "text", "id": "{{ id }}"})
     table = generate(prompts({"a": "same", "b": "same"}), recorded).completions
     assert rows(table) == {("a", 0): ("for a", "stop"), ("b", 0): ("for b", "stop")}
+    said = capsys.readouterr().err
+    assert "2 recorded answers are read; nobody is asked" in said
+    assert "to ask" not in said
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
-
 from stillhouse.cards.config import CardConfig
 from stillhouse.cards.markdown import block, code, items, table, text
 from stillhouse.config.dataset import DatasetConf
-from stillhouse.sources.uri import HubSource, parse_source
+from stillhouse.core.uri import HubSource, parse_source
+from stillhouse.core.yaml import dump_yaml
 
 Metrics = Mapping[str, Any]
 PIPELINES = {"decoder": "text-generation", "encoder_decoder": "text2text-generation"}
@@ -49,7 +48,7 @@ def model_card(config: CardConfig, seed: int, measured: Measured) -> str:
         "## How it was made",
         items(_lineage(config, measured)),
         "The knobs of `params.yaml`:",
-        block(yaml.safe_dump(_knobs(config), sort_keys=False, allow_unicode=True), "yaml"),
+        block(dump_yaml(_knobs(config)), "yaml"),
         "The training:",
         items({name: _fact(value) for name, value in sorted(measured.training.items())}),
         "## How it is used",
@@ -90,7 +89,7 @@ def _front_matter(config: CardConfig, seed: int, measured: Measured) -> str:
         "model-index": [{"name": _name(config, seed), "results": [result]}],
     }
     given = {name: value for name, value in values.items() if value is not None}
-    return yaml.safe_dump(given, sort_keys=False, allow_unicode=True)
+    return dump_yaml(given)
 
 
 def _sources(dataset: DatasetConf) -> list[str]:

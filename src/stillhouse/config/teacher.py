@@ -4,26 +4,26 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from stillhouse.config.base import Conf, Template
+from stillhouse.config.base import Conf, Count, Mirror, Seed, StopText, Text, Written
 
 Backend = Literal["transformers", "openai", "vllm", "ray", "recorded", "scripted"]
 HTTP = ("http://", "https://")
-Count = Annotated[int, Field(ge=1)]
-Seconds = Annotated[float, Field(gt=0)]
-Money = Annotated[float, Field(ge=0)]
+Seconds = Annotated[float, Field(gt=0, le=1e7)]
+Money = Annotated[float, Field(ge=0, le=1e12)]
+Temperature = Annotated[float, Field(ge=0, le=100)]
 
 
 class Recorded(Conf):
     """One set of published outputs on file, aligned to rows by id (backend `recorded`)."""
 
-    outputs: Annotated[tuple[str, ...], Field(min_length=1)]
+    outputs: Annotated[tuple[Text, ...], Field(min_length=1)]
     """Files in order, below the model's source: JSON arrays of strings, or JSON Lines."""
-    field: str | None = None
+    field: Text | None = None
     """Which field of JSON Lines holds the text; without it the files are JSON arrays."""
-    rows: str | None = None
+    rows: Text | None = None
     """JSON Lines below the source with one row for each output, in the same order; without it a row
     is the output's own JSON object."""
-    id: Template
+    id: Written
     """The id of a row, as the dataset's conf makes it: a template over the row and `_row`, its
     place from 0 on."""
     finish: Literal["stop", "length"] = "stop"
@@ -33,12 +33,12 @@ class Recorded(Conf):
 class Model(Conf):
     """Which model answers; all of it but `mirror` belongs to the answers' identity."""
 
-    name: str
+    name: Text
     """The name a server knows it by (backend `openai`); for people elsewhere."""
-    source: str
+    source: Text
     """The pinned weights. For a hosted model any text that pins it, such as
     `api://api.openai.com/gpt-4o-2024-08-06`; change it when the provider changes the model."""
-    mirror: str | None = None
+    mirror: Mirror | None = None
     """Where else the same weights are: a path below STILLHOUSE_MIRROR, or another pinned source."""
     recorded: tuple[Recorded, ...] = ()
 
@@ -46,13 +46,13 @@ class Model(Conf):
 class Decoding(Conf):
     """How an answer is decoded; `temperature: 0` is greedy."""
 
-    temperature: Annotated[float, Field(ge=0)] = 0.0
+    temperature: Temperature = 0.0
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
     max_tokens: Count
-    stop: tuple[Annotated[str, Field(min_length=1)], ...] = ()
-    samples: Count = 1
+    stop: tuple[StopText, ...] = ()
+    samples: Annotated[int, Field(ge=1, le=10_000)] = 1
     """Answers for each row; more than one needs a temperature above 0."""
-    seed: int = 0
+    seed: Seed = 0
     """Of sampled answers; greedy ones ignore it."""
     extra: dict[str, Any] = Field(default_factory=dict)
     """Further decoding options under the engine's own names (`top_k`, `reasoning_effort`)."""
@@ -67,7 +67,7 @@ class Decoding(Conf):
 class Budget(Conf):
     """What one run may spend; give one of the two."""
 
-    money: Annotated[float, Field(gt=0)] | None = None
+    money: Annotated[float, Field(gt=0, le=1e12)] | None = None
     """In the currency of `price`."""
     tokens: Count | None = None
     """Prompt and completion together."""
@@ -87,7 +87,7 @@ class TeacherCompute(Conf):
     allow_failures: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """The share of rows that may stay without an answer."""
 
-    device: str = "auto"
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")] = "auto"
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     batch_tokens: Count = 16_384
     """Tokens in a batch, prompt and answer, padding included (backend `transformers`)."""
@@ -110,7 +110,7 @@ class TeacherCompute(Conf):
     """Of one attempt."""
     deadline_s: Seconds = 600.0
     """Of one row, retries and waits included; also how long no answer at all may come."""
-    retries: Annotated[int, Field(ge=0)] = 8
+    retries: Annotated[int, Field(ge=0, le=1000)] = 8
     max_tokens_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     """How the server calls the limit; newer hosted models want the second name."""
 
@@ -124,7 +124,7 @@ class TeacherCompute(Conf):
 class Price(Conf):
     """Money per million tokens."""
 
-    currency: str = "USD"
+    currency: Text = "USD"
     prompt: Money = 0.0
     completion: Money = 0.0
 
@@ -132,7 +132,7 @@ class Price(Conf):
 class TeacherConf(Conf):
     """One teacher."""
 
-    description: str
+    description: Text
     model: Model
     format: Literal["chat", "plain"]
     """`chat`: the model's chat template over messages. `plain`: messages as text."""

@@ -20,35 +20,44 @@ _ENVIRONMENT = ImmutableSandboxedEnvironment(
 )
 
 
+_TOO_DEEP = (RecursionError, MemoryError, SyntaxError)
+"""What Python says of the code that a template becomes."""
+
+
 def check_syntax(source: str) -> None:
     """Raise ValueError with the line when `source` is not a well-formed template."""
     try:
-        _ENVIRONMENT.parse(source)
+        _template(source)
     except jinja2.TemplateSyntaxError as error:
         raise ValueError(f"template error on line {error.lineno}: {error.message}") from error
+    except _TOO_DEEP as error:
+        raise ValueError("the template is nested too deeply") from error
 
 
 def check_expression(source: str) -> None:
     """Raise ValueError when `source` is not a well-formed Jinja2 expression."""
     try:
-        _ENVIRONMENT.compile_expression(source, undefined_to_none=False)
+        _expression(source)
     except jinja2.TemplateSyntaxError as error:
         raise ValueError(f"expression error: {error.message}") from error
+    except _TOO_DEEP as error:
+        raise ValueError("the expression is nested too deeply") from error
 
 
-def names_used(source: str) -> set[str]:
+@lru_cache(maxsize=4096)
+def names_used(source: str) -> frozenset[str]:
     """The names that a well-formed template takes from the values it is rendered with."""
     names = meta.find_undeclared_variables(_ENVIRONMENT.parse(source))
-    return names - _ENVIRONMENT.globals.keys()
+    return frozenset(names - _ENVIRONMENT.globals.keys())
 
 
 def unknown_names(source: str, known: Collection[str]) -> Iterator[str]:
     """A complaint about each name that a template uses and would not be given."""
-    for name in sorted(names_used(source) - set(known)):
+    for name in sorted(names_used(source) - frozenset(known)):
         yield f"uses the unknown name `{name}`.{did_you_mean(name, known)}"
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=4096)
 def _template(source: str) -> jinja2.Template:
     return _ENVIRONMENT.from_string(source)
 

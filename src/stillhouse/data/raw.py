@@ -6,11 +6,11 @@ from pathlib import Path
 from stillhouse.config.dataset import DatasetConf, Split
 from stillhouse.core import paths
 from stillhouse.core.errors import StillhouseError
+from stillhouse.core.uri import HubSource, below_raw, parse_source
 from stillhouse.data.files import READERS, RawRow, read_file
 from stillhouse.data.hub import read_hub_splits
 from stillhouse.sources.mirror import mirror_root, mirrored
 from stillhouse.sources.resolve import resolve
-from stillhouse.sources.uri import HubSource, below_raw, parse_source
 
 EXEMPLARS = paths.CONF / "exemplars"
 

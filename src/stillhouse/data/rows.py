@@ -15,8 +15,14 @@ from stillhouse.data.problems import Problems
 UNLABELLED = "unlabelled"
 CONTENT = ("query", "label", "choices", "gold_rationale", "group", "meta")
 
-_ADVICE_TEMPLATE = "Correct the template in the dataset's conf, or the rows."
-_ADVICE_REJECT = "Correct the rows, or leave them out with a `reject` of the dataset's conf."
+_ADVICE_TEMPLATE = (
+    "Correct the template in the dataset's conf; of what only some rows have, it can write "
+    "`{{ name | default('') }}`."
+)
+_ADVICE_REJECT = (
+    "Correct the template in the dataset's conf or, where it is right, the rows; or leave them out "
+    "with a `reject`."
+)
 
 
 def make_example(fields: Fields, raw: RawRow, split: str, problems: Problems) -> Row | None:
@@ -42,7 +48,8 @@ def make_example(fields: Fields, raw: RawRow, split: str, problems: Problems) ->
             where = f"{raw.where}, fields.rationale"
             row["gold_rationale"] = _optional(fields.rationale, values, where)
     except StillhouseError as error:
-        problems.add("a template fails", _ADVICE_TEMPLATE, str(error))
+        said = str(error).removeprefix(f"{raw.where}, ")
+        problems.add("a template fails", _ADVICE_TEMPLATE, said, place=raw.where)
         return None
     _check(row, fields, raw.where, problems)
     return row

@@ -6,11 +6,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from stillhouse.config.load import parse_yaml
 from stillhouse.core import paths
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.joins import by_id, require_ids
 from stillhouse.core.tables import EXAMPLES, PREDICTIONS, read_rows
+from stillhouse.core.yaml import parse_yaml
 from stillhouse.evaluation.paired import Correct
 from stillhouse.evaluation.scoring import split_rows
 from stillhouse.experiments.git import WORKSPACE, read_text, resolve

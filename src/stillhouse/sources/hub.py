@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from stillhouse.core.errors import StillhouseError
-from stillhouse.sources.uri import HubSource
+from stillhouse.core.uri import HubSource
 
 # Weights as safetensors, the configuration and the tokenizer; never code. Pickled weights come
 # only when asked for by name, where there are no others.

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from stillhouse.core.errors import StillhouseError
+from stillhouse.core.uri import below_raw
 from stillhouse.sources.content import content_hash
-from stillhouse.sources.uri import below_raw
 
 
 def pin(path: Path) -> str:

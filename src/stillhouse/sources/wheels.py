@@ -13,9 +13,9 @@ from pathlib import Path, PurePosixPath
 from stillhouse.core.errors import StillhouseError, did_you_mean
 from stillhouse.core.files import require_disk_space, sha256_file
 from stillhouse.core.progress import progress
+from stillhouse.core.uri import WheelSource
 from stillhouse.sources.cache import cache_root, entry
 from stillhouse.sources.content import require_hash
-from stillhouse.sources.uri import WheelSource
 
 
 def fetch_wheel(source: WheelSource, paths: Sequence[str] = ()) -> Path:

@@ -7,6 +7,7 @@ import pyarrow.compute as pc
 
 from stillhouse.config.teacher import Price, TeacherConf
 from stillhouse.teachers.plan import Plan
+from stillhouse.teachers.registry import backend
 from stillhouse.teachers.spending import MESSAGE_TOKENS, Tokens
 
 BYTES_PER_TOKEN = 4
@@ -52,6 +53,8 @@ def describe(plan: Plan, conf: TeacherConf, expected: Tokens, seconds: float | N
     """One line: answers to ask and reused, tokens, money, time."""
     asked = len(plan.missing)
     reused, total = plan.reused, len(plan.keys)
+    if not backend(conf.compute.backend).stored:
+        return f"{conf.model.name}: {total:,} recorded answers are read; nobody is asked."
     head = f"{conf.model.name}: {reused:,} of {total:,} answers are in the store"
     if not asked:
         return f"{head}; nothing to ask."

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stillhouse.config.pinning import require_pinned
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.log import record
@@ -16,7 +17,6 @@ from stillhouse.core.progress import announce
 from stillhouse.core.tables import COMPLETIONS
 from stillhouse.teachers.asking import Run, ask
 from stillhouse.teachers.estimate import describe, has_price, money
-from stillhouse.teachers.pinning import require_pinned
 from stillhouse.teachers.plan import Plan, make_plan
 from stillhouse.teachers.registry import backend
 from stillhouse.teachers.spending import Tokens

@@ -1,10 +1,41 @@
 """A teacher's source must be pinned: its answers are kept, and must never be another's."""
 
 from stillhouse.core.errors import StillhouseError
-from stillhouse.sources.uri import FileSource, HubSource, parse_source
+from stillhouse.core.templates import check_syntax
+from stillhouse.core.uri import FileSource, HubSource, parse_source
 
 HOSTED = "api://"
 SCRIPTED = "scripted:"
+
+
+LOCAL = ("transformers", "vllm", "ray")
+
+
+def require_known_source(source: str, backend: str) -> None:
+    """Raise unless a teacher's source is one that its backend can take."""
+    if backend == "scripted":
+        _require_template(source)
+    elif backend == "recorded":
+        parse_source(source)
+    elif source.startswith((HOSTED, SCRIPTED)) and backend in LOCAL:
+        raise StillhouseError(
+            f"the backend `{backend}` computes here, and `model.source` is {source!r}, which names "
+            "no weights"
+        )
+    else:
+        require_pinned(source)
+
+
+def _require_template(source: str) -> None:
+    if not source.startswith(SCRIPTED):
+        raise StillhouseError(
+            f"the backend `scripted` needs a `model.source` that begins with {SCRIPTED}, not "
+            f"{source!r}"
+        )
+    try:
+        check_syntax(source.removeprefix(SCRIPTED))
+    except ValueError as error:
+        raise StillhouseError(f"`model.source` is {source!r}: {error}") from error
 
 
 def require_pinned(source: str) -> None:

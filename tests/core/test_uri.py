@@ -1,7 +1,7 @@
 import pytest
 
 from stillhouse.core.errors import StillhouseError
-from stillhouse.sources.uri import (
+from stillhouse.core.uri import (
     FileSource,
     HubSource,
     JoinedSource,
