@@ -16,7 +16,8 @@ from stillhouse.embedding.embed import embed_queries
 class EmbedConfig(StageConfig):
     ENTRIES: ClassVar = {
         "embedder": Entry(
-            ("kind", "source", "max_tokens", "normalise"), untracked=("mirror", "compute")
+            ("kind", "source", "max_tokens", "normalise"),
+            untracked=("mirror", "trust_remote_code", "compute"),
         )
     }
 

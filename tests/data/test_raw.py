@@ -74,6 +74,19 @@ def test_splits_of_a_hub_dataset(tmp_path, monkeypatch):
         read(train=["train"])
 
 
+@pytest.mark.parametrize("place", ["../../../../secret.jsonl", "/{tmp}/secret.jsonl"])
+def test_a_hub_datasets_card_does_not_lead_out_of_its_repository(tmp_path, monkeypatch, place):
+    use_cache(monkeypatch, tmp_path / "hub")
+    (tmp_path / "secret.jsonl").write_text(lines(texts(3)))
+    path = place.format(tmp=str(tmp_path).strip("/"))
+    card = {"configs": [{"config_name": "main", "data_files": [{"split": "train", "path": path}]}]}
+    files = {"README.md": f"---\n{json.dumps(card)}\n---\n".encode(), "in.jsonl": b"{}"}
+    make_snapshot(tmp_path / "hub", "dataset", "org/data", files)
+    splits = {"train": {"read": ["main/train"]}}
+    with pytest.raises(StillhouseError, match=r"names '.*secret\.jsonl' as its data"):
+        read_splits(make_conf(source=f"hf://org/data@{COMMIT}", splits=splits))
+
+
 def test_splits_of_a_wheel(tmp_path, monkeypatch):
     files = {f"tiny_data/{n}.jsonl": lines(texts(i)) for i, n in [(3, "train"), (2, "test")]}
     digest = make_wheel(tmp_path, files)
@@ -108,8 +121,14 @@ def test_exemplars_are_read_where_dvc_watches():
     assert read_exemplars(None) == []
     with pytest.raises(StillhouseError, match="no such file"):
         read_exemplars("conf/exemplars/other.jsonl")
-    with pytest.raises(StillhouseError, match="put the file below"):
-        read_exemplars("elsewhere/mine.jsonl")
+    Path("elsewhere").mkdir()
+    path.rename("elsewhere/mine.jsonl")
+    for outside in ("elsewhere/mine.jsonl", "conf/exemplars/../../elsewhere/mine.jsonl"):
+        with pytest.raises(StillhouseError, match="put the file below"):
+            read_exemplars(outside)
+    Path("conf/exemplars/linked").symlink_to(Path("elsewhere").resolve())
+    with pytest.raises(StillhouseError, match="linked is a link to a folder"):
+        read_exemplars("conf/exemplars/linked/mine.jsonl")
 
 
 def test_a_row_knows_the_file_it_comes_from():

@@ -12,7 +12,8 @@ from stillhouse import cli
 from stillhouse.config.student import Generation, StudentCompute, StudentConf
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.files import write_json
-from stillhouse.deployment.questions import read_questions
+from stillhouse.deployment.predict import answer
+from stillhouse.deployment.questions import Question, read_questions
 from stillhouse.sources.pin import pin
 from stillhouse.students.folder import load_student, save_student, untrained_student
 from stillhouse.students.predict import predict_labels, predict_rationales
@@ -156,3 +157,23 @@ def test_a_line_that_is_no_question_is_named(text, says):
     with pytest.raises(StillhouseError) as error:
         read_questions(None, None, io.StringIO(text), json_lines=True)
     assert says in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("decoding.json", "[" * 200_000),
+        ("decoding.json", "[]"),
+        ("decoding.json", '{"max_tokens": "many"}'),
+        ("model/stillhouse.json", "[" * 200_000),
+        ("model/stillhouse.json", '{"format": 1}'),
+        ("model/config.json", "{"),
+        ("model/model.safetensors", "half"),
+    ],
+)
+def test_a_damaged_student_is_one_message(elsewhere, name, text):
+    (elsewhere / name).write_text(text)
+    with pytest.raises(StillhouseError) as error:
+        answer(elsewhere, [Question(id="1", query="two nuts")], CPU)
+    assert str(elsewhere / name) in str(error.value)
+    assert len(str(error.value)) < 1000

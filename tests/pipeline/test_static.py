@@ -72,6 +72,7 @@ CONF_KEYS = {
     "embedder/source": EMBED,
     "embedder/max_tokens": EMBED,
     "embedder/compute": set(),
+    "embedder/trust_remote_code": set(),
     "prompt/tasks": PROMPT,
     "prompt/reply": PROMPT,
     "teacher/model": TEACHER,
@@ -95,7 +96,8 @@ CONF_KEYS = {
 }
 """The same for keys of the conf entries; an empty set is what DVC must not see."""
 
-COMPUTE_ONLY = {"compute", "mirror", "price"}  # price: an estimate and a budget, no answer
+# price: an estimate and a budget; trust_remote_code: a permission. Neither changes a result.
+COMPUTE_ONLY = {"compute", "mirror", "price", "trust_remote_code"}
 HEAVY = {
     "torch",
     "transformers",

@@ -19,6 +19,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from stillhouse.config.messages import RULE, SAID, in_plain_words, is_union
 from stillhouse.core.errors import StillhouseError
+from stillhouse.core.inner_paths import inner_path
 from stillhouse.core.templates import check_expression, check_syntax, names_used
 from stillhouse.core.uri import SCHEMES, parse_source
 
@@ -199,6 +200,8 @@ Source = Annotated[str, AfterValidator(_source)]
 Mirror = Annotated[str, AfterValidator(_mirror)]
 """A path below STILLHOUSE_MIRROR, or another source with the same content."""
 Expression = Annotated[str, AfterValidator(not_blank), AfterValidator(_expression)]
+InnerPath = Annotated[str, AfterValidator(not_blank), AfterValidator(inner_path)]
+"""A path below a source or the mirror, which it must not leave."""
 
 
 def _of_a_row(source: str) -> str:

@@ -9,6 +9,7 @@ from stillhouse.config.base import (
     Conf,
     Count,
     Expression,
+    InnerPath,
     Mark,
     OfRow,
     Seed,
@@ -69,9 +70,9 @@ class Split(Conf):
 
     source: Source | None = None
     """Where the rows are when not in the dataset's own source."""
-    read: tuple[Text, ...] = ()
+    read: tuple[InnerPath, ...] = ()
     """Hub split names (`train`, or `config/train`), or paths below the source."""
-    mirror: tuple[Text, ...] = ()
+    mirror: tuple[InnerPath, ...] = ()
     """Paths below STILLHOUSE_MIRROR that hold the same rows; looked in first."""
     permutation: Permutation | None = None
     hold_out_from: SplitName | None = None
@@ -156,7 +157,7 @@ class DatasetConf(Conf):
     fields: Fields
     answer: Answer
     reject: tuple[Reject, ...] = ()
-    human_exemplars: Text | None = None
+    human_exemplars: InnerPath | None = None
     """A JSON Lines file of `query`, `rationale`, `label` written by people, in order of use."""
     exclude_same_group: bool = False
     """Never retrieve a row of the query's own group (NLI: the same premise)."""

@@ -27,6 +27,8 @@ class EmbedderConf(Conf):
     `mean_pooling`: any encoder; the mean of the last hidden state over the query's tokens."""
     source: Source
     mirror: Mirror | None = None
+    trust_remote_code: bool = False
+    """Whether code of the source's own may run, where the library has none for the model."""
     max_tokens: Annotated[int, Field(ge=4, le=MOST_TOKENS)]
     """Tokens of a query that are read, special ones included; the rest is cut off."""
     normalise: bool

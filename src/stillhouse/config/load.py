@@ -47,7 +47,7 @@ GROUPS: dict[str, type[Conf]] = {
 OPTIONAL: dict[type[Conf], frozenset[str]] = {
     Knobs: frozenset(),
     DatasetConf: frozenset(),
-    EmbedderConf: frozenset({"mirror", "compute"}),
+    EmbedderConf: frozenset({"mirror", "trust_remote_code", "compute"}),
     PromptConf: frozenset({"separator", "reply_separator", "splits"}),
     TeacherConf: frozenset(),
     StudentConf: frozenset({"mirror", "compute"}),

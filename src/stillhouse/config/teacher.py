@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from stillhouse.config.base import Conf, Count, Mirror, Seed, StopText, Text, Written
+from stillhouse.config.base import Conf, Count, InnerPath, Mirror, Seed, StopText, Text, Written
 
 Backend = Literal["transformers", "openai", "vllm", "ray", "recorded", "scripted"]
 HTTP = ("http://", "https://")
@@ -16,11 +16,11 @@ Temperature = Annotated[float, Field(ge=0, le=100)]
 class Recorded(Conf):
     """One set of published outputs on file, aligned to rows by id (backend `recorded`)."""
 
-    outputs: Annotated[tuple[Text, ...], Field(min_length=1)]
+    outputs: Annotated[tuple[InnerPath, ...], Field(min_length=1)]
     """Files in order, below the model's source: JSON arrays of strings, or JSON Lines."""
     field: Text | None = None
     """Which field of JSON Lines holds the text; without it the files are JSON arrays."""
-    rows: Text | None = None
+    rows: InnerPath | None = None
     """JSON Lines below the source with one row for each output, in the same order; without it a row
     is the output's own JSON object."""
     id: Written
@@ -31,7 +31,9 @@ class Recorded(Conf):
 
 
 class Model(Conf):
-    """Which model answers; all of it but `mirror` belongs to the answers' identity."""
+    """Which model answers. All of it belongs to the answers' identity but `mirror`, and
+    `trust_remote_code`, without which there would be no answer.
+    """
 
     name: Text
     """The name a server knows it by (backend `openai`); for people elsewhere."""
@@ -40,6 +42,8 @@ class Model(Conf):
     `api://api.openai.com/gpt-4o-2024-08-06`; change it when the provider changes the model."""
     mirror: Mirror | None = None
     """Where else the same weights are: a path below STILLHOUSE_MIRROR, or another pinned source."""
+    trust_remote_code: bool = False
+    """Whether code of the source's own may run, where the library has none for the model."""
     recorded: tuple[Recorded, ...] = ()
 
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from stillhouse.core.errors import StillhouseError
+from stillhouse.core.json_text import read_json_object
 
 CHUNK = 1 << 20
 
@@ -58,8 +60,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """Read an object that a stage wrote; a missing file says how to make it."""
     if not path.exists():
         raise StillhouseError(f"{path} does not exist. Run `dvc repro` to build it.")
-    values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return values
+    return read_json_object(path)
 
 
 @contextmanager
@@ -78,7 +79,15 @@ def atomic_directory(target: Path) -> Iterator[Path]:
 
 
 def sha256_file(path: Path) -> str:
-    """The hexadecimal SHA-256 of a file's content, read in chunks."""
+    """The hexadecimal SHA-256 of a file's content, read in chunks.
+
+    What is no file is an error: a pipe would never end, and a device may have no content.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise StillhouseError(
+            f"{path} is neither a file nor a folder, so it has no content to hash. Copy what it "
+            "gives into a file, and name that."
+        )
     digest = hashlib.sha256()
     with path.open("rb") as source:
         while chunk := source.read(CHUNK):

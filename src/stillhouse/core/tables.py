@@ -170,7 +170,9 @@ def read_table(path: Path, spec: TableSpec) -> pa.Table:
         # Not pq.read_table: that imports the dataset module and pandas, half a second a stage.
         with pq.ParquetFile(path) as file:
             table = file.read()
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowException, OSError) as error:
+        if getattr(error, "errno", None) is not None:
+            raise  # the system's, such as a missing permission: no fault of the content
         raise StillhouseError(
             f"{path} is not a readable Parquet file ({error}). Remove it and run `dvc repro`."
         ) from error

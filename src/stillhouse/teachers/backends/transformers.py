@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -18,8 +19,9 @@ from stillhouse.core.progress import announce
 from stillhouse.models.attention import adapt
 from stillhouse.models.sampler import Sampler
 from stillhouse.sources.checkpoints import checkpoint
+from stillhouse.sources.model_files import loading, require_all_weights
 from stillhouse.teachers.backends.decoding import Decoder, Ending
-from stillhouse.teachers.backends.encoding import encode, load_tokenizer
+from stillhouse.teachers.backends.encoding import encode, load_tokenizer, runs_code
 from stillhouse.teachers.protocol import Answer, Completion, Failure, Request
 
 CHUNK = 8_192
@@ -35,15 +37,20 @@ def open_teacher(conf: TeacherConf) -> "LocalTeacher":
                 f"The backend 'transformers' has no decoding option {option!r}."
                 f"{did_you_mean(option, EXTRA)}"
             )
-    folder = checkpoint(conf.model.source, conf.model.mirror)
-    tokenizer = load_tokenizer(folder, conf.format, conf.model.name)
-    model = load_model(folder, conf.compute.device, conf.compute.dtype)
+    source, code = conf.model.source, conf.model.trust_remote_code
+    folder = checkpoint(source, conf.model.mirror, code=code)
+    code = runs_code(conf, folder)
+    tokenizer = load_tokenizer(folder, conf.format, conf.model.name, code=code)
+    model = load_model(folder, conf.compute.device, conf.compute.dtype, code=code)
     _require_room(model, conf)
     return LocalTeacher(conf, model, tokenizer)
 
 
-def load_model(folder: Path, device: str, dtype: str) -> PreTrainedModel:
-    """The causal or encoder-decoder model in `folder`, ready to decode."""
+def load_model(folder: Path, device: str, dtype: str, *, code: bool = False) -> PreTrainedModel:
+    """The causal or encoder-decoder model in `folder`, ready to decode.
+
+    With `code`, the folder's own code may run.
+    """
     from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM
     from transformers.utils.logging import disable_progress_bar
 
@@ -51,16 +58,18 @@ def load_model(folder: Path, device: str, dtype: str) -> PreTrainedModel:
 
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    encoded = AutoConfig.from_pretrained(folder).is_encoder_decoder
-    kind = AutoModelForSeq2SeqLM if encoded else AutoModelForCausalLM
+    local: dict[str, Any] = {"local_files_only": True, "trust_remote_code": code}
+    with loading(f"The teacher's config.json in {folder}"):
+        encoded = AutoConfig.from_pretrained(folder, **local).is_encoder_decoder
+    kind: Any = AutoModelForSeq2SeqLM if encoded else AutoModelForCausalLM
     chosen = getattr(torch, dtype) if dtype != "auto" else fastest_dtype(device)
-    try:
-        model: PreTrainedModel = kind.from_pretrained(folder, dtype=chosen)
+    with loading(f"The teacher's weights in {folder}, on `device: {device}`,"):
+        model: PreTrainedModel
+        model, found = kind.from_pretrained(
+            folder, dtype=chosen, use_safetensors=True, output_loading_info=True, **local
+        )
         torch.nn.Module.to(model, device).train(False)
-    except (RuntimeError, AssertionError) as error:
-        raise StillhouseError(
-            f"The teacher's weights do not load on `device: {device}`: {error}"
-        ) from error
+    require_all_weights(found, f"The teacher in {folder}")
     adapt(model)
     return model
 
