@@ -12,6 +12,7 @@ import typer
 
 from stillhouse.core import paths
 from stillhouse.core.errors import StillhouseError, did_you_mean
+from stillhouse.core.text import printable
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -106,12 +107,7 @@ def show_prompts(
         raise StillhouseError(f"{paths.PROMPTS} has no row {wanted!r}.{near}")
     typer.echo(f"# {wanted}", err=True)
     for message in rows[wanted]:
-        typer.echo(f"[{message['role']}]\n{_printable(message['content'])}\n")
-
-
-def _printable(text: str) -> str:
-    """Data may hold terminal escapes: show control characters, never send them."""
-    return "".join(c if c.isprintable() or c in "\n\t" else repr(c)[1:-1] for c in text)
+        typer.echo(f"[{message['role']}]\n{printable(message['content'])}\n")
 
 
 @app.command()
@@ -182,7 +178,7 @@ def predict(
     questions = read_questions(text, file, sys.stdin, json_lines)
     compute = StudentCompute.model_validate({"device": device, "eval_batch_size": batch_size})
     answers = answer(chosen, questions, compute, rationale=rationale)
-    for line in as_json_lines(answers) if json_lines else map(_printable, as_lines(answers)):
+    for line in as_json_lines(answers) if json_lines else map(printable, as_lines(answers)):
         typer.echo(line)
 
 
@@ -249,4 +245,4 @@ def main() -> None:
     try:
         app()
     except StillhouseError as error:
-        sys.exit(f"error: {error}")
+        sys.exit(printable(f"error: {error}"))

@@ -22,7 +22,7 @@ def example(id_, label):
 
 def completion(id_, text):
     return {
-        "id": id_, "sample": 0, "text": text, "finish_reason": "stop",
+        "id": id_, "sample": 0, "text": text, "reasoning": None, "finish_reason": "stop",
         "prompt_tokens": None, "completion_tokens": None,
     }  # fmt: skip
 

@@ -1,6 +1,7 @@
 import json
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from stillhouse.core.errors import StillhouseError
@@ -261,3 +262,44 @@ def test_every_process_takes_every_row_once(rows, monkeypatch):
         orders.append(block_order(rows))
     assert [sorted(order) for order in orders] == [list(range(rows))] * 2
     assert rows < 100 or orders[0] != orders[1]
+
+
+def test_thinking_goes_into_its_own_column_and_the_store_keeps_the_raw_text(tmp_path, monkeypatch):
+    replies = {
+        "a": Completion("<think>A?</think>\n\nB", "stop", 1, 1),
+        "b": Completion("B", "stop", 1, 1, reasoning="the server's"),
+        "c": Completion("<think>B", "stop", 1, 1, reasoning="the server's"),
+        "d": Completion("B", "refusal", 1, 1),
+    }
+    install(monkeypatch, Puppet(lambda request: replies[request.id]))
+    place = store(tmp_path)
+    generated = generate(prompts({id_: id_ for id_ in replies}), teacher(), place)
+    assert (generated.metrics["cut_short"], generated.metrics["refused"]) == (0.25, 0.25)
+    table = generated.completions
+    assert table.schema == COMPLETIONS.schema
+    columns = ("text", "reasoning", "finish_reason")
+    assert [tuple(row[name] for name in columns) for row in table.to_pylist()] == [
+        ("B", "A?", "stop"),
+        ("B", "the server's", "stop"),
+        ("", "the server's\n\nB", "length"),
+        ("B", None, "refusal"),
+    ]
+    segment = place.paths()[0]
+    assert b"<think>A?</think>" in b"".join(
+        text.encode() for text in pq.read_table(segment)["text"].to_pylist()
+    )
+
+
+@pytest.mark.parametrize("evidence", [True, False])
+def test_a_cut_reply_is_thinking_where_the_others_close_a_block_of_the_template(
+    tmp_path, monkeypatch, evidence
+):
+    whole = "A?\n</think>\n\nB" if evidence else "B"
+    replies = {
+        "a": Completion(whole, "stop", 1, 1),
+        "b": Completion("So the answer is A. Or", "length", 1, 64),
+    }
+    install(monkeypatch, Puppet(lambda request: replies[request.id]))
+    table = generate(prompts({id_: id_ for id_ in replies}), teacher(), store(tmp_path))
+    kept = rows(table.completions)["b", 0][0]
+    assert kept == ("" if evidence else "So the answer is A. Or")

@@ -1,11 +1,14 @@
+import hashlib
 import multiprocessing
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stillhouse.core.errors import StillhouseError
 from stillhouse.teachers.protocol import Completion
 from stillhouse.teachers.store import pack, segments
 from stillhouse.teachers.store.store import Store
@@ -26,6 +29,7 @@ def row(n: int, **values) -> dict:
         "max_tokens": 10,
         "created": 0,
         "text": f"answer {n}",
+        "reasoning": None,
         "finish_reason": "stop",
         "prompt_tokens": 1,
         "completion_tokens": 3,
@@ -49,20 +53,28 @@ def texts(place: Store, *numbers: int, limit: int = 10) -> list[str | None]:
 def test_answers_come_back_in_the_order_of_the_keys(tmp_path):
     place = store(tmp_path)
     with place.writer(max_tokens=5, model="m", backend="b") as writer:
-        writer.add(key(1), Completion("one", "stop", 7, 2))
+        writer.add(key(1), Completion("one", "stop", 7, 2, reasoning="1?"))
         writer.add(key(2), Completion("two", "length", None, None))
     found = place.look_up(keys(3, 2, 1, 2), 5)
     assert found.to_pylist() == [
         dict.fromkeys(found.column_names),
         {
             "text": "two",
+            "reasoning": None,
             "finish_reason": "length",
             "prompt_tokens": None,
             "completion_tokens": None,
         },
-        {"text": "one", "finish_reason": "stop", "prompt_tokens": 7, "completion_tokens": 2},
+        {
+            "text": "one",
+            "reasoning": "1?",
+            "finish_reason": "stop",
+            "prompt_tokens": 7,
+            "completion_tokens": 2,
+        },
         {
             "text": "two",
+            "reasoning": None,
             "finish_reason": "length",
             "prompt_tokens": None,
             "completion_tokens": None,
@@ -164,6 +176,56 @@ def test_equal_rows_make_one_segment(tmp_path):
     place = store(tmp_path)
     assert write(place, row(1)) == write(place, row(1))
     assert len(place.paths()) == 1
+
+
+def write_before_reasoning(place: Store, *rows: dict) -> Path:
+    """A segment as it was written before the column `reasoning` was there."""
+    schema = segments.SCHEMA.remove(segments.SCHEMA.get_field_index("reasoning"))
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.Table.from_pylist(list(rows), schema=schema), sink)
+    content = sink.getvalue().to_pybytes()
+    path = place.live / f"{hashlib.sha256(content).hexdigest()}.parquet"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path
+
+
+def test_segments_from_before_reasoning_was_kept_are_read_and_merged(tmp_path):
+    place = store(tmp_path)
+    write_before_reasoning(place, row(1), row(2))
+    write(place, row(3, reasoning="3?"))
+    for _ in range(2):
+        found = place.look_up(keys(1, 2, 3), 10)
+        assert found["text"].to_pylist() == ["answer 1", "answer 2", "answer 3"]
+        assert found["reasoning"].to_pylist() == [None, None, "3?"]
+        pack.pack(place.live)
+    assert len(place.paths()) == 1
+
+
+def test_a_segment_of_other_columns_is_an_error_that_names_them(tmp_path):
+    place = store(tmp_path)
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.table({"key": [1], "words": ["x"]}), sink)
+    content = sink.getvalue().to_pybytes()
+    place.live.mkdir(parents=True)
+    (place.live / f"{hashlib.sha256(content).hexdigest()}.parquet").write_bytes(content)
+    with pytest.raises(StillhouseError, match=r"has columns \['key', 'words'\]"):
+        texts(place, 1)
+
+
+def test_a_lone_surrogate_costs_no_answer(tmp_path):
+    place = store(tmp_path)
+    with place.writer(max_tokens=10, model="m", backend="b") as writer:
+        writer.add(key(1), Completion("a cut emoji \ud83d.", "stop", 1, 3, reasoning="\udc80"))
+        writer.add(key(2), Completion("beside it", "stop", 1, 3))
+    assert texts(place, 1, 2) == ["a cut emoji \ufffd.", "beside it"]
+
+
+def test_a_refusal_is_reused_like_an_answer(tmp_path):
+    place = store(tmp_path)
+    write(place, row(1, finish_reason="refusal", max_tokens=10, text="I cannot."))
+    assert texts(place, 1, limit=10) == texts(place, 1, limit=50) == ["I cannot."]
+    assert texts(place, 1, limit=3) == [None]
 
 
 @pytest.mark.parametrize("damage", ["flipped", "cut", "empty"])

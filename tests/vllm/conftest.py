@@ -57,9 +57,10 @@ def conf(folder: Path, *, compute: Mapping[str, Any], **changes: Any) -> Teacher
     """A greedy teacher on the checkpoint in `folder`."""
     from stillhouse.sources.content import content_hash
 
+    source = f"file:{folder}#sha256={content_hash(folder)}"
     values = {
         "description": "for tests",
-        "model": {"name": "smollm2", "source": f"file:{folder}#sha256={content_hash(folder)}"},
+        "model": {"name": "smollm2", "source": source, "dtype": "float32"},
         "format": "plain",
         "context": 1024,
         "decoding": {"max_tokens": 24, "stop": ["\n\n"]},

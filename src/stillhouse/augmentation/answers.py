@@ -20,6 +20,7 @@ from stillhouse.parsing.table import parse_row
 from stillhouse.prompting.render import render_rows
 from stillhouse.teachers.generate import generate
 from stillhouse.teachers.store.store import Store
+from stillhouse.teachers.structured import enforced
 
 Doubt = Literal["no_label", "disagreement", "no_verdict", "low_score"]
 """Why an answer is not believed."""
@@ -93,7 +94,7 @@ class Answering:
         if self.verify.samples > 1:
             changes["temperature"] = self.verify.temperature
         decoding = self.teacher.decoding.model_copy(update=changes)
-        return self.teacher.model_copy(update={"decoding": decoding})
+        return enforced(self.teacher.model_copy(update={"decoding": decoding}), self.prompt.reply)
 
     def _judged(
         self, questions: Sequence[Question], found: Sequence[Answer | Doubt]

@@ -16,6 +16,8 @@ SAID = "said"
 UNKNOWN_KEY = "unknown_key"
 RULE = "value_error"
 MISSING = "missing"
+SECRET = "secret"
+"""Of a value that must not be shown."""
 MOST_SHOWN = 80
 
 
@@ -150,6 +152,8 @@ def line(detail: ErrorDetails) -> str:
     if detail["type"] == MISSING:
         return f"`{where}` is missing."
     end = "" if said.endswith((".", "?")) else "."
+    if detail["type"] == SECRET:
+        return f"`{where}`: {said}{end}"
     if detail["type"] == RULE and not isinstance(detail["input"], str | int | float | tuple | list):
         return f"{f'`{where}`: ' if where else ''}{said}{end}"
     if not where:

@@ -1,16 +1,112 @@
 """`conf/teacher/*.yaml`: a teacher's identity, its decoding, and how it is run."""
 
+import ipaddress
+import re
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from stillhouse.config.base import Conf, Count, InnerPath, Mirror, Seed, StopText, Text, Written
+from stillhouse.config.engine import engine_problems
+from stillhouse.config.values import looks_secret, plain, secret_error
 
 Backend = Literal["transformers", "openai", "vllm", "ray", "recorded", "scripted"]
+Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 HTTP = ("http://", "https://")
 Seconds = Annotated[float, Field(gt=0, le=1e7)]
 Money = Annotated[float, Field(ge=0, le=1e12)]
 Temperature = Annotated[float, Field(ge=0, le=100)]
+Options = Annotated[dict[str, Any], AfterValidator(plain)]
+"""A free mapping: what JSON can hold, and no secrets."""
+
+_SENT = """
+model messages prompt input stream stream_options n best_of num_return_sequences
+max_tokens max_completion_tokens max_new_tokens max_output_tokens max_length max_gen_len
+num_predict temperature do_sample top_p seed stop stop_sequences chat_template_kwargs
+include_stop_str_in_output output_kind detokenize extra_body extra_headers extra_query
+"""
+SENT = frozenset(_SENT.split())
+"""What the request says by itself, and what would change how replies are read."""
+_TEMPLATE = """
+conversation messages chat_template tools documents add_generation_prompt continue_final_message
+tokenize padding truncation max_length return_tensors return_dict return_assistant_tokens_mask
+tokenizer_kwargs"""
+TEMPLATE = frozenset(_TEMPLATE.split())
+"""How a chat template is applied, which follows from the prompt."""
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def is_loopback(host: str | None) -> bool:
+    """Whether an address is this machine's own, where nobody listens on the way."""
+    if host is None:
+        return False
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _variable(value: Any) -> Any:
+    # A key pasted here by mistake must not be shown, so no value is.
+    if value is None or (
+        isinstance(value, str) and VARIABLE.fullmatch(value) and not looks_secret(value)
+    ):
+        return value
+    raise secret_error(
+        "it names the environment variable that holds the key, such as OPENAI_API_KEY; the value "
+        "here is no such name (and is not shown, in case it is a key)"
+    )
+
+
+def _address(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    problem = _address_problem(value)
+    if problem and "@" in value:
+        raise secret_error(f"{problem}; the value is not shown, in case it holds a password")
+    if problem:
+        raise ValueError(problem)
+    return value
+
+
+def _address_problem(value: str) -> str | None:
+    example = "such as http://host:8000/v1"
+    if not value.isprintable() or " " in value:
+        return f"an address holds no blanks; write one {example}"
+    try:
+        parts = urlsplit(value)
+        port = parts.port
+    except ValueError as error:
+        return f"it is no address ({error}); write one {example}"
+    problems = {
+        f"the backend `openai` needs a `base_url`, {example}": (
+            parts.scheme not in ("http", "https") or not parts.hostname
+        ),
+        "an address holds no user and password; put the key into the environment, and the name of "
+        "its variable into `api_key_env`": "@" in parts.netloc,
+        f"the request's path is put behind it, so it holds no `?` and no `#`, {example}": (
+            "?" in value or "#" in value
+        ),
+        f"{parts.netloc!r} is no host; write an address {example}": (
+            port == 0 or not _is_host(parts.hostname or "")
+        ),
+    }
+    return next((problem for problem, found in problems.items() if found), None)
+
+
+def _is_host(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        try:
+            host.rstrip(".").encode("idna")
+        except UnicodeError:
+            return False
+        return ":" not in host and re.search(r"[\s<>\"{}|\\^`\[\]]", host) is None
+    return True
 
 
 class Recorded(Conf):
@@ -45,6 +141,12 @@ class Model(Conf):
     trust_remote_code: bool = False
     """Whether code of the source's own may run, where the library has none for the model."""
     recorded: tuple[Recorded, ...] = ()
+    dtype: Dtype = "auto"
+    """The type of the weights. `auto` is the checkpoint's own; another one rounds them, which makes
+    other answers."""
+    engine: Options = Field(default_factory=dict)
+    """Options of the engine that may change answers, under its own names (backends `vllm`, `ray`),
+    such as `quantization: fp8`."""
 
 
 class Decoding(Conf):
@@ -58,8 +160,34 @@ class Decoding(Conf):
     """Answers for each row; more than one needs a temperature above 0."""
     seed: Seed = 0
     """Of sampled answers; greedy ones ignore it."""
-    extra: dict[str, Any] = Field(default_factory=dict)
+    extra: Options = Field(default_factory=dict)
     """Further decoding options under the engine's own names (`top_k`, `reasoning_effort`)."""
+    chat_template_kwargs: Options = Field(default_factory=dict)
+    """What the model's chat template sees beside the messages, such as `enable_thinking: false`."""
+    response_format: Literal["json_schema", "json_object", "none"] = "json_schema"
+    """How a reply in JSON, where the prompt asks for one, is enforced: by its schema, as any JSON
+    object, or not at all (for servers that cannot)."""
+
+    @field_validator("chat_template_kwargs")
+    @classmethod
+    def _not_the_template_itself(cls, names: dict[str, Any]) -> dict[str, Any]:
+        if taken := names.keys() & TEMPLATE:
+            raise ValueError(
+                f"{', '.join(sorted(taken))} is not for `chat_template_kwargs`: how the template "
+                "is applied follows from the prompt"
+            )
+        return names
+
+    @field_validator("extra")
+    @classmethod
+    def _not_sent_already(cls, extra: dict[str, Any]) -> dict[str, Any]:
+        for name in extra:
+            if name.strip().lower().replace("-", "_") in SENT:
+                raise ValueError(
+                    f"{name!r} is not for `extra`: the request sets it from `decoding`, `model` "
+                    "and the prompt, or it would change how replies are read"
+                )
+        return extra
 
     @model_validator(mode="after")
     def _samples_differ(self) -> Self:
@@ -92,7 +220,6 @@ class TeacherCompute(Conf):
     """The share of rows that may stay without an answer."""
 
     device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")] = "auto"
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     batch_tokens: Count = 16_384
     """Tokens in a batch, prompt and answer, padding included (backend `transformers`)."""
 
@@ -100,12 +227,13 @@ class TeacherCompute(Conf):
     """Accelerators that share one model (backends `vllm`, `ray`)."""
     workers: Count = 1
     """Engines side by side (backend `ray`)."""
-    engine: dict[str, Any] = Field(default_factory=dict)
-    """Further options of the engine under its own names (backends `vllm`, `ray`)."""
+    engine: Options = Field(default_factory=dict)
+    """Further options of the engine under its own names (backends `vllm`, `ray`), of those that
+    cannot change answers; the others stand in `model.engine`."""
 
-    base_url: str | None = None
+    base_url: Annotated[str | None, BeforeValidator(_address)] = None
     """Where an OpenAI-compatible server is, up to and including `/v1` (backend `openai`)."""
-    api_key_env: str | None = None
+    api_key_env: Annotated[str | None, BeforeValidator(_variable)] = None
     """The environment variable that holds the key; the key itself stands nowhere else."""
     max_in_flight: Count = 64
     requests_per_minute: Count | None = None
@@ -117,10 +245,20 @@ class TeacherCompute(Conf):
     retries: Annotated[int, Field(ge=0, le=1000)] = 8
     max_tokens_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     """How the server calls the limit; newer hosted models want the second name."""
+    finish_reasons: dict[str, Literal["stop", "length", "refusal"]] = Field(default_factory=dict)
+    """What the server's words for why a completion ended mean, beyond those that are known; `null`
+    stands for none."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _moved(cls, values: Any) -> Any:
+        if isinstance(values, dict) and "dtype" in values:
+            raise ValueError("`dtype` changes answers, so it stands under `model`, not `compute`")
+        return values
 
     @model_validator(mode="after")
     def _server(self) -> Self:
-        if self.backend == "openai" and not (self.base_url or "").startswith(HTTP):
+        if self.backend == "openai" and self.base_url is None:
             raise ValueError("the backend `openai` needs a `base_url`, such as http://host:8000/v1")
         return self
 
@@ -151,6 +289,21 @@ class TeacherConf(Conf):
         budget = self.compute.budget
         if budget and budget.money and not (self.price.prompt or self.price.completion):
             raise ValueError("a `budget` of money needs a `price`; or give it in `tokens`")
+        return self
+
+    @model_validator(mode="after")
+    def _engine(self) -> Self:
+        problems = list(engine_problems(self.compute.engine, self.model.engine))
+        if self.model.engine and self.compute.backend == "transformers":
+            problems.append("`model.engine` is for the backends `vllm` and `ray`")
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    @model_validator(mode="after")
+    def _template(self) -> Self:
+        if self.decoding.chat_template_kwargs and self.format != "chat":
+            raise ValueError("`decoding.chat_template_kwargs` needs `format: chat`")
         return self
 
     @model_validator(mode="after")

@@ -67,6 +67,7 @@ COMPLETIONS = _spec(
     _text("id"),
     pa.field("sample", pa.int32(), nullable=False),
     _text("text"),
+    _text("reasoning", nullable=True),
     _text("finish_reason"),
     pa.field("prompt_tokens", pa.int32(), nullable=True),
     pa.field("completion_tokens", pa.int32(), nullable=True),

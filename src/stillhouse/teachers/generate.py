@@ -14,7 +14,8 @@ from stillhouse.config.teacher import TeacherConf
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.log import record
 from stillhouse.core.progress import announce
-from stillhouse.core.tables import COMPLETIONS
+from stillhouse.core.tables import COMPLETIONS, Row
+from stillhouse.core.thinking import is_closed_only, split_thinking
 from stillhouse.teachers.asking import Run, ask
 from stillhouse.teachers.estimate import describe, has_price, money
 from stillhouse.teachers.plan import Plan, make_plan
@@ -76,7 +77,37 @@ def _completions(plan: Plan) -> pa.Table:
     columns = {"id": plan.prompts["id"].take(rows), "sample": samples}
     columns |= {name: plan.found[name] for name in plan.found.column_names}
     table = pa.table(columns).select(COMPLETIONS.schema.names)
-    return table.filter(pc.is_valid(table["text"])).cast(COMPLETIONS.schema)
+    answered = table.filter(pc.is_valid(table["text"])).cast(COMPLETIONS.schema)
+    return without_thinking(answered)
+
+
+def without_thinking(completions: pa.Table) -> pa.Table:
+    """The table with the thinking taken out of `text` into `reasoning`.
+
+    The store keeps the raw text, so that a better rule for it costs no call. A reply that ended
+    while it was thinking has no text, and is cut short, whatever its server says.
+    """
+    if not pc.any(pc.match_substring(completions["text"], "<")).as_py():
+        return completions
+    raw = completions.select(["text", "reasoning", "finish_reason"]).to_pylist()
+    # Where replies close a block that they did not open, the chat template opens it: then a reply
+    # that was cut before the closing tag has no tag at all, and is thinking all the same.
+    opened = any(is_closed_only(row["text"]) for row in raw)
+    rows = [_without_thinking(row, opened=opened) for row in raw]
+    for name in ("text", "reasoning", "finish_reason"):
+        field = completions.schema.field(name)
+        place = completions.schema.get_field_index(name)
+        values = pa.array([row[name] for row in rows], field.type)
+        completions = completions.set_column(place, field, values)
+    return completions
+
+
+def _without_thinking(row: Row, *, opened: bool) -> Row:
+    cut = row["finish_reason"] == "length"
+    thought = split_thinking(row["text"], opened=opened and cut)
+    reasoning = "\n\n".join(filter(None, [row["reasoning"], thought.reasoning])) or None
+    finish = "length" if thought.unclosed else row["finish_reason"]
+    return {"text": thought.text, "reasoning": reasoning, "finish_reason": finish}
 
 
 def teacher_metrics(completions: pa.Table) -> dict[str, float]:
@@ -88,8 +119,10 @@ def teacher_metrics(completions: pa.Table) -> dict[str, float]:
     if "completion_tokens" in metrics:
         metrics["mean_completion_tokens"] = pc.mean(completions["completion_tokens"]).as_py()
     if completions.num_rows:
-        cut = completions["finish_reason"].to_pylist().count("length")
-        metrics["cut_short"] = cut / completions.num_rows
+        reasons = completions["finish_reason"].to_pylist()
+        metrics["cut_short"] = reasons.count("length") / completions.num_rows
+        if "refusal" in reasons:
+            metrics["refused"] = reasons.count("refusal") / completions.num_rows
     return metrics
 
 

@@ -1,13 +1,16 @@
 """Requests as token ids: the chat template or plain text, each beginning with one BOS at most."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal
 
 from jinja2 import TemplateError
 
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.core.errors import StillhouseError
+from stillhouse.core.thinking import opening
 from stillhouse.sources.code import ANSWERING, needs_code
 from stillhouse.sources.model_files import loading
 from stillhouse.teachers.protocol import Request
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 Format = Literal["chat", "plain"]
+TAIL = 16
+"""In so many tokens the tag stands that a prompt may end with."""
 
 
 def runs_code(conf: TeacherConf, folder: Path) -> bool:
@@ -46,14 +51,37 @@ def load_tokenizer(
     return tokenizer
 
 
+def check_template(tokenizer: "PreTrainedTokenizerBase", conf: TeacherConf) -> None:
+    """Raise when `chat_template_kwargs` holds what the chat template never looks at."""
+    template = str(tokenizer.chat_template)
+    for name in conf.decoding.chat_template_kwargs:
+        if not re.search(rf"\b{re.escape(name)}\b", template):
+            raise StillhouseError(
+                f"`decoding.chat_template_kwargs` of the teacher {conf.model.name!r} sets "
+                f"{name!r}, but the model's chat template knows no such name. Correct it, or leave "
+                "it out."
+            )
+
+
+def prompt_opening(tokenizer: "PreTrainedTokenizerBase", tokens: Sequence[int]) -> str:
+    """The tag of a block of thinking that a prompt ends in, or nothing.
+
+    It is put in front of the answer, whose text would else not tell that it begins with thinking.
+    """
+    return opening(str(tokenizer.decode(list(tokens[-TAIL:]), skip_special_tokens=False)))
+
+
 def encode(
-    tokenizer: "PreTrainedTokenizerBase", requests: Sequence[Request], form: Format
+    tokenizer: "PreTrainedTokenizerBase",
+    requests: Sequence[Request],
+    form: Format,
+    template: Mapping[str, Any] = MappingProxyType({}),
 ) -> list[list[int]]:
-    """The token ids of every request's prompt."""
+    """The token ids of every request's prompt; the chat template sees `template`, too."""
     if not requests:
         return []
     if form == "chat":
-        texts = [_chat(tokenizer, request) for request in requests]
+        texts = [_chat(tokenizer, request, template) for request in requests]
     else:
         texts = [as_text(request.messages) for request in requests]
     # A chat template writes its own special tokens.
@@ -62,10 +90,14 @@ def encode(
     return [ids[1:] if ids[:2] == doubled else ids for ids in encoded]
 
 
-def _chat(tokenizer: "PreTrainedTokenizerBase", request: Request) -> str:
+def _chat(
+    tokenizer: "PreTrainedTokenizerBase", request: Request, template: Mapping[str, Any]
+) -> str:
     turns = [{"role": turn.role, "content": turn.content} for turn in request.messages]
     try:
-        text = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+        text = tokenizer.apply_chat_template(
+            turns, tokenize=False, add_generation_prompt=True, **template
+        )
     except TemplateError as error:
         raise StillhouseError(
             f"The model's chat template refuses the prompt of row {request.id!r} (roles "

@@ -22,6 +22,7 @@ FIELDS: list["pa.Field[Any]"] = [
     pa.field("max_tokens", pa.int32(), nullable=False),
     pa.field("created", pa.int64(), nullable=False),
     pa.field("text", pa.string(), nullable=False),
+    pa.field("reasoning", pa.string()),
     pa.field("finish_reason", pa.string(), nullable=False),
     pa.field("prompt_tokens", pa.int32()),
     pa.field("completion_tokens", pa.int32()),
@@ -30,7 +31,10 @@ FIELDS: list["pa.Field[Any]"] = [
 ]
 SCHEMA = pa.schema(FIELDS)
 """`max_tokens` is the limit an answer was asked under, `created` its arrival in milliseconds since
-1970; `model` and `backend` are for people (`store stats`) and decide nothing."""
+1970; `model` and `backend` are for people (`store stats`) and decide nothing. `reasoning` is what a
+server says the model thought, kept beside the text; segments written before it was kept lack it."""
+LATER = frozenset({"reasoning"})
+"""Columns that older segments lack: read as nulls."""
 
 
 class DamagedSegmentError(Exception):
@@ -102,9 +106,10 @@ def verified_bytes(path: Path) -> bytes:
 def open_segment(path: Path) -> pq.ParquetFile:
     """A segment ready to be read by column, its checksum verified."""
     opened = pq.ParquetFile(pa.BufferReader(verified_bytes(path)))
-    if opened.schema_arrow.names != SCHEMA.names:
+    names = opened.schema_arrow.names
+    if names != [name for name in SCHEMA.names if name in names or name not in LATER]:
         raise StillhouseError(
-            f"The segment {path} has columns {opened.schema_arrow.names}, not {SCHEMA.names}: "
+            f"The segment {path} has columns {names}, not {SCHEMA.names}: "
             "another version of stillhouse wrote it. Move it out of the store."
         )
     return opened
@@ -112,7 +117,16 @@ def open_segment(path: Path) -> pq.ParquetFile:
 
 def read_segment(path: Path) -> pa.Table:
     """All rows of a segment, its checksum verified."""
-    return open_segment(path).read().cast(SCHEMA)
+    return all_rows(open_segment(path))
+
+
+def all_rows(segment: pq.ParquetFile) -> pa.Table:
+    """All rows of an opened segment; a column that it lacks is null."""
+    rows = segment.read()
+    for name in LATER - set(rows.column_names):
+        field = SCHEMA.field(name)
+        rows = rows.append_column(field, pa.nulls(rows.num_rows, field.type))
+    return rows.select(SCHEMA.names).cast(SCHEMA)
 
 
 def set_aside(path: Path) -> Path:

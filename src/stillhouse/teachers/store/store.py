@@ -14,7 +14,7 @@ from stillhouse.teachers.store import location, segments
 from stillhouse.teachers.store.reuse import COLUMNS, serves
 from stillhouse.teachers.store.writer import Writer
 
-ANSWER = ["text", "finish_reason", "prompt_tokens", "completion_tokens"]
+ANSWER = ["text", "reasoning", "finish_reason", "prompt_tokens", "completion_tokens"]
 GROUP_BYTES = 32 << 20
 LISTINGS = 20
 """How often a reader lists the folder anew when segments are merged away under its hands."""
@@ -90,7 +90,7 @@ class Store:
             start += segment.metadata.num_rows
             # The texts are large, and most segments of a busy store hold none that are wanted.
             if pc.any(wanted).as_py():
-                found.append(segment.read().cast(segments.SCHEMA).filter(wanted))
+                found.append(segments.all_rows(segment).filter(wanted))
         return segments.concatenated(found)
 
     def _open(self, path: Path) -> pq.ParquetFile | None:

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import pyarrow as pa
 
+from stillhouse.core.text import whole
 from stillhouse.teachers.protocol import Completion
 from stillhouse.teachers.store import segments
 from stillhouse.teachers.store.pack import merge_small
@@ -45,7 +46,8 @@ class Writer:
             {
                 "key": key,
                 "created": time.time_ns() // 1_000_000,
-                "text": completion.text,
+                "text": whole(completion.text),
+                "reasoning": completion.reasoning and whole(completion.reasoning),
                 "finish_reason": completion.finish_reason,
                 "prompt_tokens": completion.prompt_tokens,
                 "completion_tokens": completion.completion_tokens,
