@@ -20,8 +20,6 @@ $(INSTALLED): pyproject.toml requirements.lock
 	@$(PYTHON) -m venv $(VENV)
 	@PIP_CONSTRAINT=requirements.lock PIP_BUILD_CONSTRAINT=requirements.lock \
 		python -m pip install --quiet --disable-pip-version-check -e ".[dev,s3]"
-	@! git rev-parse --git-dir >/dev/null 2>&1 || git config merge.dvc.driver \
-		'dvc git-hook merge-driver --ancestor %O --our %A --their %B'
 	@touch $@
 
 repro: setup ## Build everything that changed, from the source to the report

@@ -98,6 +98,8 @@ CONF_KEYS = {
 
 # price: an estimate and a budget; trust_remote_code: a permission. Neither changes a result.
 COMPUTE_ONLY = {"compute", "mirror", "price", "trust_remote_code"}
+TRACKED = {"data/raw/rows.csv", "data/store.dvc", "data/raw/rows.csv.dvc", "models/mine.dvc"}
+"""With the folders they are in: DVC reads no .dvc file in one that Git ignores."""
 HEAVY = {
     "torch",
     "transformers",
@@ -253,7 +255,7 @@ def test_importing_a_stage_loads_nothing_heavy():
 def test_git_ignores_what_dvc_keeps_and_keeps_the_metrics(pipeline):
     outs = {out for stage in pipeline.stages.values() for out in stage.outs}
     listed = subprocess.run(
-        ["git", "check-ignore", "--no-index", *outs, "data/raw/rows.csv", "data/store.dvc"],
+        ["git", "check-ignore", "--no-index", *outs, *TRACKED],
         cwd=REPOSITORY,
         capture_output=True,
         text=True,

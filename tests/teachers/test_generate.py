@@ -7,7 +7,7 @@ import pytest
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.log import read_events
 from stillhouse.core.tables import COMPLETIONS, write_table
-from stillhouse.teachers.feed import block_order
+from stillhouse.teachers.estimate import expected_seconds
 from stillhouse.teachers.generate import generate
 from stillhouse.teachers.protocol import Completion, Failure
 from stillhouse.teachers.store.store import Store
@@ -208,6 +208,29 @@ def test_the_estimate_comes_before_the_first_call(tmp_path, monkeypatch, capsys)
     assert "at the speed of the last run" in said[0]
 
 
+CONF = {"model": "m", "backend": "scripted", "failed": 0}
+
+
+@pytest.mark.parametrize(
+    ("runs", "seconds"),
+    [
+        ([], None),
+        ([CONF | {"asked": 10, "seconds": 5.0}], 50),
+        ([CONF | {"asked": 10, "seconds": 5.0}, CONF | {"asked": 10, "seconds": 1.0}], 10),
+        # A run too short for the log's digits is a run.
+        ([CONF | {"asked": 10, "seconds": 0.0}], pytest.approx(0, abs=0.01)),
+        # What failed says nothing: nor does a run that asked nobody, nor another teacher's.
+        ([CONF | {"asked": 10, "seconds": 5.0, "failed": 10}], None),
+        ([CONF | {"asked": 10, "seconds": 5.0, "given_up": True}], None),
+        ([CONF | {"asked": 10, "seconds": 5.0, "failed": 2}], 62.5),
+        ([CONF | {"asked": 0, "seconds": 0.0}], None),
+        ([CONF | {"asked": 10, "seconds": 5.0, "model": "n"}], None),
+    ],
+)
+def test_the_time_is_that_of_the_last_run_that_went_well(runs, seconds):
+    assert expected_seconds(100, teacher(), runs) == seconds
+
+
 def test_the_run_log_says_what_was_spent_and_the_metrics_do_not(tmp_path, monkeypatch):
     puppet = Puppet(echo)
     install(monkeypatch, puppet)
@@ -252,16 +275,6 @@ def test_messages_reach_the_teacher_as_they_are_in_the_table(tmp_path, monkeypat
         f"row-00000{n}": [("system", s), ("user", f"How many apples are {n} apples?")]
         for n, s in [(1, "one"), (2, "two")]
     }
-
-
-@pytest.mark.parametrize("rows", [0, 1, 63, 64, 65, 1000])
-def test_every_process_takes_every_row_once(rows, monkeypatch):
-    orders = []
-    for pid in (1, 2):
-        monkeypatch.setattr("os.getpid", lambda pid=pid: pid)
-        orders.append(block_order(rows))
-    assert [sorted(order) for order in orders] == [list(range(rows))] * 2
-    assert rows < 100 or orders[0] != orders[1]
 
 
 def test_thinking_goes_into_its_own_column_and_the_store_keeps_the_raw_text(tmp_path, monkeypatch):

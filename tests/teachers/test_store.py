@@ -1,3 +1,4 @@
+import errno
 import hashlib
 import multiprocessing
 from pathlib import Path
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from stillhouse.core.errors import StillhouseError
 from stillhouse.teachers.protocol import Completion
-from stillhouse.teachers.store import pack, segments
+from stillhouse.teachers.store import commands, pack, segments, sightings
 from stillhouse.teachers.store.store import Store
 from tests.teachers.helpers import store
 
@@ -159,6 +160,88 @@ def test_packing_changes_no_look_up(tmp_path_factory, parts):
     pack.pack(place.live)
     assert len(segments.segment_paths(place.live)) == 1
     assert before == [place.look_up(keys(0, 1, 2, 3), limit) for limit in (1, 2, 3, 4)]
+
+
+def in_use(place: Store) -> dict[tuple[int, int], dict]:
+    """The answer to each key under each limit, where there is one."""
+    found = {
+        (number, limit): answer
+        for limit in (1, 2, 3, 4)
+        for number, answer in enumerate(place.look_up(keys(0, 1, 2, 3), limit).to_pylist())
+    }
+    return {which: answer for which, answer in found.items() if answer["text"] is not None}
+
+
+ARRIVALS = st.tuples(st.sampled_from(["live", "published", "imported"]), ROWS)
+EVENTS = st.lists(ARRIVALS | st.sampled_from(["pack", "merge", "another process"]), max_size=10)
+
+
+@settings(deadline=None, max_examples=60)
+@given(events=EVENTS)
+def test_nothing_that_arrives_later_changes_an_answer_in_use(tmp_path_factory, events):
+    folder = tmp_path_factory.mktemp("s")
+    theirs, other = Store(folder / "published"), Store(folder / "other")
+    place = Store(folder / "live", [theirs.live])
+    before = in_use(place)
+    for event in events:
+        match event:
+            case ("live", rows):
+                write(place, *rows)
+            case ("published", rows):
+                write(theirs, *rows)
+            case ("imported", rows):
+                commands.import_segments(place, write(other, *rows))
+            case "pack":
+                pack.pack(place.live, keep={path.name for path in theirs.paths()})
+            case "merge":
+                pack.merge(place.live, segments.segment_paths(place.live))
+            case _:
+                place = Store(folder / "live", [theirs.live])
+        after = in_use(place)
+        assert before.items() <= after.items()
+        before = after
+
+
+def test_where_nothing_was_in_use_times_alone_decide_on_every_machine(tmp_path):
+    early, late = row(1, created=1, text="early"), row(1, created=2, text="late")
+    for name, order in (("a", [early, late]), ("b", [late, early])):
+        theirs = Store(tmp_path / name / "published")
+        for each in order:
+            write(theirs, each)
+        assert texts(Store(tmp_path / name / "live", [theirs.live]), 1) == ["early"]
+
+
+def test_a_clock_set_back_gives_no_answer_precedence(tmp_path, monkeypatch):
+    place = store(tmp_path)
+    clock = iter([5_000_000_000_000, 1_000_000])
+    monkeypatch.setattr("time.time_ns", lambda: next(clock) * 1_000_000)
+    with place.writer(max_tokens=10, model="m", backend="b") as writer:
+        writer.add(key(1), Completion("in use", "length", 1, 10))
+    assert texts(place, 1) == ["in use"]
+    with place.writer(max_tokens=20, model="m", backend="b") as writer:
+        writer.add(key(1), Completion("later", "stop", 1, 3))
+    assert texts(place, 1, limit=20) == ["later"]
+    assert texts(place, 1) == ["in use"]
+
+
+def test_a_store_that_cannot_be_written_still_serves(tmp_path, monkeypatch):
+    place = store(tmp_path)
+    write(place, row(1))
+
+    def refuse(*_):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("stillhouse.teachers.store.sightings.write_json", refuse)
+    assert texts(place, 1) == ["answer 1"]
+
+
+def test_notes_of_what_was_seen_stay_few(tmp_path, monkeypatch):
+    monkeypatch.setattr(sightings, "MERGE_AT", 4)
+    place = store(tmp_path)
+    for number in range(20):
+        write(place, row(1, created=100 - number, text=f"{number}"))
+        assert texts(place, 1) == ["0"]
+    assert len(list(place.live.glob(f"*{sightings.SUFFIX}"))) < 5
 
 
 def test_a_packed_copy_beside_its_parts_changes_nothing(tmp_path):

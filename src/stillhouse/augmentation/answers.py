@@ -19,6 +19,7 @@ from stillhouse.parsing.form import reply_form
 from stillhouse.parsing.table import parse_row
 from stillhouse.prompting.render import render_rows
 from stillhouse.teachers.generate import generate
+from stillhouse.teachers.spending import Ledger
 from stillhouse.teachers.store.store import Store
 from stillhouse.teachers.structured import enforced
 
@@ -57,6 +58,9 @@ class Answering:
     neighbours: Mapping[str, Sequence[Row]]
     """By row, its exemplars: new questions are shown those of their seed."""
     store: Store | None = None
+    ledger: Ledger | None = None
+    """Of the teacher: its budget is for questions and answers of all waves together."""
+    judge_ledger: Ledger | None = None
 
     def answers(self, questions: Sequence[Question]) -> list[Answer | Doubt]:
         """An answer to each question, in order, or why there is none to be believed."""
@@ -84,7 +88,7 @@ class Answering:
         choices = {question.id: question.choices for question in questions}
         form = reply_form(self.prompt, self.dataset)
         parsed: dict[str, list[Row]] = defaultdict(list)
-        completions = generate(table, self._decoded(), self.store).completions
+        completions = generate(table, self._decoded(), self.store, self.ledger).completions
         for row in completions.to_pylist():
             parsed[row["id"]].append(parse_row(row, choices[row["id"]], form))
         return parsed
@@ -105,7 +109,7 @@ class Answering:
             if isinstance(answer, Answer)
         ]
         model = judging_model(self.judge, self.teacher)
-        verdicts = ask_judge(cases, self.judge, model, self.store)
+        verdicts = ask_judge(cases, self.judge, model, self.store, self.judge_ledger)
         least = self.verify.min_score or 0.0
         judged: list[Answer | Doubt] = []
         for question, answer in zip(questions, found, strict=True):

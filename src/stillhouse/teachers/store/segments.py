@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stillhouse.core.errors import StillhouseError
-from stillhouse.core.files import require_disk_space, write_bytes
+from stillhouse.core.files import write_bytes
 from stillhouse.teachers.store.key import KEY_BYTES
 
 SUFFIX = ".parquet"
@@ -36,6 +36,10 @@ server says the model thought, kept beside the text; segments written before it 
 LATER = frozenset({"reasoning"})
 """Columns that older segments lack: read as nulls."""
 
+ARRIVED: "pa.Field[Any]" = pa.field("arrived", pa.int64())
+"""When a row arrived on this machine (see `sightings`); worked out when rows are read."""
+WITH_ARRIVAL = SCHEMA.append(ARRIVED)
+
 
 class DamagedSegmentError(Exception):
     """A segment's bytes do not have the checksum in its name."""
@@ -54,11 +58,8 @@ def _listing(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob(f"*{SUFFIX}") if not path.name.startswith("."))
 
 
-def write_segment(folder: Path, rows: pa.Table) -> Path:
-    """Write rows as one segment; when this returns it survives a crash of the machine.
-
-    Equal rows make one file, however often they are written.
-    """
+def encoded(rows: pa.Table) -> tuple[str, bytes]:
+    """The name of a segment of these rows, and its content: equal rows, equal names."""
     sink = pa.BufferOutputStream()
     pq.write_table(
         rows.select(SCHEMA.names).cast(SCHEMA).combine_chunks(),
@@ -68,8 +69,16 @@ def write_segment(folder: Path, rows: pa.Table) -> Path:
         write_statistics=False,
     )
     content = sink.getvalue().to_pybytes()
-    path = folder / f"{hashlib.sha256(content).hexdigest()}{SUFFIX}"
-    require_disk_space(folder, len(content), "the completion store")
+    return f"{hashlib.sha256(content).hexdigest()}{SUFFIX}", content
+
+
+def write_segment(folder: Path, rows: pa.Table) -> Path:
+    """Write rows as one segment; when this returns it survives a crash of the machine.
+
+    Equal rows make one file, however often they are written.
+    """
+    name, content = encoded(rows)
+    path = folder / name
     # Also when it is there already: a damaged file of this name must not stand for these rows.
     write_bytes(path, content)
     _sync_folder(folder)
@@ -98,8 +107,14 @@ def verified_bytes(path: Path) -> bytes:
         if error.errno == errno.EIO:
             raise DamagedSegmentError(str(path)) from error
         raise
-    if hashlib.sha256(content).hexdigest() != path.stem:
-        raise DamagedSegmentError(str(path))
+    verified(path.name, content)
+    return content
+
+
+def verified(name: str, content: bytes) -> bytes:
+    """The content, or DamagedSegmentError when it is not what the segment's name says."""
+    if f"{hashlib.sha256(content).hexdigest()}{SUFFIX}" != name:
+        raise DamagedSegmentError(name)
     return content
 
 
@@ -147,5 +162,5 @@ def distinct(rows: pa.Table) -> pa.Table:
 
 
 def concatenated(tables: Iterable[pa.Table], columns: Sequence[str] = SCHEMA.names) -> pa.Table:
-    """The rows of all tables; none give an empty table."""
-    return pa.concat_tables([SCHEMA.empty_table().select(columns), *tables])
+    """The rows of all tables, which have these columns; none give an empty table."""
+    return pa.concat_tables([WITH_ARRIVAL.empty_table().select(columns), *tables])
