@@ -6,8 +6,8 @@ import subprocess
 import sys
 
 import pytest
-
 from stillhouse.answers.compare import normalise
+
 from stillhouse.config.dataset import DatasetConf
 from stillhouse.config.load import load_entry, names
 from stillhouse.core.uri import UNPINNED, HubSource, WheelSource, parse_source

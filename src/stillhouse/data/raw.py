@@ -7,7 +7,7 @@ from pathlib import Path
 from stillhouse.config.dataset import DatasetConf, Split
 from stillhouse.core import paths
 from stillhouse.core.errors import StillhouseError
-from stillhouse.core.uri import HubSource, below_raw, parse_source
+from stillhouse.core.uri import HubSource, parse_source
 from stillhouse.data.files import READERS, RawRow, read_file
 from stillhouse.data.hub import read_hub_splits
 from stillhouse.sources.mirror import mirror_root, mirrored
