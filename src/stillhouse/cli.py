@@ -82,7 +82,7 @@ def pin(
     """Print a local file or folder as a pinned source, to paste into a conf entry.
 
     The hash makes the content part of the configuration: change a byte, and the run says so.
-    Files below data/raw need none, since DVC watches that folder.
+    Of a dataset below data/raw the hash may be left out, since DVC watches that folder for it.
     """
     from stillhouse.sources.pin import pin as pinned
 

@@ -138,3 +138,30 @@ def test_a_row_knows_the_file_it_comes_from():
         (folder / f"{name}.jsonl").write_text(lines(texts(1)))
     conf = make_conf(splits={"train": {"read": ["sour.jsonl", "sweet.jsonl"]}})
     assert [row.values["_file"] for row in read_splits(conf)["train"]] == ["sour", "sweet"]
+
+
+def test_how_quotes_are_read_is_said_split_by_split(capsys):
+    Path("data/raw").mkdir(parents=True)
+    Path("data/raw/rows.TSV").write_text('text\tlabel\n"a .\tyes\nb ."\tno\n')
+    splits = {
+        "train": {"read": ["rows.TSV"], "quoting": "none"},
+        "test": {"read": ["rows.TSV"], "quoting": "double"},
+    }
+    found = read_splits(make_conf(splits=splits))
+    assert {name: len(rows) for name, rows in found.items()} == {"train": 2, "test": 1}
+    assert capsys.readouterr().err == ""
+    read_splits(make_conf(splits={"train": {"read": ["rows.TSV"]}}))
+    assert "2 lines below its header, but 1 row:" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("split", "says"),
+    [
+        ({"read": ["rows.tsv"], "quoting": "maybe"}, "quoting"),
+        ({"read": ["rows.jsonl"], "quoting": "none"}, "for .csv and .tsv files"),
+        ({"hold_out_from": "train", "share": 0.5, "quoting": "none"}, "no `source`"),
+    ],
+)
+def test_quoting_that_says_nothing_is_refused(split, says):
+    with pytest.raises(ValueError, match=says):
+        make_conf(splits={"train": {"read": ["a.csv"]}, "test": split})

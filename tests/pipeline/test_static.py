@@ -36,7 +36,7 @@ KNOBS = {
     "dataset": ALL,
     "limit": ALL,
     "embedder": EMBED,
-    "exemplars": RETRIEVE,
+    "exemplars": EMBED,  # an arm that needs no vectors embeds nothing
     "k": RETRIEVE,
     "exemplar_seed": RETRIEVE,
     "prompt": PROMPT,
@@ -65,7 +65,7 @@ CONF_KEYS = {
     "dataset/source": ALL,
     "dataset/fields": ALL,
     "dataset/task": PROMPT,
-    "dataset/answer": PROMPT | BASELINE,
+    "dataset/answer": ALL,
     "dataset/exclude_same_group": RETRIEVE,
     "dataset/licence": CARD,
     "dataset/description": CARD,

@@ -44,7 +44,9 @@ def test_pin_outside_and_below_data_raw(tmp_path_factory):
     elsewhere.write_text("a\n")
     assert pin(elsewhere).startswith(f"file:{elsewhere}#sha256=")
     Path("data/raw/x.csv").write_text("a\n")
-    assert pin(Path("data/raw/x.csv")) == "file:data/raw/x.csv"
+    pinned = pin(Path("data/raw/x.csv"))
+    assert pinned.startswith("file:data/raw/x.csv#sha256=")
+    assert resolve(pinned, kind="dataset") == Path("data/raw/x.csv")
     with pytest.raises(StillhouseError, match="nothing to pin"):
         pin(Path("absent"))
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from stillhouse.augmentation.answers import Answer, Answering, Question
 from stillhouse.augmentation.config import AugmentConfig
-from stillhouse.augmentation.duplicates import tokens
 from stillhouse.augmentation.filters import Kept, Reason, choices_in, form_problem
 from stillhouse.augmentation.questions import Attempt, Reply, Seed, ask_questions, attempts
 from stillhouse.config.augment import AugmentConf
@@ -18,6 +17,7 @@ from stillhouse.config.knobs import Feedback
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.joins import by_id
 from stillhouse.core.progress import announce
+from stillhouse.core.same_question import question_key
 from stillhouse.core.tables import Row
 from stillhouse.feedback.difficulty import Difficulty
 from stillhouse.teachers.spending import Ledger
@@ -187,9 +187,8 @@ def wave_size(missing: int, tried: int, found: int, before: int) -> int:
 
 
 def content_id(question: str) -> str:
-    """A new row's id: a function of its words."""
-    words = " ".join(tokens(question))
-    return f"{SYNTHETIC}-{hashlib.sha256(words.encode()).hexdigest()[:16]}"
+    """A new row's id: a function of what it asks."""
+    return f"{SYNTHETIC}-{hashlib.sha256(question_key(question).encode()).hexdigest()[:16]}"
 
 
 def choices_like(seed: Seed, question: str) -> tuple[str, ...] | None:

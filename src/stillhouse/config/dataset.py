@@ -24,6 +24,7 @@ from stillhouse.kinds.registry import known_metric
 Task = Literal["multiple_choice", "nli", "math", "classification", "text"]
 Metric = Annotated[str, AfterValidator(known_metric)]
 """The name of a kind of answer (`stillhouse.kinds.registry`)."""
+Quoting = Literal["double", "none"]
 SPLITS = ("train", "validation", "test", "unlabelled")
 Share = Annotated[float, Field(gt=0, lt=1)]
 
@@ -74,6 +75,9 @@ class Split(Conf):
     """Hub split names (`train`, or `config/train`), or paths below the source."""
     mirror: tuple[InnerPath, ...] = ()
     """Paths below STILLHOUSE_MIRROR that hold the same rows; looked in first."""
+    quoting: Quoting | None = None
+    """Of CSV and TSV: `none` where a double quote is text like any other, `double` where it quotes
+    a cell. Left out it quotes, and there is a warning when a quoted cell then spans lines."""
     permutation: Permutation | None = None
     hold_out_from: SplitName | None = None
     """Take this split's rows out of another split, whole groups at a time, chosen by hash."""
@@ -98,12 +102,20 @@ class Split(Conf):
     @model_validator(mode="after")
     def _rows_of_another(self) -> Self:
         if self.hold_out_from and (
-            self.source or self.mirror or self.permutation or self.fields.model_fields_set
+            self.source
+            or self.mirror
+            or self.quoting
+            or self.permutation
+            or self.fields.model_fields_set
         ):
             raise ValueError(
-                "a held-out split takes its rows from another: no `source`, `mirror`, `fields` or "
-                "order"
+                "a held-out split takes its rows from another: no `source`, `mirror`, `quoting`, "
+                "`fields` or order"
             )
+        if self.quoting and not any(
+            name.lower().endswith((".csv", ".tsv")) for name in (*self.read, *self.mirror)
+        ):
+            raise ValueError("`quoting` is for .csv and .tsv files, and `read` names none")
         return self
 
 

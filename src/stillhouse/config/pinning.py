@@ -55,7 +55,7 @@ def require_pinned(source: str) -> None:
         case FileSource(sha256=None):
             raise StillhouseError(
                 f"The teacher's model.source {source!r} has no hash. Its answers are kept, and "
-                "must not be taken for those of other weights in the same place: "
+                "must not be taken for those of other content in the same place: "
                 f"`stillhouse pin {source.removeprefix('file:')}` prints it with its #sha256=."
             )
         case HubSource() if source.endswith("#unpinned"):

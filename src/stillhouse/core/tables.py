@@ -136,7 +136,7 @@ def _cast(path: Path, spec: TableSpec, columns: Mapping[str, Sequence[Any]]) -> 
     for field in spec.schema:
         try:
             arrays.append(pa.array(columns[field.name], type=field.type))
-        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        except (pa.ArrowInvalid, pa.ArrowTypeError, UnicodeEncodeError) as error:
             raise StillhouseError(
                 f"{path}: column '{field.name}' of table '{spec.name}' must be {field.type}: "
                 f"{error}."

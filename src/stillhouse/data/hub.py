@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from stillhouse.core.errors import StillhouseError
-from stillhouse.data.files import RawRow
+from stillhouse.data.files import RawRow, present
 from stillhouse.sources.cache import cache_root
 
 
@@ -37,7 +37,9 @@ def _read(snapshot: Path, repo: str, name: str, scratch: str) -> list[RawRow]:
             "or `config/split`. A repository whose data is made by a script has readable files at "
             "its revision refs/convert/parquet."
         ) from error
-    return [RawRow(f"{repo} {name} row {number}", row) for number, row in enumerate(rows, 1)]
+    return [
+        RawRow(f"{repo} {name} row {number}", present(row)) for number, row in enumerate(rows, 1)
+    ]
 
 
 def _require_inside(snapshot: Path, repo: str, files: Mapping[str, Sequence[str]]) -> None:

@@ -8,7 +8,10 @@ from stillhouse.sources.content import content_hash
 
 
 def pin(path: Path) -> str:
-    """A local file or folder as a source with its hash (without below `data/raw`: DVC watches)."""
+    """A local file or folder as a source with its hash.
+
+    Below `data/raw`, too: a dataset's source may leave the hash out there, a model's may not.
+    """
     if not path.exists():
         raise StillhouseError(f"{path} does not exist, so there is nothing to pin.")
     try:
@@ -24,6 +27,4 @@ def pin(path: Path) -> str:
             f"{path} is neither a file nor a folder, so there is nothing to pin. Copy what it "
             "gives into a file."
         )
-    if below_raw(shown):
-        return f"file:{shown}"
     return f"file:{shown}#sha256={content_hash(path)}"

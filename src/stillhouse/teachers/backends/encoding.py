@@ -1,7 +1,12 @@
-"""Requests as token ids: the chat template or plain text, each beginning with one BOS at most."""
+"""Requests as token ids: the chat template or plain text, each beginning with one BOS at most.
+
+Only a chat template writes control tokens: `<|im_end|>` in a message, or in plain text, is text,
+but for the BOS with which a plain text may begin.
+"""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
@@ -11,6 +16,7 @@ from jinja2 import TemplateError
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.thinking import opening
+from stillhouse.models.control_tokens import control_tokens
 from stillhouse.sources.code import ANSWERING, needs_code
 from stillhouse.sources.model_files import loading
 from stillhouse.teachers.protocol import Request
@@ -81,19 +87,46 @@ def encode(
     if not requests:
         return []
     if form == "chat":
-        texts = [_chat(tokenizer, request, template) for request in requests]
+        encoded = _chats(tokenizer, requests, template)
     else:
-        texts = [as_text(request.messages) for request in requests]
-    # A chat template writes its own special tokens.
-    encoded = tokenizer(texts, add_special_tokens=form == "plain").input_ids
+        encoded = _texts(tokenizer, requests)
     doubled = [tokenizer.bos_token_id] * 2
     return [ids[1:] if ids[:2] == doubled else ids for ids in encoded]
 
 
+def _texts(tokenizer: "PreTrainedTokenizerBase", requests: Sequence[Request]) -> list[list[int]]:
+    texts = [as_text(request.messages) for request in requests]
+    begin = str(tokenizer.bos_token or "")
+    bare = [text.removeprefix(begin) for text in texts]
+    encoded = control_tokens(tokenizer).encode(bare, add_special_tokens=True)
+    return [
+        ids if text == rest else [tokenizer.bos_token_id, *ids]
+        for text, rest, ids in zip(texts, bare, encoded, strict=True)
+    ]
+
+
+def _chats(
+    tokenizer: "PreTrainedTokenizerBase",
+    requests: Sequence[Request],
+    template: Mapping[str, Any],
+) -> list[list[int]]:
+    # A chat template writes its own special tokens, those at the beginning included.
+    texts = [_chat(tokenizer, request, template) for request in requests]
+    encoded: list[list[int]] = tokenizer(texts, add_special_tokens=False).input_ids
+    controls = control_tokens(tokenizer)
+    for place, request in enumerate(requests):
+        if any(controls.spelt_in(message.content) for message in request.messages):
+            encoded[place] = controls.encode_within(partial(_chat, tokenizer, request, template))
+    return encoded
+
+
 def _chat(
-    tokenizer: "PreTrainedTokenizerBase", request: Request, template: Mapping[str, Any]
+    tokenizer: "PreTrainedTokenizerBase",
+    request: Request,
+    template: Mapping[str, Any],
+    as_text: Callable[[str], str] = lambda text: text,
 ) -> str:
-    turns = [{"role": turn.role, "content": turn.content} for turn in request.messages]
+    turns = [{"role": turn.role, "content": as_text(turn.content)} for turn in request.messages]
     try:
         text = tokenizer.apply_chat_template(
             turns, tokenize=False, add_generation_prompt=True, **template
