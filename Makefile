@@ -5,9 +5,10 @@ VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export DVC_NO_ANALYTICS ?= 1
 INSTALLED := $(VENV)/.installed
-PYTEST := OMP_NUM_THREADS=1 python -m pytest
+# Two processes of one thread each, unless OMP_NUM_THREADS says otherwise.
+PYTEST := OMP_NUM_THREADS=$${OMP_NUM_THREADS-1} python -m pytest
 
-.PHONY: help setup repro test test-quick test-vllm lint format bench third-party clean
+.PHONY: help setup repro test test-quick test-matrix test-vllm lint format bench third-party clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -31,6 +32,9 @@ test: setup ## All tests
 
 test-quick: setup ## The tests that take no more than a few seconds each
 	$(PYTEST) -n 2 -m "not slow"
+
+test-matrix: setup ## All tests as on other machines: threads, processor, locale, order (an hour or two)
+	python tests/matrix.py
 
 test-vllm: ## The real vLLM and Ray engines, in an environment of their own (.venv-vllm)
 	test -x .venv-vllm/bin/python || $(PYTHON) -m venv .venv-vllm

@@ -138,7 +138,7 @@ def test_svamp_in_the_split_of_hsieh_et_al(shared_data, monkeypatch):
     for split in ("train", "test"):
         # An object a line, in spite of the name.
         published = shared_data / f"distilling_step_by_step/svamp/svamp_{split}.json"
-        lines = [json.loads(line) for line in published.read_text().splitlines()]
+        lines = [json.loads(line) for line in published.read_text(encoding="utf-8").splitlines()]
         ours = sorted((r for r in rows if r["split"] == split), key=lambda row: row["id"])
         assert [(row["query"], row["label"]) for row in ours] == [
             (line["input"], line["label"]) for line in lines

@@ -99,7 +99,7 @@ def test_dropout_is_drawn_again_for_the_backward_pass():
     found, direction = attend(value), torch.randn_like(value)
     (gradient,) = torch.autograd.grad(found.sum(), value)
     moved = attend(value + direction).sum() - found.sum()
-    assert moved.item() == pytest.approx((gradient * direction).sum().item(), abs=1e-4)
+    assert moved.item() == pytest.approx((gradient * direction).sum().item(), abs=1e-3)
     assert not torch.allclose(found, Packing(part).attend(torch.nn.Module(), states, states, value))
 
 

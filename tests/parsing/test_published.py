@@ -13,13 +13,13 @@ SVAMP = Answer(markers=("The answer is", "Answer:"), metric="equation")
 
 
 def read_lines(path):
-    return [json.loads(line) for line in path.read_text().splitlines()]
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def palm(shared_data, dataset, split, batches):
     folder = shared_data / "distilling_step_by_step" / dataset / "llm"
     files = [folder / f"{split}_CoT_{batch}.json" for batch in range(batches)]
-    return [text for file in files for text in json.loads(file.read_text())]
+    return [text for file in files for text in json.loads(file.read_text(encoding="utf-8"))]
 
 
 def parse(gold, texts, answer, task, finish_reason="length"):

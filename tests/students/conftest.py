@@ -32,6 +32,23 @@ TRAINING = {
     "max_target_tokens": 64,
 }
 
+T5_TINY = {
+    "model_type": "t5",
+    "d_model": 32,
+    "d_kv": 8,
+    "d_ff": 48,
+    "num_layers": 1,
+    "num_heads": 4,
+    "feed_forward_proj": "gated-gelu",
+    "tie_word_embeddings": False,
+}
+STEADY_T5: dict[str, Any] = {
+    "source": None,
+    "tokenizer": "t5",
+    "architecture": T5_TINY | {"dropout_rate": 0.0},
+}
+"""Random weights and no dropout: its loss falls and does not jump."""
+
 
 @pytest.fixture(autouse=True)
 def local_checkpoints(tiny_models: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,18 +16,8 @@ from stillhouse.students.folder import load_student, untrained_student
 from stillhouse.students.predict import predict_labels
 from stillhouse.students.trainable import merged
 from stillhouse.students.training import Curve, alpha, train_student, write_curve
-from tests.students.conftest import TINY, Make, rows
+from tests.students.conftest import STEADY_T5, T5_TINY, TINY, Make, rows
 
-T5_TINY = {
-    "model_type": "t5",
-    "d_model": 32,
-    "d_kv": 8,
-    "d_ff": 48,
-    "num_layers": 1,
-    "num_heads": 4,
-    "feed_forward_proj": "gated-gelu",
-    "tie_word_embeddings": False,
-}
 LORA = {"rank": 4, "alpha": 8}
 # The encoder-decoder twin of a test takes as long again, so it stays out of the quick ones.
 FAMILIES = ["decoder", pytest.param("encoder_decoder", marks=pytest.mark.slow)]
@@ -78,16 +68,13 @@ def test_equal_seeds_give_equal_weights_and_others_do_not(
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_student_learns_its_rows(tmp_path: Path, make_conf: Make, family: str):
     table = rows(4)
+    # Half as many steps would do. (With dropout the loss of a step jumps, however long it trains.)
+    training = {"epochs": None, "steps": 60, "schedule": "constant"}
     conf = make_conf(
-        family,
-        training={
-            "epochs": None,
-            "steps": 60 if family == "decoder" else 150,
-            "schedule": "constant",
-        },
+        family, **(STEADY_T5 if family == "encoder_decoder" else {}), training=training
     )
     losses = train_student(table, conf, 0.1, 0, tmp_path / "student").losses
-    assert losses[-1][0] < 0.2 < losses[0][0]
+    assert losses[-1][0] < losses[0][0] / 20
     found = predict_labels(
         load_student(tmp_path / "student"),
         {row["id"]: row["query"] for row in table},
@@ -109,13 +96,11 @@ def test_lambda_zero_equals_having_no_rationales(tmp_path: Path, make_conf: Make
 @pytest.mark.parametrize("family", FAMILIES)
 def test_micro_batches_do_not_change_the_loss(tmp_path: Path, make_conf: Make, family: str):
     # 10 rows: the last batch is partial, and with 3 rows a piece each batch ends in a rest.
-    architecture = T5_TINY | {"dropout_rate": 0.0}
-    random = {"source": None, "tokenizer": "t5", "architecture": architecture}
     curves = {}
     for micro in (None, 3, 1):
         conf = make_conf(
             family,
-            **(random if family == "encoder_decoder" else {}),
+            **(STEADY_T5 if family == "encoder_decoder" else {}),
             training={"learning_rate": 1e-3, "epochs": 2},
             compute={"device": "cpu", "micro_batch_size": micro},
         )
@@ -200,7 +185,7 @@ def test_gradient_checkpointing_changes_no_loss(
         for checkpointing in (False, True)
     ]
     for found, expected in zip(curves[1].losses, curves[0].losses, strict=True):
-        assert found == pytest.approx(expected, abs=1e-6)
+        assert found == pytest.approx(expected, abs=1e-4)
 
 
 def test_qlora_says_what_is_missing(
@@ -235,7 +220,9 @@ def test_qlora_saves_the_model_that_it_trained(
     assert losses[-1][0] < losses[0][0]
     student = load_student(tmp_path / "student")
     torch.testing.assert_close(student.model(prompt).logits, logits[0], atol=1e-4, rtol=1e-4)
-    assert "quantization_config" not in (tmp_path / "student/config.json").read_text()
+    assert "quantization_config" not in (tmp_path / "student/config.json").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_mse_trains(tmp_path: Path, make_conf: Make):
@@ -264,12 +251,14 @@ def test_the_folder_says_where_it_came_from_without_paths(
     tmp_path: Path, tiny_models: Path, make_conf: Make
 ):
     train_student(rows(), make_conf(), 0.25, 3, tmp_path / "student")
-    facts = json.loads((tmp_path / "student/stillhouse.json").read_text())["training"]
+    facts = json.loads((tmp_path / "student/stillhouse.json").read_text(encoding="utf-8"))[
+        "training"
+    ]
     assert (facts["seed"], facts["lambda"], facts["alpha"], facts["rows"]) == (3, 0.25, 0.8, 8)
     assert facts["rationales"] == 5
     for file in (tmp_path / "student").glob("*.json"):
-        assert str(tmp_path) not in file.read_text()
-        assert str(tiny_models) not in file.read_text()
+        assert str(tmp_path) not in file.read_text(encoding="utf-8")
+        assert str(tiny_models) not in file.read_text(encoding="utf-8")
 
 
 def test_a_failed_training_leaves_the_old_student(tmp_path: Path, make_conf: Make):
@@ -345,13 +334,13 @@ def test_alpha_is_the_published_form_of_lambda():
 
 def test_the_curve_is_rounded_and_thinned(tmp_path: Path):
     write_curve(tmp_path / "short.csv", Curve([(2.0, 1.0), (1.0, 0.123456789)]), 0.5)
-    assert (tmp_path / "short.csv").read_text().splitlines() == [
+    assert (tmp_path / "short.csv").read_text(encoding="utf-8").splitlines() == [
         "step,loss,label_loss,rationale_loss",
         "1,2.50000,2.00000,1.00000",
         "2,1.06173,1.00000,0.12346",
     ]
     write_curve(tmp_path / "long.csv", Curve([(1.0, 0.0)] * 1201), 0.0)
-    lines = (tmp_path / "long.csv").read_text().splitlines()
+    lines = (tmp_path / "long.csv").read_text(encoding="utf-8").splitlines()
     assert len(lines) <= 501
     assert lines[-1] == "1201,1.00000,1.00000,"
 

@@ -198,7 +198,7 @@ def published(name: str, ids: Iterable[str]) -> dict[str, Completion]:
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text().splitlines()]
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 SVAMP = [f"train-{i:03d}" for i in range(800)] + [f"test-{i:03d}" for i in range(200)]

@@ -29,15 +29,19 @@ def atomic_path(target: Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        # mkstemp makes private files; outputs are as readable as the umask allows.
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
+        allow(temporary)  # mkstemp makes private files
         with temporary.open("rb+") as written:
             os.fsync(written.fileno())
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def allow(path: Path) -> None:
+    """Let others do with a file or folder what the umask allows, as if it had been made plainly."""
+    umask = os.umask(0)
+    os.umask(umask)
+    path.chmod((0o777 if path.is_dir() else 0o666) & ~umask)
 
 
 def write_bytes(target: Path, content: bytes) -> None:
@@ -72,7 +76,7 @@ def atomic_directory(target: Path) -> Iterator[Path]:
         yield temporary
         if target.exists():
             shutil.rmtree(target)
-        temporary.chmod(0o755)
+        allow(temporary)
         temporary.replace(target)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from stillhouse.answers.compare import normalise
 from stillhouse.config.dataset import Metric
+from stillhouse.kinds.registry import kind_of
 
 
 def has_value(label: str, metric: Metric, choices: Sequence[str]) -> bool:
     """Whether an answer can be equal to `label`."""
-    return normalise(label, metric, choices) is not None
+    return kind_of(metric, choices).canonical(label) is not None

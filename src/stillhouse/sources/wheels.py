@@ -72,7 +72,12 @@ def download(name: str, version: str, scratch: Path) -> Path:
     ]
     settings = {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "TMPDIR": str(scratch)}
     run = subprocess.run(  # noqa: S603 - no shell; the requirement was matched by a strict pattern
-        command, env=os.environ | settings, capture_output=True, text=True, check=False
+        command,
+        env=os.environ | settings,
+        check=False,
+        capture_output=True,
+        text=True,
+        errors="replace",
     )
     wheels = sorted(scratch.glob("*.whl"))
     if run.returncode or len(wheels) != 1:

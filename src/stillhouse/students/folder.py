@@ -11,7 +11,7 @@ from stillhouse.config.base import Conf
 from stillhouse.config.student import Family, Precision, StudentConf, Templates
 from stillhouse.core import paths
 from stillhouse.core.errors import StillhouseError
-from stillhouse.core.files import atomic_directory, require_disk_space, write_json
+from stillhouse.core.files import allow, atomic_directory, require_disk_space, write_json
 from stillhouse.core.json_text import read_json_object
 from stillhouse.sources.model_files import require_sound
 from stillhouse.students.text import StudentText
@@ -97,7 +97,7 @@ def save_student(
         text.tokenizer.save_pretrained(temporary)
         write_json(temporary / paths.MANIFEST, manifest.model_dump())
         for file in temporary.iterdir():
-            file.chmod(0o644)  # safetensors writes files that only their owner may read
+            allow(file)  # safetensors writes files that only their owner may read
 
 
 def load_student(folder: Path) -> Student:

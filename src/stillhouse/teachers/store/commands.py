@@ -220,7 +220,11 @@ def _track(folder: Path) -> None:
     if program is None:
         raise StillhouseError(f"`dvc` is not installed here. Run `dvc add {folder}` yourself.")
     done = subprocess.run(  # noqa: S603 - fixed arguments
-        [program, "add", "--quiet", str(folder)], capture_output=True, text=True, check=False
+        [program, "add", "--quiet", str(folder)],
+        check=False,
+        capture_output=True,
+        text=True,
+        errors="replace",
     )
     if done.returncode:
         raise StillhouseError(
