@@ -3,8 +3,8 @@
 import json
 
 import pytest
-
 from stillhouse.answers.compare import is_correct
+
 from stillhouse.config.dataset import Answer
 from stillhouse.parsing.table import parse_completions
 

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from stillhouse.core.errors import StillhouseError
-from stillhouse.core.uri import below_raw
 from stillhouse.sources.content import content_hash
 
 
