@@ -191,10 +191,12 @@ def test_what_is_left_out_and_why(grow, question, reason):
         )
 
 
-def test_every_question_copied_from_the_test_rows_is_left_out(grow):
+@pytest.mark.parametrize("split", ["test", "validation"])
+def test_every_question_copied_from_a_held_out_split_is_left_out(grow, split):
     copies = "{{ [" + ",".join(repr(row["query"]) for row in TEST) + "][digest % 4] }}"
+    held_out = [row | {"split": split} for row in TEST]
     with pytest.raises(StillhouseError, match="24 held_out"):
-        grow(script=script(copies))
+        grow(examples=TRAIN + held_out, script=script(copies))
 
 
 def test_phrases_of_the_dataset_are_no_leak(grow):

@@ -69,7 +69,12 @@ def test_templates_make_the_fields(tmp_path):
             "meta": '{"a": "é", "z": "7"}',
         }
     ]
-    assert metrics == {"rows": {"train": 1}, "rejects": {}, "overlap": {}}
+    assert metrics == {
+        "rows": {"train": 1},
+        "unlimited": {"train": 1},
+        "rejects": {},
+        "overlap": {},
+    }
     write_rows(tmp_path / "examples.parquet", EXAMPLES, rows)
 
 

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections import namedtuple
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +140,34 @@ def test_adapters_are_merged_into_the_saved_model(
     assert different
     assert not any(name in ("lm_head.weight", "model.embed_tokens.weight") for name in different)
     assert not any("norm" in name or "shared" in name for name in different)
+
+
+def test_adapters_are_merged_in_float32_where_the_frozen_weights_are_halves(make_conf: Make):
+    """In bfloat16 the sum would lose most of what the adapters learnt."""
+    from stillhouse.students.trainable import prepare
+    from stillhouse.students.weights import load_weights
+
+    conf = make_conf(method="lora", lora=LORA, training={"precision": "bfloat16"})
+    model, _ = load_weights(conf)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.copy_(weight.bfloat16().float())
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    prepared: Any = prepare(model, conf)
+    torch.manual_seed(0)
+    added = {}
+    for name, layer in prepared.get_base_model().named_modules():
+        if hasattr(layer, "lora_B") and len(layer.lora_B):
+            assert layer.weight.dtype == torch.bfloat16
+            a, b = layer.lora_A["default"].weight, layer.lora_B["default"].weight
+            with torch.no_grad():
+                b.normal_(std=1e-3)
+                added[f"{name}.weight"] = layer.scaling["default"] * (b @ a)
+    assert added
+    after = merged(prepared, "float32").state_dict()
+    for name, change in added.items():
+        assert change.abs().max() > 0
+        torch.testing.assert_close(after[name], before[name] + change, atol=1e-7, rtol=1e-6)
 
 
 def test_adapters_on_chosen_layers_and_modules(tmp_path: Path, tiny_models: Path, make_conf: Make):
@@ -365,3 +394,23 @@ def test_frozen_weights_are_halved_only_where_nothing_is_lost(make_conf: Make):
             half |= {plain} if value.dtype == torch.bfloat16 else set()
     assert half
     assert all(name.startswith("model.layers.0.") and "_proj" in name for name in half)
+
+
+def test_several_visible_gpus_do_not_split_a_batch(
+    monkeypatch: pytest.MonkeyPatch, make_conf: Make
+):
+    """The library would put the model into DataParallel, which knows no packed batch."""
+    from stillhouse.students import trainer
+
+    class TwoGpus(trainer.TrainingArguments):
+        @cached_property
+        def _setup_devices(self) -> torch.device:
+            self._n_gpu, self.distributed_state = 2, None
+            return torch.device("cpu")
+
+    assert TwoGpus(output_dir="unused").n_gpu == 2
+    monkeypatch.setattr(trainer, "TrainingArguments", TwoGpus)
+    conf = make_conf(training={"batch_size": 4}, compute={"device": "auto"})
+    args = trainer._arguments(conf.training, conf.compute, "unused", seed=0, steps=3, left=3)
+    assert args.n_gpu == 1
+    assert args.train_batch_size == 4

@@ -104,7 +104,8 @@ def _hub_repos(*sources: str | None) -> list[str]:
 
 
 def _shares(measured: Measured) -> list[str]:
-    return sorted(name for name in measured.student if f"{name}_low" in measured.student)
+    of_test = [name for name in measured.student if not name.startswith("validation_")]
+    return sorted(name for name in of_test if f"{name}_low" in measured.student)
 
 
 def _results(config: CardConfig, measured: Measured) -> str:
@@ -114,7 +115,7 @@ def _results(config: CardConfig, measured: Measured) -> str:
         for name in _shares(measured)
     ]
     return (
-        f"Of {measured.student['rows']:,} test rows, with 95% bootstrap intervals over the rows "
+        f"Of {measured.student['rows']:,} test rows, with 95% intervals over the rows "
         f"(`accuracy` is {code(config.dataset.answer.metric)}). They do not say how far another "
         "seed would be.\n\n" + table(["", *columns], rows)
     )

@@ -32,7 +32,8 @@ def build_examples(
     """Rows of the examples table, and the metrics of ingest.
 
     `raw` holds the rows of every split that is read; `limit` keeps a nested subset of the train
-    rows. Metrics: rows by split, rejects by reason, and the overlap of splits.
+    rows. Metrics: rows by split, training rows without the limit, rejects by reason, and
+    the overlap of splits.
     """
     problems = Problems()
     rejects: Counter[str] = Counter({reject.reason: 0 for reject in conf.reject})
@@ -47,12 +48,14 @@ def build_examples(
         read[name] = [row for _, row in made if row]
     human = _human(exemplars, problems)
     problems.fail()
+    parts = hold_out(read, conf.splits)
     splits = {
         name: kept(with_ids(rows), conf.splits[name], limit if name == TRAIN else None)
-        for name, rows in hold_out(read, conf.splits).items()
+        for name, rows in parts.items()
     }
     examples = [row for rows in splits.values() for row in rows]
-    return [*examples, *human], _metrics(examples, human, rejects)
+    unlimited = min(len(parts[TRAIN]), conf.splits[TRAIN].rows or len(parts[TRAIN]))
+    return [*examples, *human], _metrics(examples, human, rejects, unlimited)
 
 
 def _chosen(
@@ -111,10 +114,11 @@ def _human(exemplars: Sequence[RawRow], problems: Problems) -> list[Row]:
 
 
 def _metrics(
-    examples: Sequence[Row], human: Sequence[Row], rejects: Mapping[str, int]
+    examples: Sequence[Row], human: Sequence[Row], rejects: Mapping[str, int], unlimited: int
 ) -> dict[str, Any]:
     return {
         "rows": dict(Counter(row["split"] for row in examples)),
+        "unlimited": {TRAIN: unlimited},
         "rejects": dict(rejects),
         "overlap": overlap([*examples, *human]),
     }

@@ -7,17 +7,15 @@ from stillhouse.config.dataset import Answer, Metric
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.joins import by_id, require_ids
 from stillhouse.core.tables import Row
-from stillhouse.evaluation.intervals import bootstrap_interval
+from stillhouse.evaluation.intervals import DIGITS, Groups, mean_interval
 from stillhouse.kinds.registry import kind_of
-
-DIGITS = 6
 
 Metrics = dict[str, float | int]
 
 
 def split_rows(examples: Sequence[Mapping[str, Any]], split: str) -> list[Mapping[str, Any]]:
     """The labelled rows of one split; none is an error."""
-    rows = [row for row in examples if row["split"] == split and row["label"] is not None]
+    rows = labelled_rows(examples, split)
     if not rows:
         raise StillhouseError(
             f"The dataset has no labelled rows in its {split} split, which evaluation needs. Add "
@@ -25,6 +23,11 @@ def split_rows(examples: Sequence[Mapping[str, Any]], split: str) -> list[Mappin
             "`hold_out_from: train` with a `share` sets rows aside."
         )
     return rows
+
+
+def labelled_rows(examples: Sequence[Mapping[str, Any]], split: str) -> list[Mapping[str, Any]]:
+    """The rows of one split that have a label, if any."""
+    return [row for row in examples if row["split"] == split and row["label"] is not None]
 
 
 def score(
@@ -38,11 +41,12 @@ def score(
     require_ids(examples, predictions, "examples", "predictions")
     require_ids(predictions, examples, "predictions", "examples")
     metrics: Metrics = {"rows": len(rows)}
+    groups = [row["group"] for row in rows]
     for metric in _applicable(rows, answer):
         name = kind_of(metric).score_name
-        metrics |= _with_interval(name, _scores(predictions, rows, metric))
+        metrics |= _with_interval(name, _scores(predictions, rows, metric), groups)
     table = [_scored(predictions[row["id"]], row, answer.metric) for row in rows]
-    metrics |= _with_interval("accuracy", [row["score"] for row in table])
+    metrics |= _with_interval("accuracy", [row["score"] for row in table], groups)
     return table, metrics
 
 
@@ -73,8 +77,8 @@ def _scored(prediction: str, row: Mapping[str, Any], metric: Metric) -> Row:
     }
 
 
-def _with_interval(name: str, scores: Sequence[float]) -> Metrics:
-    interval = bootstrap_interval(scores)
+def _with_interval(name: str, scores: Sequence[float], groups: Groups) -> Metrics:
+    interval = mean_interval(scores, groups)
     return {
         name: round(interval.mean, DIGITS),
         f"{name}_low": round(interval.low, DIGITS),
