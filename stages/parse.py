@@ -16,7 +16,7 @@ from stillhouse.parsing.table import parse_completions
 
 
 class ParseConfig(StageConfig):
-    ENTRIES: ClassVar = {
+    ENTRIES = {
         "dataset": Entry(("task", "fields", "answer")),
         "prompt": Entry(("reply", "tasks")),
     }

@@ -149,7 +149,8 @@ class Choice(Kind):
         rest = text[match.end() :]
         sure = match["boxed"] or text[: match.end()].endswith(")") or match[0][:1] in "oc"
         separator = _SEPARATOR.match(rest)
-        said = rest[separator.end() :] if separator else rest
+        assert separator  # it may be empty
+        said = rest[separator.end() :]
         if not said:
             return position
         stopped = bool(re.match(r"\s*[.!?]\s|\s*\n", rest))

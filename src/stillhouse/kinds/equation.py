@@ -63,10 +63,10 @@ def _mended(text: str) -> str | None:
     text = text.replace("$", "")
     for end in [match.start() for match in _RESULT.finditer(text)][:MAX_SIDES]:
         match = _RESULT.fullmatch(text, end)
-        expression = evaluate(text[:end])
-        if match and expression is not None:
+        value = evaluate(text[:end])
+        if match and value is not None:
             said = _value(match["result"].strip(" ()."))
-            return text[:end].strip() if said == expression else None
+            return text[:end].strip() if said == value else None
     found = _sides(text)
     if found:
         side, value = found[0]
