@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from stillhouse.answers.compare import normalise
+from stillhouse.kinds.registry import kind_of
 
 from stillhouse.config.dataset import DatasetConf
 from stillhouse.config.load import load_entry, names
@@ -66,7 +66,7 @@ def check_rows(name, rows):
         row["label"]
         for row in rows
         if row["split"] not in ("unlabelled", "exemplar")
-        and normalise(row["label"], conf.answer.metric, row["choices"]) is None
+        and kind_of(conf.answer.metric, row["choices"]).canonical(row["label"]) is None
     ]
     assert worthless == []
 
@@ -169,7 +169,10 @@ def test_human_exemplars_look_like_the_datasets_own_rows(name):
     for raw in read_exemplars(conf.human_exemplars):
         assert raw.values.keys() == {"query", "rationale", "label"}
         assert all(text and text == text.strip() for text in raw.values.values())
-        assert normalise(raw.values["label"], conf.answer.metric, _choices(conf, raw)) is not None
+        assert (
+            kind_of(conf.answer.metric, _choices(conf, raw).canonical(raw.values["label"]))
+            is not None
+        )
         for word in re.findall(r"^(\w+(?: \w+)?):", conf.fields.query, re.MULTILINE):
             assert f"{word}:" in raw.values["query"]
 

@@ -14,6 +14,9 @@ from stillhouse.kinds.numbers import holds_number, last_number, read_number, wri
 _RANGE = re.compile(r"[0-9]\s*[-–—][0-9]|[0-9]\s*[–—]\s*[0-9]")
 
 
+_TWO_SIGNS = re.compile(r"\s*[-+]\s*[-+]")
+
+
 class Number(Kind):
     score_name = "number_accuracy"
 
@@ -42,7 +45,7 @@ def _value(statement: str) -> tuple[Fraction, bool] | None:
     if found := read_number(statement):
         return found
     text = bare(statement).removesuffix(".").replace("$", "")
-    if _RANGE.search(text):
+    if _RANGE.search(text) or _TWO_SIGNS.match(text):
         return None
     value = evaluate(text)
     if value is None:

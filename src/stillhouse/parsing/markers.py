@@ -7,13 +7,13 @@ from typing import NamedTuple
 
 _CJK = r"\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
 _COMMON = (
-    r"(?<!\w)(?:(?:the|my|so the|thus the|hence the)\s+)?(?:(?:final|correct|right|best)\s+)?"
-    r"(?:answer|option|choice|label)\s+(?:is|would be|must be)(?:\s*:)?(?![\w'’])"
-    r"|(?:^|(?<=[\n.!?*]))[ \t>#*_]*(?:(?:final|correct|right)\s+)?(?:answer|label)[ \t]*"
-    r"(?:\*\*|__)?[ \t]*(?::|$|(?=\n))(?:\*\*|__)?"
+    r"(?<!\w)(?:(?:final|correct|right|best)\s+)?(?:answer|option|choice|label)"
+    r"\s+(?:is|would be|must be)(?:\s*:)?(?![\w'’])"
+    r"|(?<!\w)(?:(?:final|correct|right)\s+)?(?:answer|label)(?:\*\*|__)?[ \t]*:(?:\*\*|__)?"
+    # a heading of its own: `**Answer**`, `## Final answer`
+    r"|(?:^|(?<=[\n*#_])|(?<=# ))(?:final\s+)?(?:answer|label)(?:\*\*|__)?[ \t]*(?=\n|$)"
     r"|(?:^|(?<=\n))[ \t]*####"
 )
-_HEADING = re.compile(r"^[ \t#*_]*|[ \t#*_]*$")
 
 
 class Marker(NamedTuple):

@@ -8,9 +8,7 @@ from stillhouse.parsing.markers import bounded
 
 SENTENCE_END = re.compile(r"[.!?][\"'”’)\]*]*(?=\s|$)|[。！？]")
 _HEADING = re.compile(r"^[\s(*#]*(?:rationale|explanation|reasoning)[\s*]*:[\s*]*", re.IGNORECASE)
-_LEADS_OVER = (
-    r"\b(?:rationale|so|hence|thus|therefore|then|and)\b|(?:\*\*|#+)?\s*\b(?:final|correct)\b"
-)
+_LEADS_OVER = r"\b(?:rationale|so|hence|thus|therefore|then|and|the|my)\b|(?:\*\*|#+)?\s*\b(?:final|correct)\b"
 _WINDOW = 200
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from stillhouse.answers.consistency import is_consistent
+from stillhouse.kinds.registry import kind_of
 
 CHOICES = ["bus depot", "train station", "beach"]
 
@@ -26,4 +26,4 @@ CHOICES = ["bus depot", "train station", "beach"]
     ],
 )
 def test_consistency(rationale, label, metric, choices, consistent):
-    assert is_consistent(rationale, label, metric, choices) is consistent
+    assert kind_of(metric, choices).ends_on(rationale, label) is consistent
