@@ -255,7 +255,7 @@ def test_paths_that_leave_their_source_are_mistakes_of_the_configuration(project
 
 
 def test_paths_are_normalised(project):
-    splits = {"train": {"read": ["./sets//own.csv"]}}
+    splits = {"train": {"read": ["./sets//own.csv"]}, "test": {"read": ["test.csv"]}}
     edit(project, "conf/dataset/own.yaml", splits=splits)
     dataset = load_all(project)[1]["dataset"]
     assert dataset.splits["train"].read == ("sets/own.csv",)

@@ -170,7 +170,7 @@ def test_human_exemplars_look_like_the_datasets_own_rows(name):
         assert raw.values.keys() == {"query", "rationale", "label"}
         assert all(text and text == text.strip() for text in raw.values.values())
         assert (
-            kind_of(conf.answer.metric, _choices(conf, raw).canonical(raw.values["label"]))
+            kind_of(conf.answer.metric, _choices(conf, raw)).canonical(raw.values["label"])
             is not None
         )
         for word in re.findall(r"^(\w+(?: \w+)?):", conf.fields.query, re.MULTILINE):

@@ -35,7 +35,7 @@ def test_equations_count_by_value_and_text_apart():
     assert metrics["accuracy"] == metrics["equation_accuracy"] == pytest.approx(2 / 3, abs=1e-6)
     assert metrics["exact_match"] == pytest.approx(1 / 3, abs=1e-6)
     assert metrics["rows"] == 3
-    assert [line["correct"] for line in table] == [True, True, False]
+    assert [line["score"] for line in table] == [1.0, 1.0, 0.0]
     assert table[2]["normalised"] is None
     assert set(table[0]) == set(PREDICTIONS.schema.names)
 

@@ -43,4 +43,4 @@ def examples() -> list[dict[str, Any]]:
 
 
 def predictions(*right: str) -> list[dict[str, Any]]:
-    return [{"id": f"r{n}", "correct": f"r{n}" in right} for n in range(4)]
+    return [{"id": f"r{n}", "score": float(f"r{n}" in right)} for n in range(4)]

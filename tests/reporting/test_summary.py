@@ -125,7 +125,7 @@ def test_a_summary_holds_numbers_alone_in_a_fixed_form():
     ("changed", "said"),
     [
         ({"untrained": predictions()[:3]}, "'untrained'.*1 ids, the first 'r3'"),
-        ({"seed=0": [*predictions(), {"id": "x", "correct": True}]}, "'seed=0'.*first 'x'"),
+        ({"seed=0": [*predictions(), {"id": "x", "score": 1.0}]}, "'seed=0'.*first 'x'"),
         ({"seed=0": predictions() * 2}, "'r0' twice"),
     ],
 )

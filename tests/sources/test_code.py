@@ -87,9 +87,9 @@ def teacher(folder: Path, **model: object) -> TeacherConf:
     return TeacherConf.model_validate(
         {
             "description": "Tiny", "format": "plain", "context": 128,
-            "model": {"name": "tiny", "source": pin(folder), **model},
+            "model": {"name": "tiny", "source": pin(folder), "dtype": "float32", **model},
             "decoding": {"max_tokens": 4},
-            "compute": {"backend": "transformers", "device": "cpu", "dtype": "float32"},
+            "compute": {"backend": "transformers", "device": "cpu"},
         }
     )  # fmt: skip
 

@@ -63,7 +63,8 @@ def check_expression(source: str) -> None:
         _expression(source)
         _no_self(_ENVIRONMENT.parse(f"{{{{ {source} }}}}"))
     except jinja2.TemplateSyntaxError as error:
-        hint = _NAME_HINT if "chunk after expression" in str(error.message) else ""
+        signs = ("chunk after expression", "end of print statement")
+        hint = _NAME_HINT if any(sign in str(error.message) for sign in signs) else ""
         raise ValueError(f"expression error: {error.message}{hint}") from error
     except _TOO_DEEP as error:
         raise ValueError("the expression is nested too deeply") from error

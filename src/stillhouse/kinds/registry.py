@@ -28,7 +28,7 @@ def kind_of(metric: str, choices: Sequence[str] = ()) -> Kind:
 def known_metric(name: str) -> str:
     """`name`; raises ValueError where no kind has it."""
     if name not in KINDS:
-        raise ValueError(f"there is no metric `{name}`.{did_you_mean(name, KINDS)}")
+        raise ValueError(f"there is no metric {name!r}.{did_you_mean(name, KINDS)}")
     return name
 
 

@@ -46,21 +46,28 @@ class Parsed(NamedTuple):
 
 
 def parse_completion(
-    text: str, finish_reason: str, form: Form, choices: Sequence[str] = ()
+    text: str,
+    finish_reason: str,
+    form: Form,
+    choices: Sequence[str] = (),
+    *,
+    thought: bool = False,
 ) -> Parsed:
     """Parse one completion, tail first: the last word of it counts.
 
     A completion that ran on into made-up examples was finished before them, whatever its
-    `finish_reason` (`stop`, `length` or `refusal`). docs/parsing.md has the rules. Never raises.
+    `finish_reason` (`stop`, `length` or `refusal`). `thought`: the model did its reasoning apart,
+    so that the reply may be an answer alone. docs/parsing.md has the rules. Never raises.
     """
-    thought = split_thinking(text)
-    if thought.unclosed:
+    split = split_thinking(text)
+    if split.unclosed:
         return Parsed(None, None, "truncated")
+    thought = thought or split.reasoning is not None
     if finish_reason == "refusal":
         return Parsed(None, None, "refused")
-    turn = before_end_token(thought.text)
+    turn = before_end_token(split.text)
     own = cut_run_on(turn, form.answer.cut, form.headings)
-    unfinished = finish_reason == "length" and own == thought.text
+    unfinished = finish_reason == "length" and own == split.text
     if not own.strip():
         return Parsed(None, None, "empty")
     if form.reply.content == "rationale" and form.reply.form != "json":
@@ -72,7 +79,7 @@ def parse_completion(
         return _of_object(found.rationale, found.label, form, form.kind(choices))
     if form.task == "text" and not choices and form.reply.content == "label":
         return _free_label(own, form, unfinished=unfinished)
-    return _of_text(own, form, form.kind(choices), unfinished=unfinished)
+    return _of_text(own, form, form.kind(choices), unfinished=unfinished, thought=thought)
 
 
 def _rationale_alone(own: str, form: Form, *, unfinished: bool) -> Parsed:
@@ -108,7 +115,7 @@ def _free_label(own: str, form: Form, *, unfinished: bool) -> Parsed:
     return Parsed(None, label or None, "ok" if label else "empty")
 
 
-def _of_text(own: str, form: Form, kind: Kind, *, unfinished: bool) -> Parsed:
+def _of_text(own: str, form: Form, kind: Kind, *, unfinished: bool, thought: bool) -> Parsed:
     boxes = boxed(own) if form.reply.form == "boxed" else []
     marked = [Marker(start, end, own[start:end]) for start, end, _ in boxes[-1:]]
     if boxes:
@@ -124,7 +131,7 @@ def _of_text(own: str, form: Form, kind: Kind, *, unfinished: bool) -> Parsed:
         if not marked and form.reply.content == "label":
             conclusion, before, settled = conclude(own, kind), "", kind.is_settled(own)
         elif not marked:
-            return _without_marker(own, form, kind, unfinished=unfinished)
+            return _without_marker(own, form, kind, unfinished=unfinished, thought=thought)
         else:
             tail = own[marked[0].end : _end(own, marked)]
             conclusion, before = conclude(tail, kind), own[: marked[0].start]
@@ -174,10 +181,10 @@ def _says_answer(said: str, kind: Kind) -> bool:
     return kind.names_answer(first) or _DENIES.search(first) is not None
 
 
-def _without_marker(own: str, form: Form, kind: Kind, *, unfinished: bool) -> Parsed:
+def _without_marker(own: str, form: Form, kind: Kind, *, unfinished: bool, thought: bool) -> Parsed:
     if unfinished:
         return Parsed(None, None, "truncated")
-    conclusion = conclude_unmarked(own, kind)
+    conclusion = conclude_unmarked(own, kind, thought=thought)
     if conclusion.label is None:
         return Parsed(None, None, "no_marker")
     rationale = clean_rationale(conclusion.after or "", form.answer.markers)

@@ -89,11 +89,11 @@ def conclude(tail: str, kind: Kind) -> Conclusion:
     return Conclusion(final.label, exact=exact, after=rest if reading else None)
 
 
-def conclude_unmarked(text: str, kind: Kind) -> Conclusion:
+def conclude_unmarked(text: str, kind: Kind, *, thought: bool) -> Conclusion:
     """The answer of a reply without a marker: a box, its last line, its first, or its last sentence.
 
     Only a line that is the answer and no more counts, or a sentence that says what the answer is.
-    `after` holds what else the reply says.
+    `after` holds what else the reply says. A lone line of free text counts if `thought` went before.
     """
     found: list[tuple[Reading, str]] = []
     boxes = boxed(text)
@@ -101,10 +101,10 @@ def conclude_unmarked(text: str, kind: Kind) -> Conclusion:
         found.append((reading, text[: boxes[-1][0]]))
     lines = [line for line in text.strip().split("\n") if line.strip()]
     before, _, last = text.rstrip().rpartition("\n")
-    reading = _line(last, kind, alone=len(lines) == 1)
-    if reading:
+    reading = _line(last, kind)
+    if reading and (thought or len(lines) > 1 or not _is_free(kind)):
         found.append((reading, before))
-    if len(lines) > 1 and (reading := _line(lines[0], kind, alone=False)):
+    if len(lines) > 1 and (reading := _line(lines[0], kind)):
         found.append((reading, text.strip().split("\n", 1)[1]))
     sentences = _sentences(text[-MAX_TAIL:])
     if _correction(sentences[1:], kind) is not None:
@@ -186,8 +186,8 @@ def _last_sentence(sentences: list[str], kind: Kind) -> Reading | None:
     return kind.read(sentence[match.end() :])
 
 
-def _line(line: str, kind: Kind, *, alone: bool) -> Reading | None:
-    """The answer that a line is, and no more; a lone line may be short free text, a name say."""
+def _line(line: str, kind: Kind) -> Reading | None:
+    """The answer that a line is, and no more; of free text a name or a number."""
     if _is_free(kind):
         words = line.strip(" .*_`\"'").split()
         named = words and len(words) <= 3 and all(w[:1].isupper() or w[:1].isdigit() for w in words)

@@ -33,7 +33,13 @@ def parse_completions(
 
 def parse_row(completion: Row, choices: Sequence[str], form: Form) -> Row:
     """One row of `parsed`; of the example it sees the choices alone."""
-    result = parse_completion(completion["text"], completion["finish_reason"], form, choices)
+    result = parse_completion(
+        completion["text"],
+        completion["finish_reason"],
+        form,
+        choices,
+        thought=completion.get("reasoning") is not None,
+    )
     return {"id": completion["id"], "sample": completion["sample"]} | result._asdict()
 
 
