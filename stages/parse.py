@@ -16,10 +16,7 @@ from stillhouse.parsing.table import parse_completions
 
 
 class ParseConfig(StageConfig):
-    ENTRIES = {
-        "dataset": Entry(("task", "fields", "answer")),
-        "prompt": Entry(("reply", "tasks")),
-    }
+    ENTRIES = {"dataset": Entry(("task", "fields", "answer")), "prompt": Entry(("reply", "tasks"))}
 
     dataset: DatasetConf
     prompt: PromptConf

@@ -271,7 +271,7 @@ def test_a_mistake_names_file_row_value_and_remedy(fields, row, says):
     assert [part for part in says if part not in message] == [], message
 
 
-METRICS = {"number": "7 or 8", "equation": "seven", "exact": "."}
+METRICS = {"number": "7 or 8", "equation": "many", "exact": "."}
 
 
 @pytest.mark.parametrize(("metric", "label"), METRICS.items())

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
-from stillhouse.core.errors import did_you_mean
+from stillhouse.config.dataset import Metric
 from stillhouse.kinds.choice import Choice
 from stillhouse.kinds.equation import Equation
 from stillhouse.kinds.kind import Kind
@@ -11,7 +11,7 @@ from stillhouse.kinds.latex import Latex
 from stillhouse.kinds.number import Number
 from stillhouse.kinds.text import Text
 
-KINDS: dict[str, Callable[[tuple[str, ...]], Kind]] = {
+KINDS: dict[Metric, Callable[[tuple[str, ...]], Kind]] = {
     "exact": Text,
     "choice": Choice,
     "number": Number,
@@ -20,18 +20,11 @@ KINDS: dict[str, Callable[[tuple[str, ...]], Kind]] = {
 }
 
 
-def kind_of(metric: str, choices: Sequence[str] = ()) -> Kind:
-    """The kind of a metric, for the choices of one row. Raises KeyError for an unknown metric."""
+def kind_of(metric: Metric, choices: Sequence[str] = ()) -> Kind:
+    """The kind of a metric, for the choices of one row."""
     return _kind(metric, tuple(choices))
 
 
-def known_metric(name: str) -> str:
-    """`name`; raises ValueError where no kind has it."""
-    if name not in KINDS:
-        raise ValueError(f"there is no metric {name!r}.{did_you_mean(name, KINDS)}")
-    return name
-
-
 @lru_cache(maxsize=1 << 14)
-def _kind(metric: str, choices: tuple[str, ...]) -> Kind:
+def _kind(metric: Metric, choices: tuple[str, ...]) -> Kind:
     return KINDS[metric](choices)

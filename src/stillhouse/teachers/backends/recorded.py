@@ -9,12 +9,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from stillhouse.config.pinning import require_pinned
 from stillhouse.config.teacher import Recorded, TeacherConf
 from stillhouse.core.errors import StillhouseError, did_you_mean
 from stillhouse.core.json_text import parse_json
 from stillhouse.core.templates import of_row, render
 from stillhouse.sources.resolve import resolve
-from stillhouse.config.pinning import require_pinned
 from stillhouse.teachers.protocol import Answer, Completion, Failure, Request
 from stillhouse.teachers.rendering import cut
 
