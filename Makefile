@@ -5,9 +5,10 @@ VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export DVC_NO_ANALYTICS ?= 1
 INSTALLED := $(VENV)/.installed
-PYTEST := OMP_NUM_THREADS=1 python -m pytest
+# Two processes of one thread each, unless OMP_NUM_THREADS says otherwise.
+PYTEST := OMP_NUM_THREADS=$${OMP_NUM_THREADS-1} python -m pytest
 
-.PHONY: help setup repro test test-quick test-vllm lint format bench clean
+.PHONY: help setup repro test test-quick test-matrix test-vllm lint format bench third-party clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -18,9 +19,8 @@ $(INSTALLED): pyproject.toml requirements.lock
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("stillhouse needs Python 3.11 or newer; name one with make PYTHON=python3.11")'
 	@echo "Setting up $(VENV): a few minutes, once."
 	@$(PYTHON) -m venv $(VENV)
-	@python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e ".[dev,s3]"
-	@! git rev-parse --git-dir >/dev/null 2>&1 || git config merge.dvc.driver \
-		'dvc git-hook merge-driver --ancestor %O --our %A --their %B'
+	@PIP_CONSTRAINT=requirements.lock PIP_BUILD_CONSTRAINT=requirements.lock \
+		python -m pip install --quiet --disable-pip-version-check -e ".[dev,s3]"
 	@touch $@
 
 repro: setup ## Build everything that changed, from the source to the report
@@ -32,6 +32,9 @@ test: setup ## All tests
 
 test-quick: setup ## The tests that take no more than a few seconds each
 	$(PYTEST) -n 2 -m "not slow"
+
+test-matrix: setup ## All tests as on other machines: threads, processor, locale, order (an hour or two)
+	python tests/matrix.py
 
 test-vllm: ## The real vLLM and Ray engines, in an environment of their own (.venv-vllm)
 	test -x .venv-vllm/bin/python || $(PYTHON) -m venv .venv-vllm
@@ -52,6 +55,9 @@ format: setup ## Rewrite the code in the house format
 bench: setup ## Measure; a line per figure, and bench/results.json
 	@for benchmark in bench/bench_*.py; do PYTHONPATH=src:. python $$benchmark || exit 1; done
 	@! test -x .venv-vllm/bin/python || PYTHONPATH=src:. .venv-vllm/bin/python bench/bench_backends.py
+
+third-party: setup ## Write THIRD_PARTY.md: what is installed, and its licences
+	python -m tests.third_party > THIRD_PARTY.tmp && mv THIRD_PARTY.tmp THIRD_PARTY.md
 
 clean: ## Remove the environment and the tools' caches; data and answers stay
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

@@ -91,9 +91,11 @@ def naive(
     from stillhouse.teachers.backends.transformers import fastest_dtype
 
     folder = checkpoint(conf.model.source, conf.model.mirror)
-    tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left")
+    tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left", trust_remote_code=False)
     tokenizer.pad_token = tokenizer.eos_token
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=fastest_dtype("cpu")).eval()
+    dtype = fastest_dtype("cpu")
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, trust_remote_code=False)
+    model.eval()
     options: dict[str, Any] = {"max_new_tokens": conf.decoding.max_tokens, "do_sample": False}
     if stop:
         options |= {"stop_strings": list(conf.decoding.stop), "tokenizer": tokenizer}

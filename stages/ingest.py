@@ -18,7 +18,7 @@ from stillhouse.data.raw import read_exemplars, read_splits
 
 class IngestConfig(StageConfig):
     ENTRIES: ClassVar = {
-        "dataset": Entry(keys=("source", "splits", "fields", "reject", "human_exemplars"))
+        "dataset": Entry(keys=("source", "splits", "fields", "answer", "reject", "human_exemplars"))
     }
 
     dataset: DatasetConf

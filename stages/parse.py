@@ -4,19 +4,19 @@ Reads data/completions.parquet, data/examples.parquet. Writes data/parsed.parque
 metrics/parse.json. Params: dataset, prompt. Run it with `dvc repro parse`.
 """
 
-from typing import ClassVar
-
 from stillhouse.config.dataset import DatasetConf
 from stillhouse.config.load import Entry, StageConfig
 from stillhouse.config.prompt import PromptConf
 from stillhouse.core import paths, tables
 from stillhouse.core.files import write_json
 from stillhouse.core.stage import run_stage
+from stillhouse.evaluation.intervals import mean_ends
+from stillhouse.parsing.form import reply_form
 from stillhouse.parsing.table import parse_completions
 
 
 class ParseConfig(StageConfig):
-    ENTRIES: ClassVar = {"dataset": Entry(("task", "answer")), "prompt": Entry(("reply",))}
+    ENTRIES = {"dataset": Entry(("task", "fields", "answer")), "prompt": Entry(("reply", "tasks"))}
 
     dataset: DatasetConf
     prompt: PromptConf
@@ -27,9 +27,8 @@ def main() -> None:
     parsed, metrics = parse_completions(
         tables.read_rows(paths.EXAMPLES, tables.EXAMPLES),
         tables.read_rows(paths.COMPLETIONS, tables.COMPLETIONS),
-        answer=config.dataset.answer,
-        task=config.dataset.task,
-        reply=config.prompt.reply.content,
+        reply_form(config.prompt, config.dataset),
+        mean_ends,
     )
     tables.write_rows(paths.PARSED, tables.PARSED, parsed)
     write_json(paths.PARSE_METRICS, metrics)

@@ -1,8 +1,10 @@
 """The `stillhouse` command, as a user runs it."""
 
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -11,6 +13,7 @@ from stillhouse import cli
 from stillhouse.core import paths, tables
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.files import write_json
+from stillhouse.core.yaml import dump_yaml, read_yaml
 from tests.config.project import edit, write_project
 from tests.conftest import REPOSITORY
 from tests.reporting.test_summary import one_seed
@@ -55,6 +58,68 @@ def test_check_reports_every_mistake_in_one_message_without_a_traceback(project)
     assert result.stderr.startswith("error: 2 mistakes in the configuration:\n")
     assert "`k` is -1" in result.stderr
     assert "`format` is 'poem'" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def git(*arguments):
+    identity = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
+    subprocess.run(["git", *identity, *arguments], check=True, capture_output=True)
+
+
+def test_check_warns_of_entries_that_git_does_not_know(project):
+    result = CliRunner().invoke(cli.app, ["check"])
+    assert result.stderr == ""  # no repository, so nothing to say
+    git("init")
+    git("add", "--all")
+    assert CliRunner().invoke(cli.app, ["check"]).stderr == ""
+    shutil.copy("conf/teacher/small.yaml", "conf/teacher/new.yaml")
+    (project / "conf/teacher/other.yml").touch()
+    result = CliRunner().invoke(cli.app, ["check"])
+    assert result.exit_code == 0
+    assert "`git add conf/teacher/new.yaml`" in result.stderr
+    assert "conf/teacher/other.yml is not read: call it conf/teacher/other.yaml" in result.stderr
+
+
+def test_check_looks_at_what_params_name(project):
+    edit(project, "params.yaml", dataset="nope")
+    with pytest.raises(StillhouseError, match=r"conf/dataset/nope\.yaml does not exist"):
+        stillhouse("check")
+
+
+ALONE = """
+import socket, sys
+
+def refuse(*_, **__):
+    raise AssertionError("a request")
+
+socket.socket.connect = refuse
+socket.getaddrinfo = refuse
+from stillhouse.cli import main
+sys.argv = ["stillhouse", "check"]
+try:
+    main()
+finally:
+    heavy = {"torch", "transformers", "pyarrow", "numpy", "datasets", "dvc", "yaml"}
+    print(sorted(heavy & set(sys.modules)))
+"""
+
+
+@pytest.mark.parametrize("wrong", [False, True])
+def test_check_asks_nobody_and_loads_nothing_heavy(project, wrong):
+    student = read_yaml(Path("conf/student/small.yaml"))
+    student |= {"source": None, "tokenizer": "file:data/raw/decoder"}
+    student["architecture"] = {"model_type": "llama", "hidden_size": 65 if wrong else 64}
+    student["architecture"] |= {"num_attention_heads": 4}
+    Path("conf/student/small.yaml").write_text(dump_yaml(student))
+    result = subprocess.run(
+        [sys.executable, "-c", ALONE],
+        check=False,
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY / "src")},
+        capture_output=True,
+        text=True,
+    )
+    assert result.stdout.splitlines()[-1] == "[]", result.stderr
+    assert ("cannot be divided among 4" in result.stderr) == wrong
     assert "Traceback" not in result.stderr
 
 

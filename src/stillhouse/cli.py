@@ -12,6 +12,7 @@ import typer
 
 from stillhouse.core import paths
 from stillhouse.core.errors import StillhouseError, did_you_mean
+from stillhouse.core.text import printable
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -34,11 +35,16 @@ PASSED_ON: dict[str, Any] = {
 def check() -> None:
     """Check params.yaml and every file under conf/ and studies/, and list all mistakes at once.
 
-    The stages check the same before they start; this is for looking before you run.
+    Also how the entries that params.yaml and the studies name go together, and what DVC would not
+    see. The stages check what they need of this before they start; this is for looking before you
+    run.
     """
     from stillhouse.config.load import check_all
+    from stillhouse.config.unseen import warnings
     from stillhouse.studies.load import check_studies
 
+    for warning in warnings():
+        typer.echo(f"warning: {warning}", err=True)
     typer.echo(f"{check_all(also=[check_studies])} files are fine.")
 
 
@@ -53,11 +59,13 @@ def list_entries(
 
     Take another one with `dvc exp run -S teacher=NAME`; add one as conf/GROUP/NAME.yaml.
     """
-    from stillhouse.config.load import GROUPS, load_entry, names, read_yaml
+    from stillhouse.config.load import GROUPS, load_entry, names
+    from stillhouse.core.yaml import read_yaml
 
     if group is not None and group not in GROUPS:
         raise StillhouseError(f"There is no group {group!r}.{did_you_mean(group, GROUPS)}")
-    chosen = read_yaml(paths.PARAMS)
+    written = read_yaml(paths.PARAMS)
+    chosen = written if isinstance(written, dict) else {}
     for name in [group] if group else GROUPS:
         typer.echo(f"{name}:")
         width = max(map(len, names(name)), default=0)
@@ -74,7 +82,7 @@ def pin(
     """Print a local file or folder as a pinned source, to paste into a conf entry.
 
     The hash makes the content part of the configuration: change a byte, and the run says so.
-    Files below data/raw need none, since DVC watches that folder.
+    Of a dataset below data/raw the hash may be left out, since DVC watches that folder for it.
     """
     from stillhouse.sources.pin import pin as pinned
 
@@ -99,12 +107,7 @@ def show_prompts(
         raise StillhouseError(f"{paths.PROMPTS} has no row {wanted!r}.{near}")
     typer.echo(f"# {wanted}", err=True)
     for message in rows[wanted]:
-        typer.echo(f"[{message['role']}]\n{_printable(message['content'])}\n")
-
-
-def _printable(text: str) -> str:
-    """Data may hold terminal escapes: show control characters, never send them."""
-    return "".join(c if c.isprintable() or c in "\n\t" else repr(c)[1:-1] for c in text)
+        typer.echo(f"[{message['role']}]\n{printable(message['content'])}\n")
 
 
 @app.command()
@@ -128,15 +131,16 @@ def compare(
     """Compare the students of two revisions row by row, and say what chance explains.
 
     Revisions are branches, tags, commits, names of `dvc exp show`, or `workspace`. Nothing is
-    checked out. Prints both accuracies, the difference with its interval, and McNemar's test.
+    checked out. Prints both accuracies, and the difference as it is for these students and, with
+    three seeds a side, for the method: intervals, tests, and what could have been seen.
     """
     from stillhouse.experiments import compare as comparing
 
     found = comparing.compare_revisions(one, other)
     if as_json:
-        typer.echo(comparing.as_json(one, other, found))
+        typer.echo(comparing.as_json(found))
     else:
-        comparing.print_comparison(one, other, found)
+        comparing.print_comparison(found)
 
 
 @app.command()
@@ -175,7 +179,7 @@ def predict(
     questions = read_questions(text, file, sys.stdin, json_lines)
     compute = StudentCompute.model_validate({"device": device, "eval_batch_size": batch_size})
     answers = answer(chosen, questions, compute, rationale=rationale)
-    for line in as_json_lines(answers) if json_lines else map(_printable, as_lines(answers)):
+    for line in as_json_lines(answers) if json_lines else map(printable, as_lines(answers)):
         typer.echo(line)
 
 
@@ -210,6 +214,12 @@ def export(
 
 
 @app.command(**PASSED_ON)
+def parse(context: typer.Context) -> None:
+    """Try how replies are read; `stillhouse parse --help` tells more."""
+    _pass_on(context, "stillhouse.parsing.cli")
+
+
+@app.command(**PASSED_ON)
 def store(context: typer.Context) -> None:
     """Look after the store of teacher completions; `stillhouse store --help` tells more."""
     _pass_on(context, "stillhouse.teachers.store.cli")
@@ -236,4 +246,4 @@ def main() -> None:
     try:
         app()
     except StillhouseError as error:
-        sys.exit(f"error: {error}")
+        sys.exit(printable(f"error: {error}"))

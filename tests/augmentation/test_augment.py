@@ -7,7 +7,9 @@ import pytest
 
 from stillhouse.augmentation.augment import content_id, training_rows
 from stillhouse.augmentation.duplicates import rouge_l, tokens
+from stillhouse.augmentation.questions import ask_questions
 from stillhouse.core.errors import StillhouseError
+from stillhouse.core.log import read_events
 from stillhouse.core.tables import TRAINING, write_rows
 from stillhouse.teachers.backends.scripted import ScriptedTeacher
 from tests.augmentation.project import (
@@ -23,7 +25,7 @@ from tests.augmentation.project import (
     split_row,
 )
 from tests.judging.judges import judge
-from tests.teachers.helpers import store
+from tests.teachers.helpers import store, teacher
 
 SPLITS = [split_row(row) for row in TRAIN]
 
@@ -117,6 +119,55 @@ def test_order_and_wave_size_change_nothing(grow, monkeypatch, tmp_path, share):
     assert found == (expected, metrics)
 
 
+def test_a_wave_of_which_nothing_is_kept_is_not_followed_by_a_huge_one(grow, monkeypatch):
+    sizes = []
+
+    def counted(wave, *arguments, **named):
+        sizes.append(len(wave))
+        return ask_questions(wave, *arguments, **named)
+
+    monkeypatch.setattr("stillhouse.augmentation.augment.ask_questions", counted)
+    with pytest.raises(StillhouseError, match="0 of 2 synthetic rows"):
+        grow(script=script("What?"), augment=augment(questions_per_seed=20), synthetic=2)
+    assert sizes[:5] == [2, 4, 8, 16, 32]
+    assert sum(sizes) == 120  # all that may be asked
+
+
+def test_the_budget_is_for_all_waves_together(grow, asked):
+    """Each wave alone would be within it."""
+    conf = teacher(
+        model={"source": f"scripted:{script('What?')}"}, compute={"budget": {"tokens": 1500}}
+    )
+    with pytest.raises(StillhouseError, match=r"budget of this run \(1,500 tokens\) is used up"):
+        grow(teacher=conf, augment=augment(questions_per_seed=200), synthetic=5)
+    assert len(asked) * 15 < 1500
+
+
+@pytest.mark.parametrize("own", [True, False], ids=["its own", "the teacher's"])
+def test_so_is_the_budget_of_a_judge(grow, asked, own):
+    rating = "{% if 'Rate this' in prompt %}Rating: 1{% else %}" + script() + "{% endif %}"
+    teacher_budget, judge_budget = ({}, {"tokens": 1000}) if own else ({"tokens": 2000}, None)
+    compute = judge_budget and {"backend": "scripted", "budget": judge_budget}
+    conf = teacher(
+        model={"source": f"scripted:{rating}"},
+        compute={"budget": teacher_budget} if teacher_budget else {},
+    )
+    rater = judge("answer", prompt="Rate this\n{{ query }}\n{{ answer }}", compute=compute)
+    with pytest.raises(StillhouseError, match="is used up"):
+        grow(
+            teacher=conf,
+            judge=rater,
+            augment=augment(verify={"min_score": 4}, questions_per_seed=200),
+            synthetic=5,
+        )
+    if own:
+        judged = [prompt for prompt in asked if "Rate this" in prompt]
+        assert sum(len(prompt.split()) for prompt in judged) < 1000
+    else:
+        spent = read_events("teacher")
+        assert sum(run["prompt_tokens"] + run["completion_tokens"] for run in spent) <= 2000
+
+
 @pytest.mark.parametrize(
     ("question", "reason"),
     [
@@ -140,10 +191,12 @@ def test_what_is_left_out_and_why(grow, question, reason):
         )
 
 
-def test_every_question_copied_from_the_test_rows_is_left_out(grow):
+@pytest.mark.parametrize("split", ["test", "validation"])
+def test_every_question_copied_from_a_held_out_split_is_left_out(grow, split):
     copies = "{{ [" + ",".join(repr(row["query"]) for row in TEST) + "][digest % 4] }}"
+    held_out = [row | {"split": split} for row in TEST]
     with pytest.raises(StillhouseError, match="24 held_out"):
-        grow(script=script(copies))
+        grow(examples=TRAIN + held_out, script=script(copies))
 
 
 def test_phrases_of_the_dataset_are_no_leak(grow):

@@ -7,6 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stillhouse.augmentation.duplicates import NearDuplicates, common_subsequence, rouge_l, tokens
+from stillhouse.augmentation.filters import Kept
+from stillhouse.config.augment import Filters
 
 WORDS = st.lists(st.sampled_from("abcdefgh"), max_size=14)
 TEXTS = st.lists(WORDS.map(" ".join), max_size=30)
@@ -89,3 +91,18 @@ def test_a_text_without_words_is_close_to_nothing():
     seen = NearDuplicates(0.7)
     seen.add("!?")
     assert not seen.holds("!?")
+
+
+def test_the_same_question_is_a_near_duplicate_also_without_words():
+    filters = Filters(min_words=1, max_words=99, rouge_l=0.99, ngram=99)
+    kept = Kept(filters, ["+ = ?", "What is it"], ["Is C++ 3.5?"])
+    assert kept.problem("+ =") == "near_duplicate"
+    assert kept.problem("what is it?!") == "near_duplicate"
+    assert kept.problem("- =") is None
+    assert kept.problem("is c++  3.5") == "held_out"
+    assert kept.problem("Is C 3.5?") is None
+    kept.keep("- =")
+    assert kept.problem("- = ?") == "near_duplicate"
+    kept.drop(1)
+    assert kept.problem("- = ?") is None
+    assert kept.problem("+ =") == "near_duplicate"

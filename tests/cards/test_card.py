@@ -72,7 +72,7 @@ def test_every_knob_hash_and_interval_is_there_and_equal_content_gives_equal_tex
 
 def test_a_teacher_is_named_only_where_its_words_were_learnt(project):
     assert "**Teacher's source**" in card(project)
-    edit(project, "params.yaml", label_source="gold", rationale_source="none")
+    edit(project, "params.yaml", label_source="gold", rationale_source="none", **{"lambda": 0})
     assert "**Teacher's source**" not in card(project)
 
 

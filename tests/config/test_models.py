@@ -23,8 +23,8 @@ def changed(name, **changes):
         ({"read": ["a"], "hold_out_from": "train", "share": 0.1}, "either `read`"),
         ({"hold_out_from": "train"}, "go together"),
         ({"read": ["a"], "share": 0.1}, "go together"),
-        ({"hold_out_from": "train", "share": 1.0}, "less than 1"),
-        ({"read": ["a"], "rows": 0}, "greater than or equal to 1"),
+        ({"hold_out_from": "train", "share": 1.0}, "below 1"),
+        ({"read": ["a"], "rows": 0}, "at least 1"),
     ],
 )
 def test_a_split_has_one_origin(values, said):
@@ -37,7 +37,7 @@ def test_a_split_has_one_origin(values, said):
     [
         ({"splits": {"test": {"read": ["a"]}}}, "must have a `train` split"),
         (
-            {"splits": {"train": {"read": ["a"]}, "test": {"hold_out_from": "t", "share": 0.1}}},
+            {"splits": {"train": {"read": ["a"]}, "test": {"hold_out_from": "test", "share": 0.1}}},
             "`test` must be held out from a split",
         ),
         ({"answer": {"metric": "choice"}}, "needs `fields.choices`"),
@@ -70,7 +70,7 @@ def test_a_prompt_that_shows_labels_is_for_training_rows_only():
         ({"lora": {"rank": 4, "alpha": 4}}, "go together"),
         ({"training": TRAINING | {"steps": 5}}, "`epochs` or `steps`"),
         ({"training": TRAINING | {"validation": {"metric": "loss"}}}, "`epochs` or `steps`"),
-        ({"training": TRAINING | {"validation": {"steps": 1, "patience": 0}}}, "or equal to 1"),
+        ({"training": TRAINING | {"validation": {"steps": 1, "patience": 0}}}, "at least 1"),
         ({"method": "qlora"}, "go together"),
         (
             RANDOM | {"method": "qlora", "lora": {"rank": 4, "alpha": 4}},

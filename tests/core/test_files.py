@@ -21,6 +21,7 @@ from stillhouse.core.files import (
     write_json,
     write_text,
 )
+from stillhouse.sources.cache import entry
 
 SOURCE = Path(__file__).parents[2] / "src"
 SLOW_WRITER = """
@@ -89,14 +90,25 @@ def test_a_reader_sees_the_old_file_until_the_new_one_is_whole(tmp_path):
     assert target.read_text() == "new"
 
 
-def test_files_are_as_readable_as_the_umask_allows(tmp_path):
-    before = os.umask(0o027)
+@pytest.mark.parametrize("umask", [0o002, 0o022, 0o027, 0o077], ids="{:03o}".format)
+def test_others_may_what_the_umask_allows(tmp_path, umask):
+    def fill(folder):
+        (folder / "private").touch(0o600)
+
+    def mode(path):
+        return path.stat().st_mode & 0o777
+
+    before = os.umask(umask)
     try:
         write_text(tmp_path / "file", "x")
-        assert (tmp_path / "file").stat().st_mode & 0o777 == 0o640
-        assert os.umask(0o027) == 0o027
+        with atomic_directory(tmp_path / "folder"):
+            pass
+        cached = entry("name", fill)
+        assert os.umask(umask) == umask
     finally:
         os.umask(before)
+    assert mode(tmp_path / "file") == mode(cached / "private") == 0o666 & ~umask
+    assert mode(tmp_path / "folder") == mode(cached) == 0o777 & ~umask
 
 
 def test_a_directory_replaces_the_old_one_whole(tmp_path):

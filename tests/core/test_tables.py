@@ -96,9 +96,10 @@ def test_a_missing_file_says_how_to_get_it(tmp_path):
         read_rows(tmp_path / "none.parquet", tables.EXAMPLES)
 
 
-def test_a_file_that_is_not_parquet_is_named(tmp_path):
+@pytest.mark.parametrize("content", [b"<<<<<<< HEAD", b"", b"PAR1" + b"x" * 50 + b"PAR1"])
+def test_a_file_that_is_not_parquet_is_named(tmp_path, content):
     path = tmp_path / "examples.parquet"
-    path.write_bytes(b"<<<<<<< HEAD")
+    path.write_bytes(content)
     with pytest.raises(StillhouseError, match="not a readable Parquet file"):
         read_rows(path, tables.EXAMPLES)
 

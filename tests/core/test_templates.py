@@ -9,6 +9,7 @@ from stillhouse.core.templates import (
     check_expression,
     check_syntax,
     evaluate_expression,
+    of_row,
     render,
 )
 
@@ -76,3 +77,32 @@ def test_syntax_is_checked_before_any_row_is_seen():
         check_syntax("fine\n{{ broken")
     with pytest.raises(ValueError, match="expression"):
         check_expression("a b")
+
+
+def test_names_that_no_template_can_write_are_pointed_to_row():
+    hint = r'row\["'
+    for check, source in (
+        (check_syntax, "{{ Correct Answer }}"),
+        (check_expression, "Correct Answer"),
+        (check_syntax, "{{ self }}"),
+        (check_expression, "self == 'x'"),
+    ):
+        with pytest.raises(ValueError, match=hint):
+            check(source)
+    values = of_row({"self": "a", "x y": "b"})
+    assert render('{{ row["self"] }}{{ row["x y"] }}', values, "here") == "ab"
+    assert evaluate_expression('row["self"]', values, "here") == "a"
+    with pytest.raises(StillhouseError, match=hint):
+        render("{{ self }}", values, "here")
+
+
+@pytest.mark.parametrize(("place", "name"), [(0, "a"), (5, "f"), (25, "z"), (26, "aa"), (53, "bb")])
+def test_choices_are_lettered_without_end(place, name):
+    assert render("{{ place | letter }}", {"place": place}, "here") == name
+
+
+def test_a_template_that_is_nested_too_deeply_is_a_users_error():
+    with pytest.raises(ValueError, match="nested too deeply"):
+        check_syntax("{{ " + "(" * 50_000 + ")" * 50_000 + " }}")
+    with pytest.raises(ValueError, match="nested too deeply"):
+        check_expression("(" * 50_000 + ")" * 50_000)

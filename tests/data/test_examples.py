@@ -5,9 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stillhouse.config.dataset import Reject
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.tables import EXAMPLES, write_rows
 from stillhouse.data.examples import build_examples
+from stillhouse.data.files import read_file
+from tests.conftest import REPOSITORY
 from tests.data.conf import make_conf, raw, texts
 
 HELD_OUT = {
@@ -32,6 +35,12 @@ def groups(rows, split):
 def failure(conf, **splits):
     with pytest.raises(StillhouseError) as error:
         build(conf, **splits)
+    return str(error.value)
+
+
+def failure_of(conf, rows):
+    with pytest.raises(StillhouseError) as error:
+        build_examples(conf, {"train": rows})
     return str(error.value)
 
 
@@ -60,7 +69,12 @@ def test_templates_make_the_fields(tmp_path):
             "meta": '{"a": "é", "z": "7"}',
         }
     ]
-    assert metrics == {"rows": {"train": 1}, "rejects": {}, "overlap": {}}
+    assert metrics == {
+        "rows": {"train": 1},
+        "unlimited": {"train": 1},
+        "rejects": {},
+        "overlap": {},
+    }
     write_rows(tmp_path / "examples.parquet", EXAMPLES, rows)
 
 
@@ -257,6 +271,140 @@ def test_a_mistake_names_file_row_value_and_remedy(fields, row, says):
     assert [part for part in says if part not in message] == [], message
 
 
+METRICS = {"number": "7 or 8", "equation": "many", "exact": "."}
+
+
+@pytest.mark.parametrize(("metric", "label"), METRICS.items())
+def test_a_label_without_a_value_under_the_metric_is_refused_and_counted(metric, label):
+    answer = {"answer": {"metric": metric}}
+    rows = [{"text": f"t{i}", "label": label if i % 3 else "5"} for i in range(9)]
+    message = failure(make_conf(fields={"choices": []}, **answer), train=rows)
+    assert f"the label has no value under the metric `{metric}`, 6 rows" in message
+    for part in ("train.jsonl:2", repr(label), "`reject`", "_has_value"):
+        assert part in message
+    reject = [{"when": "not _has_value(label)", "reason": "no value"}]
+    conf = make_conf(fields={"choices": []}, reject=reject, **answer)
+    made, metrics = build(conf, train=[*rows, {"text": "none", "label": None}])
+    assert metrics["rejects"] == {"no value": 7}
+    assert {row["label"] for row in made} == {"5"}
+
+
+def test_a_choice_that_is_none_of_the_choices_can_be_rejected_by_its_value():
+    reject = [{"when": "not _has_value(label)", "reason": "no choice"}]
+    rows = [{"text": "a", "label": "yes"}, {"text": "b", "label": "maybe"}]
+    made, metrics = build(make_conf(reject=reject), train=rows)
+    assert [row["label"] for row in made] == ["yes"]
+    assert metrics["rejects"] == {"no choice": 1}
+
+
+def test_unlabelled_rows_and_very_long_labels_are_no_trouble():
+    splits = {"train": {"read": ["a"]}, "unlabelled": {"read": ["b"]}}
+    conf = make_conf(splits=splits, fields={"choices": []}, answer={"metric": "number"})
+    rows, _ = build(conf, train=[{"text": "a", "label": 3}], unlabelled=[{"text": "b"}])
+    assert len(rows) == 2
+    message = failure(conf, train=[{"text": "a", "label": "9" * 5000}])
+    assert "no value" in message
+    assert len(message) < 1000
+
+
+AWKWARD = ["Correct Answer", "in-correct", "a.b", "self", "class", "in", "", "None", "é è", "items"]
+
+
+def test_a_column_of_any_name_is_reached_in_every_template():
+    row = {name: f"value of {name}" for name in AWKWARD} | {"n": 2}
+    wanted = [f"value of {name}" for name in AWKWARD]
+    conf = make_conf(
+        splits={
+            "train": {
+                "read": ["a"],
+                "permutation": {"seed": 0, "stop": 1, "order_by": 'row["in-correct"]'},
+            }
+        },
+        fields={
+            "query": "|".join(f'{{{{ row["{name}"] }}}}' for name in AWKWARD),
+            "label": '{{ row["Correct Answer"] }}',
+            "choices": '[row["Correct Answer"], row["self"]]',
+            "id": '{{ row["self"] }}',
+            "rationale": '{{ row["a.b"] }}',
+            "group": '{{ row["in"] }}',
+            "meta": {"m": '{{ row["é è"] }} {{ row["self"] }}'},
+        },
+        reject=[{"when": 'row["None"] == "x" or row["self"] == "x"', "reason": "none"}],
+    )
+    made, _ = build(conf, train=[row])
+    assert made[0]["query"].split("|") == wanted
+    assert made[0]["choices"] == ["value of Correct Answer", "value of self"]
+    assert made[0]["meta"] == '{"m": "value of é è value of self"}'
+
+
+def test_a_column_that_is_called_row_keeps_its_name():
+    conf = make_conf(fields={"query": "{{ row }} {{ text }}"})
+    made, _ = build(conf, train=[{"row": "7", "text": "t", "label": "yes"}])
+    assert made[0]["query"] == "7 t"
+
+
+@pytest.mark.parametrize(
+    ("template", "near"),
+    [
+        ("{{ Answer }}", 'row["Correct Answer"]'),
+        ("{{ correct-answer }}", 'row["correct-answer"]'),
+        ('{{ row["Corect Answer"] }}', 'row["Correct Answer"]'),
+        ("{{ text.b }}", 'row["text.b"]'),
+        ("{{ txet }}", "'text'"),
+    ],
+)
+def test_a_near_column_is_shown_as_a_template_writes_it(template, near):
+    row = {"Correct Answer": "x", "correct-answer": "y", "text.b": "z", "text": 1, "label": "yes"}
+    message = failure(make_conf(fields={"query": template}), train=[row])
+    assert "a template fails" in message
+    assert near in message
+
+
+def test_deeply_nested_values_are_one_message():
+    deep: list = []
+    for _ in range(100_000):
+        deep = [deep]
+    message = failure(make_conf(), train=[{"text": deep, "label": "yes"}])
+    assert "nested too deeply" in message
+    while deep:
+        deep = deep.pop()
+
+
+CASES = REPOSITORY.parent / "shared" / "cases" / "data"
+
+
+@pytest.mark.skipif(not CASES.is_dir(), reason="the shared cases are not beside the repository")
+def test_the_shared_cases(capsys):
+    number = make_conf(
+        splits={"train": {"read": ["a"]}},
+        fields={"query": "{{ question }}", "label": "{{ answer }}", "choices": []},
+        answer={"metric": "number"},
+    )
+    message = failure_of(number, read_file(CASES / "data_goldnum.csv"))
+    assert "no value under the metric `number`" in message
+    rejecting = number.model_copy(
+        update={"reject": (Reject(when="not _has_value(answer)", reason="no number"),)}
+    )
+    made, metrics = build_examples(rejecting, {"train": read_file(CASES / "data_goldnum.csv")})
+    assert "5" in {row["label"] for row in made}
+    assert len(made) + metrics["rejects"]["no number"] == 7
+
+    glue = CASES / "data_glue.tsv"
+    assert len(read_file(glue, "none")) == 4
+    read_file(glue)
+    assert "warning" in capsys.readouterr().err
+
+    exact = {"splits": {"train": {"read": ["a"]}}, "answer": {"metric": "exact"}}
+    fields = {"query": "{{ question }}", "label": "{{ answer }}", "choices": []}
+    conf = make_conf(fields=fields, **exact)
+    made, _ = build_examples(conf, {"train": read_file(CASES / "data_surrogate.jsonl")})
+    assert made[0]["query"].encode()
+    fields = {"query": "{{ Question }}", "label": '{{ row["Correct Answer"] }}', "choices": []}
+    conf = make_conf(fields=fields, **exact)
+    made, _ = build_examples(conf, {"train": read_file(CASES / "data_blank_names.csv")})
+    assert [row["label"] for row in made] == ["because", "me"]
+
+
 def test_mistakes_are_reported_together_and_counted():
     rows = texts(5) + [{"text": "", "label": "yes"}, {"text": "a", "label": "perhaps"}] * 30
     message = failure(make_conf(fields={"id": "{{ _row // 2 }}"}), train=rows, test=texts(2))
@@ -264,6 +412,15 @@ def test_mistakes_are_reported_together_and_counted():
     assert "the label is not among the choices, 30 rows" in message
     assert "an id occurs twice" in message
     assert len(message.splitlines()) < 20
+
+
+def test_a_template_that_fails_is_shown_once_and_the_rows_are_not_blamed():
+    template = "Text: {{ txt }}"
+    message = failure(make_conf(fields={"query": template}), train=texts(40))
+    assert message.count(template) == 1
+    assert "train.jsonl:1, train.jsonl:2, train.jsonl:3 and 37 more: fields.query" in message
+    assert "Correct the template in the dataset's conf" in message
+    assert "the rows" not in message
 
 
 def test_an_id_must_be_unique_across_splits():

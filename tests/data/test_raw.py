@@ -74,6 +74,19 @@ def test_splits_of_a_hub_dataset(tmp_path, monkeypatch):
         read(train=["train"])
 
 
+@pytest.mark.parametrize("place", ["../../../../secret.jsonl", "/{tmp}/secret.jsonl"])
+def test_a_hub_datasets_card_does_not_lead_out_of_its_repository(tmp_path, monkeypatch, place):
+    use_cache(monkeypatch, tmp_path / "hub")
+    (tmp_path / "secret.jsonl").write_text(lines(texts(3)))
+    path = place.format(tmp=str(tmp_path).strip("/"))
+    card = {"configs": [{"config_name": "main", "data_files": [{"split": "train", "path": path}]}]}
+    files = {"README.md": f"---\n{json.dumps(card)}\n---\n".encode(), "in.jsonl": b"{}"}
+    make_snapshot(tmp_path / "hub", "dataset", "org/data", files)
+    splits = {"train": {"read": ["main/train"]}}
+    with pytest.raises(StillhouseError, match=r"names '.*secret\.jsonl' as its data"):
+        read_splits(make_conf(source=f"hf://org/data@{COMMIT}", splits=splits))
+
+
 def test_splits_of_a_wheel(tmp_path, monkeypatch):
     files = {f"tiny_data/{n}.jsonl": lines(texts(i)) for i, n in [(3, "train"), (2, "test")]}
     digest = make_wheel(tmp_path, files)
@@ -108,8 +121,14 @@ def test_exemplars_are_read_where_dvc_watches():
     assert read_exemplars(None) == []
     with pytest.raises(StillhouseError, match="no such file"):
         read_exemplars("conf/exemplars/other.jsonl")
-    with pytest.raises(StillhouseError, match="put the file below"):
-        read_exemplars("elsewhere/mine.jsonl")
+    Path("elsewhere").mkdir()
+    path.rename("elsewhere/mine.jsonl")
+    for outside in ("elsewhere/mine.jsonl", "conf/exemplars/../../elsewhere/mine.jsonl"):
+        with pytest.raises(StillhouseError, match="put the file below"):
+            read_exemplars(outside)
+    Path("conf/exemplars/linked").symlink_to(Path("elsewhere").resolve())
+    with pytest.raises(StillhouseError, match="linked is a link to a folder"):
+        read_exemplars("conf/exemplars/linked/mine.jsonl")
 
 
 def test_a_row_knows_the_file_it_comes_from():
@@ -119,3 +138,30 @@ def test_a_row_knows_the_file_it_comes_from():
         (folder / f"{name}.jsonl").write_text(lines(texts(1)))
     conf = make_conf(splits={"train": {"read": ["sour.jsonl", "sweet.jsonl"]}})
     assert [row.values["_file"] for row in read_splits(conf)["train"]] == ["sour", "sweet"]
+
+
+def test_how_quotes_are_read_is_said_split_by_split(capsys):
+    Path("data/raw").mkdir(parents=True)
+    Path("data/raw/rows.TSV").write_text('text\tlabel\n"a .\tyes\nb ."\tno\n')
+    splits = {
+        "train": {"read": ["rows.TSV"], "quoting": "none"},
+        "test": {"read": ["rows.TSV"], "quoting": "double"},
+    }
+    found = read_splits(make_conf(splits=splits))
+    assert {name: len(rows) for name, rows in found.items()} == {"train": 2, "test": 1}
+    assert capsys.readouterr().err == ""
+    read_splits(make_conf(splits={"train": {"read": ["rows.TSV"]}}))
+    assert "2 lines below its header, but 1 row:" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("split", "says"),
+    [
+        ({"read": ["rows.tsv"], "quoting": "maybe"}, "quoting"),
+        ({"read": ["rows.jsonl"], "quoting": "none"}, "for .csv and .tsv files"),
+        ({"hold_out_from": "train", "share": 0.5, "quoting": "none"}, "no `source`"),
+    ],
+)
+def test_quoting_that_says_nothing_is_refused(split, says):
+    with pytest.raises(ValueError, match=says):
+        make_conf(splits={"train": {"read": ["a.csv"]}, "test": split})

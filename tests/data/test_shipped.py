@@ -7,12 +7,13 @@ import sys
 
 import pytest
 
-from stillhouse.answers.compare import normalise
 from stillhouse.config.dataset import DatasetConf
-from stillhouse.config.load import load_entry, names, read_yaml
+from stillhouse.config.load import load_entry, names
+from stillhouse.core.uri import UNPINNED, HubSource, WheelSource, parse_source
+from stillhouse.core.yaml import read_yaml
 from stillhouse.data.examples import build_examples
 from stillhouse.data.raw import read_exemplars, read_splits
-from stillhouse.sources.uri import UNPINNED, HubSource, WheelSource, parse_source
+from stillhouse.kinds.registry import kind_of
 from tests.conftest import REPOSITORY
 from tests.sources.wheels import only_index
 
@@ -65,7 +66,7 @@ def check_rows(name, rows):
         row["label"]
         for row in rows
         if row["split"] not in ("unlabelled", "exemplar")
-        and normalise(row["label"], conf.answer.metric, row["choices"]) is None
+        and kind_of(conf.answer.metric, row["choices"]).canonical(row["label"]) is None
     ]
     assert worthless == []
 
@@ -137,7 +138,7 @@ def test_svamp_in_the_split_of_hsieh_et_al(shared_data, monkeypatch):
     for split in ("train", "test"):
         # An object a line, in spite of the name.
         published = shared_data / f"distilling_step_by_step/svamp/svamp_{split}.json"
-        lines = [json.loads(line) for line in published.read_text().splitlines()]
+        lines = [json.loads(line) for line in published.read_text(encoding="utf-8").splitlines()]
         ours = sorted((r for r in rows if r["split"] == split), key=lambda row: row["id"])
         assert [(row["query"], row["label"]) for row in ours] == [
             (line["input"], line["label"]) for line in lines
@@ -168,7 +169,10 @@ def test_human_exemplars_look_like_the_datasets_own_rows(name):
     for raw in read_exemplars(conf.human_exemplars):
         assert raw.values.keys() == {"query", "rationale", "label"}
         assert all(text and text == text.strip() for text in raw.values.values())
-        assert normalise(raw.values["label"], conf.answer.metric, _choices(conf, raw)) is not None
+        assert (
+            kind_of(conf.answer.metric, _choices(conf, raw)).canonical(raw.values["label"])
+            is not None
+        )
         for word in re.findall(r"^(\w+(?: \w+)?):", conf.fields.query, re.MULTILINE):
             assert f"{word}:" in raw.values["query"]
 

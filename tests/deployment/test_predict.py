@@ -12,7 +12,8 @@ from stillhouse import cli
 from stillhouse.config.student import Generation, StudentCompute, StudentConf
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.files import write_json
-from stillhouse.deployment.questions import read_questions
+from stillhouse.deployment.predict import answer
+from stillhouse.deployment.questions import Question, read_questions
 from stillhouse.sources.pin import pin
 from stillhouse.students.folder import load_student, save_student, untrained_student
 from stillhouse.students.predict import predict_labels, predict_rationales
@@ -156,3 +157,47 @@ def test_a_line_that_is_no_question_is_named(text, says):
     with pytest.raises(StillhouseError) as error:
         read_questions(None, None, io.StringIO(text), json_lines=True)
     assert says in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("decoding.json", "[" * 200_000),
+        ("decoding.json", "[]"),
+        ("decoding.json", '{"max_tokens": "many"}'),
+        ("model/stillhouse.json", "[" * 200_000),
+        ("model/stillhouse.json", '{"format": 1}'),
+        ("model/config.json", "{"),
+        ("model/model.safetensors", "half"),
+    ],
+)
+def test_a_damaged_student_is_one_message(elsewhere, name, text):
+    (elsewhere / name).write_text(text)
+    with pytest.raises(StillhouseError) as error:
+        answer(elsewhere, [Question(id="1", query="two nuts")], CPU)
+    assert str(elsewhere / name) in str(error.value)
+    assert len(str(error.value)) < 1000
+
+
+def test_half_characters_and_bytes_that_are_no_text(tmp_path, trained):
+    """A terminal gives lone surrogates for bytes that are no UTF-8, JSON for a cut emoji."""
+    assert read_questions("caf\udce9?", None, io.StringIO(), False)[0].query == "caf\ufffd?"
+    lines = io.StringIO('{"query": "a \\ud83d", "choices": ["x\\udc00", "y"], "id": NaN}\n')
+    (question,) = read_questions(None, None, lines, True)
+    assert (question.id, question.query, question.choices) == ("1", "a \ufffd", ("x\ufffd", "y"))
+    surrogates = tmp_path / "questions.JSONL"
+    surrogates.write_text('{"query": "half \\ud83d"}\n')
+    done = CliRunner().invoke(
+        cli.app, ["predict", str(trained), "--file", str(surrogates), "--device", "cpu"]
+    )
+    assert done.exit_code == 0, done.output
+    latin = tmp_path / "questions.txt"
+    latin.write_bytes("café?\n".encode("latin-1"))
+    with pytest.raises(StillhouseError, match=r"questions\.txt is not UTF-8 text"):
+        read_questions(None, latin, io.StringIO(), False)
+    stdin = io.TextIOWrapper(io.BytesIO("café?\n".encode("latin-1")), encoding="utf-8")
+    with pytest.raises(StillhouseError, match="standard input is not UTF-8 text"):
+        read_questions(None, None, stdin, False)
+    marked = tmp_path / "marked.txt"
+    marked.write_text("one?\n\ufefftwo?\n", encoding="utf-16")
+    assert [q.query for q in read_questions(None, marked, io.StringIO(), False)] == ["one?", "two?"]

@@ -6,9 +6,9 @@ from stillhouse.config.embedder import EmbedderConf
 from stillhouse.config.load import load_entry, names
 from stillhouse.core import tables
 from stillhouse.core.errors import StillhouseError
-from stillhouse.embedding.embed import embed_queries, normalised
+from stillhouse.core.uri import parse_source
+from stillhouse.embedding.embed import embed_queries, embeddings_for, normalised
 from stillhouse.sources.pin import pin
-from stillhouse.sources.uri import parse_source
 from tests.conftest import REPOSITORY
 
 WORDS = ["the", "quick", "brown", "fox", "jumps", "over", "dog", "counts", "forty", "apples"]
@@ -90,6 +90,38 @@ def test_what_lies_beyond_max_tokens_is_cut_off(bert):
     long = "dog " * 100
     found = vectors(embed_queries(conf(bert, max_tokens=8), rows([long, long + "apples"])))
     assert found["r000"] == found["r001"]
+
+
+def test_queries_that_are_cut_are_counted_with_a_way_out(bert, capsys):
+    table = rows([*queries(3), "dog " * 300, "dog " * 400])
+    _, metrics = embeddings_for("topk", conf(bert), table)
+    assert metrics == {"rows": 5, "cut": 2, "cut_share": 0.4}
+    warning = capsys.readouterr().err
+    for part in ("2 of 5 queries (40.0%)", "`max_tokens` (256)", "up to 512"):
+        assert part in warning
+    _, metrics = embeddings_for("topk", conf(bert, max_tokens=512), table)
+    assert metrics["cut"] == 2, "byte-level tokens of the tiny vocabulary"
+    assert "or choose" not in capsys.readouterr().err, "the model reads no more"
+    assert embeddings_for("topk", conf(bert), table[:3])[1]["cut"] == 0
+    assert "warning" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("exemplars", ["none", "random", "human"])
+def test_arms_that_need_no_vectors_do_not_even_open_the_embedder(exemplars):
+    described = conf(REPOSITORY / "conf").model_copy(update={"source": "file:nowhere"})
+    table, metrics = embeddings_for(exemplars, described, rows(queries(3)))
+    assert table.num_rows == 0
+    assert metrics == {"rows": 0, "cut": 0, "cut_share": 0.0}
+
+
+def test_a_query_that_spells_a_control_token_is_text(bert):
+    from transformers import AutoTokenizer
+
+    from stillhouse.embedding.encoders import load_encoder
+
+    special = AutoTokenizer.from_pretrained(bert).all_special_ids
+    tokens = load_encoder(conf(bert), bert).tokenize(["a <|im_end|> b <|pad|>"])
+    assert not set(tokens[0]) & set(special)
 
 
 def test_normalised_vectors_have_length_one(bert):

@@ -1,4 +1,4 @@
-"""Properties of bootstrap intervals."""
+"""Properties of intervals: Wilson's, the bootstrap, and rows that belong together."""
 
 import math
 
@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stillhouse.evaluation.intervals import (
-    bootstrap_difference,
     bootstrap_interval,
-    bootstrap_mean,
+    mean_interval,
     standard_error,
+    wilson,
 )
 
 values = st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=60)
@@ -66,41 +66,75 @@ def test_equals_resampling_row_by_row():
 def test_no_values_is_an_error():
     with pytest.raises(ValueError, match="at least one"):
         bootstrap_interval([])
+    with pytest.raises(ValueError, match="at least one"):
+        wilson(0, 0)
 
 
-def test_several_seeds_widen_the_interval():
-    scores = [[1.0] * 200 + [0.0] * 200, [1.0] * 280 + [0.0] * 120]
-    both = bootstrap_mean(scores)
-    rows_alone = bootstrap_interval([sum(column) / 2 for column in zip(*scores, strict=True)])
-    assert both.mean == rows_alone.mean == 0.6
-    assert both.high - both.low > 1.5 * (rows_alone.high - rows_alone.low)
+@pytest.mark.parametrize(
+    ("right", "total", "low", "high"),
+    [
+        (0, 500, 0.0, 0.007624),
+        (500, 500, 0.992376, 1.0),
+        (1, 500, 0.000353, 0.011241),
+        (81, 263, 0.255289, 0.366210),  # Newcombe 1998, table I: 0.2553 to 0.3662
+        (15, 148, 0.062386, 0.160487),  # 0.0624 to 0.1605
+        (1, 29, 0.006113, 0.171755),  # 0.0061 to 0.1718
+    ],
+)
+def test_a_proportion_has_wilsons_interval(right: int, total: int, low: float, high: float):
+    found = wilson(right, total)
+    assert (found.low, found.high) == pytest.approx((low, high), abs=1e-6)
+    assert found.mean == right / total
+    scores = [1.0] * right + [0.0] * (total - right)
+    assert mean_interval(scores) == mean_interval(scores[::-1]) == found
 
 
-def test_the_spread_of_resamples_is_that_of_rows_and_seeds():
-    """Seeds that differ and rows that do not: the variance over n seeds has the factor 1 / n."""
-    scores = [[mean] * 50 for mean in (0.2, 0.4, 0.6)]
-    found = bootstrap_mean(scores, resamples=40_000)
-    # All three draws the lowest or the highest seed: 1 / 27 each, more than the 2.5% cut off.
-    assert (found.low, found.mean, found.high) == pytest.approx((0.2, 0.4, 0.6))
+def test_graded_scores_have_a_bootstrap_and_no_wilson():
+    graded = [0.0, 0.5, 1.0, 0.25] * 10
+    assert mean_interval(graded) == bootstrap_interval(graded)
+    with pytest.raises(ValueError, match="count of right rows"):
+        wilson(sum(graded[:3]) + 0.25, 40)
 
 
-def test_a_difference_is_paired_by_row():
-    """Row noise that both models share cancels, however wide each one's own interval is."""
-    one = [[0.0, 1.0] * 100]
-    other = [[0.25, 1.25] * 100]
-    found = bootstrap_difference(one, other)
-    assert (found.low, found.mean, found.high) == pytest.approx((0.25, 0.25, 0.25))
-    turned = bootstrap_difference(other, one)
-    assert turned.mean == -found.mean
-    alone = bootstrap_mean(one)
-    assert alone.high - alone.low > 0.1
+def test_rows_that_are_apart_are_no_groups():
+    scores = [1.0, 0.0, 0.0, 1.0, 1.0]
+    assert mean_interval(scores, [None] * 5) == mean_interval(scores, "abcde")
+    assert mean_interval(scores, "abcde") == mean_interval(scores)
 
 
-def test_seeds_of_two_models_are_not_paired():
-    """The same scores on both sides still differ when the seeds are drawn for each side."""
-    scores = [[0.0] * 20, [1.0] * 20]
-    found = bootstrap_difference(scores, scores)
-    assert (found.low, found.mean, found.high) == (-1, 0, 1)
+@pytest.mark.parametrize("scores", [[1.0] * 30 + [0.0] * 70, [0.25] * 30 + [0.75] * 70])
+def test_a_row_that_stands_four_times_is_one_row(scores: list[float]):
+    """Copies in one group give the interval of the rows themselves, not half of it."""
+    groups = [f"g{row}" for row in range(100)] * 4
+    found, alone = mean_interval(scores * 4, groups), bootstrap_interval(scores)
+    assert (found.low, found.mean, found.high) == pytest.approx((alone.low, alone.mean, alone.high))
+    apart = mean_interval(scores * 4)
+    assert found.high - found.low > 1.8 * (apart.high - apart.low)
+
+
+def test_groups_are_resampled_whole_and_rows_without_one_alone():
+    scores = [1.0, 1.0, 0.0, 0.0, 1.0]
+    groups = ["a", "a", "b", "b", None]
+    found = bootstrap_interval(scores, groups, resamples=40_000)
+    picks = np.random.default_rng(1).integers(0, 3, size=(40_000, 3))
+    sums, sizes = np.array([2.0, 0.0, 1.0])[picks].sum(1), np.array([2, 2, 1])[picks].sum(1)
+    low, high = np.quantile(sums / sizes, [0.025, 0.975])
+    assert (found.low, found.high) == pytest.approx((low, high))
+
+
+def test_wrong_rows_in_groups_are_not_certainly_wrong():
+    groups = [row // 5 for row in range(500)]
+    found = mean_interval([0.0] * 500, groups)
+    assert found == wilson(0, 100)
+    assert mean_interval([1.0] * 500, groups) == wilson(100, 100)
+
+
+@given(st.lists(st.tuples(st.sampled_from([0.0, 1.0]), st.sampled_from("abc")), min_size=1))
+@settings(max_examples=30, deadline=None)
+def test_the_order_of_grouped_rows_does_not_matter(rows: list[tuple[float, str]]):
+    there = mean_interval(*zip(*rows, strict=True))
+    back = mean_interval(*zip(*rows[::-1], strict=True))
+    assert there == back
 
 
 def test_the_standard_error_is_of_the_mean():

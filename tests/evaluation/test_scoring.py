@@ -35,7 +35,7 @@ def test_equations_count_by_value_and_text_apart():
     assert metrics["accuracy"] == metrics["equation_accuracy"] == pytest.approx(2 / 3, abs=1e-6)
     assert metrics["exact_match"] == pytest.approx(1 / 3, abs=1e-6)
     assert metrics["rows"] == 3
-    assert [line["correct"] for line in table] == [True, True, False]
+    assert [line["score"] for line in table] == [1.0, 1.0, 0.0]
     assert table[2]["normalised"] is None
     assert set(table[0]) == set(PREDICTIONS.schema.names)
 
@@ -103,3 +103,25 @@ def test_the_majority_is_scored_on_test_rows_alone():
     examples += [row(f"t{i}", "yes" if i else "no") for i in range(4)]
     metrics = evaluate_majority(examples, Answer(metric="exact"))
     assert (metrics["rows"], metrics["accuracy"]) == (4, 0.75)
+    assert not any(name.startswith("validation") for name in metrics)
+
+
+def test_validation_rows_have_an_accuracy_of_their_own():
+    examples = [row(f"r{i}", "yes", "train") for i in range(3)]
+    examples += [row(f"t{i}", "no") for i in range(4)]
+    examples += [row(f"v{i}", "yes" if i < 3 else "no", "validation") for i in range(5)]
+    examples += [row("unlabelled", None, "validation")]
+    metrics = evaluate_majority(examples, Answer(metric="exact"))
+    assert (metrics["rows"], metrics["accuracy"]) == (4, 0.0)
+    assert (metrics["validation_rows"], metrics["validation_accuracy"]) == (5, 0.6)
+    assert metrics["validation_accuracy_low"] < 0.6 < metrics["validation_accuracy_high"]
+
+
+def test_a_share_of_nil_has_an_interval_and_groups_count_once():
+    rows = [row(f"r{i}", "yes") for i in range(500)]
+    wrong = dict.fromkeys((r["id"] for r in rows), "no")
+    _, metrics = score(wrong, rows, Answer(metric="exact"))
+    assert (metrics["accuracy_low"], metrics["accuracy_high"]) == (0.0, 0.007624)
+    grouped = [r | {"group": f"g{i // 5}"} for i, r in enumerate(rows)]
+    _, metrics = score(wrong, grouped, Answer(metric="exact"))
+    assert metrics["accuracy_high"] == pytest.approx(0.0370, abs=1e-4)  # as of 100 rows

@@ -5,11 +5,11 @@ import pytest
 from stillhouse.core.errors import StillhouseError
 from stillhouse.experiments.runs import Run, require_same_rows
 
-ROW = {"query": "What colour?", "label": "red", "choices": ["red", "blue"]}
+ROW = {"query": "What colour?", "label": "red", "choices": ["red", "blue"], "group": None}
 
 
 def run(name, **rows):
-    return Run(name, {0: dict.fromkeys(rows, True)}, rows)
+    return Run(name, {0: dict.fromkeys(rows, 1.0)}, rows)
 
 
 def test_what_plays_no_part_in_the_answer_may_differ():

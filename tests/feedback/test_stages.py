@@ -22,7 +22,7 @@ def example(id_, label):
 
 def completion(id_, text):
     return {
-        "id": id_, "sample": 0, "text": text, "finish_reason": "stop",
+        "id": id_, "sample": 0, "text": text, "reasoning": None, "finish_reason": "stop",
         "prompt_tokens": None, "completion_tokens": None,
     }  # fmt: skip
 
@@ -75,8 +75,6 @@ def test_equal_content_gives_equal_bytes(project):
 @pytest.mark.parametrize(
     ("knobs", "stage", "message"),
     [
-        ({"real": False}, "augment", "nothing to train on"),
-        ({"rationale_source": "gold"}, "feedback_split", "no `fields.rationale`"),
         ({"synthetic": 3, "feedback": "wrong"}, "augment", "None of the 3 chosen rows is hard"),
     ],
 )

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from stillhouse.core.errors import StillhouseError
 from stillhouse.judging.check import check_judge
 from stillhouse.judging.cli import app
-from tests.config.project import write_project
+from tests.config.project import edit, write_project
 from tests.judging.judges import judge, replying
 from tests.teachers.helpers import store
 
@@ -92,10 +92,10 @@ def test_a_judge_of_answers_sees_the_chat_before(check):
     ("text", "said"),
     [
         ("", "it has no lines"),
-        ('{"query": "q"}', r"labelled.jsonl:1: `answer_1`: Field required"),
+        ('{"query": "q"}', r"labelled.jsonl:1: `answer_1` is missing"),
         (
             '{"query": "q", "answer_1": "a", "answer_2": "b", "better": 3}',
-            "less than or equal to 2",
+            "at most 2",
         ),
         ("no json", "labelled.jsonl:1: Expecting value"),
     ],
@@ -124,3 +124,11 @@ def test_the_command_prints_a_table_or_json(tmp_path, monkeypatch):
     table = CliRunner().invoke(app, arguments, catch_exceptions=False).stdout.splitlines()
     assert len({len(line) for line in table}) == 1  # aligned
     assert table[0].split() == ["cases", "4"]
+
+
+def test_the_command_refuses_a_judge_whose_model_cannot_be_asked(tmp_path, monkeypatch):
+    monkeypatch.chdir(write_project(tmp_path))
+    edit(tmp_path, "conf/teacher/small.yaml", context=40)  # the judge writes up to 64 tokens
+    (tmp_path / "cases.jsonl").write_text("{}")
+    with pytest.raises(StillhouseError, match=r"`judge: pair` is asked .* leaves no room"):
+        CliRunner().invoke(app, ["check", "cases.jsonl"], catch_exceptions=False)

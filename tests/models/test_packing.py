@@ -33,11 +33,13 @@ def plain(q: Tensor, k: Tensor, v: Tensor, seen: Tensor, bias: Tensor | None) ->
     cross=st.booleans(),
     biased=st.booleans(),
     scores=st.sampled_from([1, 200, 1 << 20]),
+    kernel=st.sampled_from([packing._attention, packing._fused]),
 )
 @settings(max_examples=40, deadline=None)
 def test_attention_and_its_gradients_are_those_of_each_row_alone(
-    lengths, groups, cross, biased, scores
+    lengths, groups, cross, biased, scores, kernel
 ):
+    """With either kernel: the one for CPUs, and the one for GPUs, which runs here, too."""
     torch.manual_seed(0)
     shared, size = 2, 4
     asking = [first for first, _ in lengths]
@@ -53,7 +55,8 @@ def test_attention_and_its_gradients_are_those_of_each_row_alone(
     )
     bias = torch.randn(1, shared * groups, rows.width, others.width).requires_grad_()
     given_bias = bias if biased else None
-    before, packing.SCORES = packing.SCORES, scores
+    before = packing.SCORES, packing._attention
+    packing.SCORES, packing._attention = scores, kernel
     try:
         part = Part(rows, others, seen)
         found = Packing(part).attend(
@@ -63,7 +66,7 @@ def test_attention_and_its_gradients_are_those_of_each_row_alone(
         inputs = [q, k, v, *([bias] if biased else [])]
         gradients = torch.autograd.grad((found * weights).sum(), inputs)
     finally:
-        packing.SCORES = before
+        packing.SCORES, packing._attention = before
     expected, at, to = [], 0, 0
     for row, (length, other) in enumerate(zip(asking, asked, strict=True)):
         expected.append(
@@ -99,7 +102,7 @@ def test_dropout_is_drawn_again_for_the_backward_pass():
     found, direction = attend(value), torch.randn_like(value)
     (gradient,) = torch.autograd.grad(found.sum(), value)
     moved = attend(value + direction).sum() - found.sum()
-    assert moved.item() == pytest.approx((gradient * direction).sum().item(), abs=1e-4)
+    assert moved.item() == pytest.approx((gradient * direction).sum().item(), abs=1e-3)
     assert not torch.allclose(found, Packing(part).attend(torch.nn.Module(), states, states, value))
 
 

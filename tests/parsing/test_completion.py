@@ -6,7 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stillhouse.config.dataset import Answer
+from stillhouse.config.prompt import Reply
 from stillhouse.parsing.completion import Parsed, parse_completion
+from stillhouse.parsing.form import Form
 
 PLACES = ("bus depot", "train station", "beach", "bridge", "bridge")
 NLI = ("entailment", "neutral", "contradiction")
@@ -17,16 +19,21 @@ EXACT = Answer(metric="exact")
 RUN_ON = "\n\nQ: What else?\nA: Nothing. So the answer is (a) bus depot."
 
 
+def parse(text, reason, reply, task, answer, choices=()):
+    form = Form(Reply.model_validate(reply), task, answer)
+    return parse_completion(text, reason, form, choices)
+
+
 def choose(text, reason="stop", reply="rationale_then_label", choices=PLACES, task="nli"):
-    return parse_completion(text, reason, reply=reply, task=task, answer=CHOICE, choices=choices)
+    return parse(text, reason, reply, task, CHOICE, choices)
 
 
 def calculate(text, reason="stop", answer=EQUATION, reply="rationale_then_label"):
-    return parse_completion(text, reason, reply=reply, task="math", answer=answer)
+    return parse(text, reason, reply, "math", answer)
 
 
 def free(text, reason="stop", reply="label", task="text"):
-    return parse_completion(text, reason, reply=reply, task=task, answer=EXACT)
+    return parse(text, reason, reply, task, EXACT)
 
 
 def test_rationale_and_label():
@@ -161,7 +168,7 @@ def test_without_a_marker_the_last_line_counts_only_when_it_is_exactly_an_answer
 
 def test_a_label_without_its_rationale_is_repaired():
     assert choose("So the answer is (b).") == Parsed(None, "train station", "repaired")
-    assert choose("Answer: (b)\nRationale: bums.") == Parsed(None, "train station", "repaired")
+    assert choose("Answer: (b)\nRationale: bums.") == Parsed("bums.", "train station", "repaired")
 
 
 def test_cut_off_by_the_token_limit():
@@ -175,8 +182,10 @@ def test_cut_off_by_the_token_limit():
 
 def test_what_the_token_limit_cannot_have_touched_counts():
     assert choose("Why. So the answer is (b)", "length").label == "train station"
-    assert choose("B", "length", reply="label").label == "train station"
-    assert calculate("Why. The answer is 14.", "length").label == "14"
+    assert choose("(B)", "length", reply="label").label == "train station"
+    assert choose("B", "length", reply="label").status == "truncated"  # or `Bus depot`?
+    assert calculate("Why. The answer is 14.", "length").status == "truncated"  # or 14.5?
+    assert calculate("Why. The answer is (14).", "length").label == "(14)"
     assert calculate("Why. The answer is 14\nNow", "length").label == "14"
     assert choose("So the answer is either (a) or (c).\nAnd", "length").status == "ambiguous"
 
@@ -209,10 +218,7 @@ def test_free_text():
 
 
 def test_a_choice_is_read_for_the_exact_metric_too():
-    parsed = parse_completion(
-        "Sand. The answer is (c)", "stop", reply="rationale_then_label",
-        task="multiple_choice", answer=EXACT, choices=PLACES,
-    )  # fmt: skip
+    parsed = parse("Sand. The answer is (c)", "stop", "label", "multiple_choice", EXACT, PLACES)
     assert parsed.label == "beach"
 
 
@@ -229,7 +235,7 @@ def test_a_rationale_alone():
 
 def test_the_parser_has_no_way_to_see_gold():
     assert set(inspect.signature(parse_completion).parameters) == {
-        "text", "finish_reason", "reply", "task", "answer", "choices",
+        "text", "finish_reason", "form", "choices", "thought",
     }  # fmt: skip
 
 
@@ -255,7 +261,7 @@ completions = st.one_of(
 def test_any_text_parses_and_the_parts_keep_to_their_status(
     text, reason, reply, task, answer, choices
 ):
-    parsed = parse_completion(text, reason, reply=reply, task=task, answer=answer, choices=choices)
+    parsed = parse(text, reason, reply, task, answer, choices)
     good = parsed.status in ("ok", "repaired")
     if reply == "rationale":
         assert parsed.label is None
@@ -279,13 +285,16 @@ def test_what_follows_a_run_on_marker_changes_nothing(text, rest):
 
 
 @pytest.mark.parametrize(
-    "text",
-    ["so " * 2000, "(" * 5000, "The answer is " * 1000, "\n" * 5000, "*" * 5000, "a" * 20_000,
-     "1359 " * 2000, "The answer is " + " " * 5000 + "x", "Answer: " + "9" * 5000],
+    "unit",
+    ["so ", "(", "The answer is ", "\n", "*", "a", "1359 ", "1=1=", " ", "{", "<think>", "**a** ",
+     "no, ", "(b), ", "The answer is 5. ", "`", "\n- [x] a"],
 )  # fmt: skip
-def test_degenerate_completions_are_parsed_quickly(text):
+def test_the_time_grows_with_the_length_alone(unit):
+    """What is quadratic takes minutes here; the bound says nothing of the machine's speed."""
     started = time.process_time()
-    for reply in ("rationale_then_label", "label", "rationale"):
-        choose(text, reply=reply)
-        calculate(text, reply=reply)
-    assert time.process_time() - started < 2
+    for length in (199_000, 1_000_000):
+        text = "The answer is " + (unit * length)[:length]
+        choose(text)
+        calculate(text, reply="label")
+        choose(text, reply="rationale")
+    assert time.process_time() - started < 60

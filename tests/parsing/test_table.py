@@ -3,8 +3,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stillhouse.config.dataset import Answer
+from stillhouse.config.prompt import Reply
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.tables import PARSED, read_rows, write_rows
+from stillhouse.evaluation.intervals import mean_ends
+from stillhouse.parsing.form import Form
 from stillhouse.parsing.table import parse_completions
 
 ANSWER = Answer(markers=("The answer is",), metric="choice")
@@ -25,8 +28,9 @@ def completion(id_, text, sample=0, finish_reason="stop"):
     }  # fmt: skip
 
 
-def parse(examples, completions, reply="rationale_then_label", answer=ANSWER, task="nli"):
-    return parse_completions(examples, completions, answer=answer, task=task, reply=reply)
+def parse(examples, completions, reply="rationale_then_label", answer=ANSWER, task="nli", **more):
+    form = Form(Reply(content=reply), task, answer)
+    return parse_completions(examples, completions, form, **more)
 
 
 def test_measures_of_the_train_rows():
@@ -46,6 +50,7 @@ def test_measures_of_the_train_rows():
         "status": {
             "ok": 0.6, "repaired": 0.0, "no_marker": 0.0,
             "ambiguous": 0.2, "truncated": 0.0, "empty": 0.2,
+            "malformed": 0.0, "refused": 0.0,
         },
         "teacher_label_accuracy": 0.4,
         "rationale_consistency": pytest.approx(1 / 3),
@@ -69,6 +74,28 @@ def test_every_sample_counts():
     rows, metrics = parse([example("a")], samples)
     assert [(row["sample"], row["label"]) for row in rows] == [(0, "beach"), (1, "bus depot")]
     assert metrics["teacher_label_accuracy"] == 0.5
+
+
+def test_samples_of_a_row_and_rows_of_a_group_are_not_more_rows():
+    """The interval of three samples a row is that of the rows, not narrower by the root of 3."""
+    texts = ["The answer is (c).", "The answer is (a)."]
+    examples = [example(str(n)) for n in range(60)]
+    seen = {}
+    for samples in (1, 3):
+        completions = [
+            completion(str(n), texts[n % 3 == 0], sample)
+            for n in range(60)
+            for sample in range(samples)
+        ]
+        metrics = parse(examples, completions, ends=mean_ends)[1]
+        assert metrics["teacher_label_accuracy"] == pytest.approx(2 / 3)
+        seen[samples] = [metrics[f"teacher_label_accuracy_{end}"] for end in ("low", "high")]
+    assert seen[1] == pytest.approx([0.540569, 0.772707], abs=1e-6)  # Wilson's, of 40 in 60
+    assert seen[3] == pytest.approx(seen[1], abs=0.02)
+    grouped = [row | {"group": f"g{int(row['id']) // 6}"} for row in examples]
+    metrics = parse(grouped, [completion(str(n), texts[n < 20]) for n in range(60)], ends=mean_ends)
+    width = metrics[1]["teacher_label_accuracy_high"] - metrics[1]["teacher_label_accuracy_low"]
+    assert width > 1.5 * (seen[1][1] - seen[1][0])
 
 
 def test_a_prompt_that_shows_the_label_has_no_accuracy():

@@ -5,6 +5,8 @@ import shutil
 
 import pytest
 
+from tests.pipeline.workspace import Workspace
+
 pytestmark = pytest.mark.slow
 
 
@@ -25,14 +27,41 @@ def test_a_commit_an_experiment_and_the_workspace(workspace):
         workspace.read("metrics/summary.json")["student"]["accuracy"], abs=1e-6
     )
     difference = found["other"]["accuracy"]["mean"] - found["one"]["accuracy"]["mean"]
-    assert found["difference"]["mean"] == pytest.approx(difference)
-    assert found["mcnemar"].keys() == {"0"}
+    assert found["students"]["difference"]["mean"] == pytest.approx(difference)
+    assert found["students"]["pairs"].keys() == {"0"}
+    assert found["students"]["pairs"]["0"]["test"] == "mcnemar"
+    assert found["method"] == {"significant": None}  # one seed against two
+
+    teacher = workspace.read("metrics/summary.json")["teacher"]
+    low, high = (teacher[f"teacher_label_accuracy_{end}"] for end in ("low", "high"))
+    assert low < teacher["teacher_label_accuracy"] < high
 
     same = workspace.stillhouse("compare", "main")  # with the workspace, which is as committed
-    assert "Difference: +0.0 points (+0.0 to +0.0, paired by row)" in same
-    assert "0 rows right in the first alone, 0 in the second, p = 1" in same
-    assert "The difference is not significant at 5%" in same
+    assert "These students: +0.0 points (-24.2 to +24.2, over test rows)" in same
+    assert "McNemar: first alone right in 0 rows, second in 0: p = 1" in same
+    assert "Not significant at 5%" in same
+    assert "The method: no verdict. It needs 3 seeds a side, and these have 1 and 1." in same
+    assert max(map(len, same.splitlines())) <= 80
     assert files(workspace) == before
+
+
+def test_a_clone_in_which_nothing_was_built_is_what_was_committed(workspace, fast, tmp_path):
+    cache = workspace.path / ".dvc/cache"
+    clone = Workspace(tmp_path / "clone", fast)
+    workspace.run("git", "clone", "--quiet", str(workspace.path), str(clone.path))
+    clone.dvc("config", "--local", "cache.dir", str(cache))
+    shown = clone.stillhouse("compare", "main")
+    assert "Nothing is built here, so what HEAD's run gave stands for the workspace." in shown
+    assert "These students: +0.0 points" in shown
+    found = clone.stillhouse("compare", "main", "--json")
+    found = json.loads(found[found.index("{") :])
+    assert (found["one"]["revision"], found["other"]["revision"]) == ("main", "HEAD")
+
+    # Where something was built, what is missing is a mistake and not HEAD's.
+    clone.dvc("checkout", "data/examples.parquet")
+    assert "predictions/seed=0.parquet does not exist" in clone.stillhouse(
+        "compare", "main", fails=True
+    )
 
 
 def test_what_cannot_be_read_says_why(workspace, tmp_path):

@@ -69,6 +69,18 @@ def test_an_experiment_with_more_exemplars_and_back_again(workspace):
     assert workspace.ran("repro") == set()  # all of it from DVC's cache
 
 
+def test_an_arm_that_needs_no_vectors_embeds_nothing_and_the_way_back_is_cached(workspace):
+    embedded = workspace.read("metrics/embed.json")
+    assert embedded["rows"] > 0
+    for arm in ("random", "none"):
+        workspace.edit("params.yaml", exemplars=arm)
+        assert "embed" in workspace.ran("repro", "retrieve")
+        assert workspace.read("metrics/embed.json")["rows"] == 0
+    workspace.edit("params.yaml", exemplars="topk")
+    assert workspace.ran("repro") == set()
+    assert workspace.read("metrics/embed.json") == embedded
+
+
 def test_a_detail_of_an_entry_reruns_the_stages_that_read_it(workspace):
     detail = "conf/student/tiny.yaml:generation.max_tokens=3"
     reached = {"baseline", "feedback_predict", "evaluate@0", "card@0", "report"}

@@ -1,7 +1,10 @@
 """A fresh clone takes over published results, and does only what is new."""
 
+import re
+
 import pytest
 
+from tests.conftest import REPOSITORY
 from tests.pipeline.test_reruns import of_seed
 from tests.pipeline.test_static import TRAIN
 from tests.pipeline.workspace import Workspace
@@ -82,3 +85,70 @@ def test_an_experiment_travels_without_a_commit(workspace, fast, tmp_path):
     assert here.read_bytes() == there.read_bytes()
     student = "models/student/seed=0/model/model.safetensors"
     assert (fresh.path / student).read_bytes() == (workspace.path / student).read_bytes()
+
+
+PAGE = (REPOSITORY / "docs/sharing.md").read_text(encoding="utf-8")
+
+
+def documented(heading):
+    """The commands in the blocks under a heading of docs/sharing.md, line by line."""
+    section = PAGE.partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    blocks = re.findall(r"```\n(.*?)```", section, re.DOTALL)
+    return [re.sub(r" +#.*", "", line) for block in blocks for line in block.splitlines()]
+
+
+def follow(place, line, **names):
+    """Run a documented line as it stands, but for the names in it."""
+    for name, value in names.items():
+        assert name.replace("_", "/") in line
+        line = line.replace(name.replace("_", "/"), str(value))
+    place.env["PYTHONPATH"] = "src"
+    return place.run("bash", "-c", line)
+
+
+def test_every_command_of_the_page_in_the_order_of_the_page(workspace, fast, tmp_path):
+    workspace.run("git", "init", "--quiet", "--bare", "-b", "main", str(tmp_path / "origin"))
+    workspace.run("git", "remote", "add", "origin", str(tmp_path / "origin"))
+    workspace.run("git", "push", "--quiet", "--set-upstream", "origin", "main")
+    folder, *_s3 = documented("A remote")
+    follow(workspace, folder, _mnt_team_stillhouse=tmp_path / "remote")
+    workspace.run("git", "commit", "--quiet", "--all", "--message", "remote")
+
+    publish, repro, retrain_, latest, by_path = documented("Publish a run, take over a run")
+    workspace.edit("params.yaml", k=3)
+    follow(workspace, publish)
+    assert workspace.run("git", "status", "--short") == ""
+    fresh = Workspace(tmp_path / "clone", fast)
+    workspace.run("git", "clone", "--quiet", str(tmp_path / "origin"), str(fresh.path))
+    assert "Running stage" not in follow(fresh, repro)
+    follow(fresh, retrain_)
+    fresh.run("git", "checkout", "--quiet", "--force", "main")
+    for line in re.findall(r"`(dvc pull[^`]*)`", PAGE):
+        if "<" not in line:
+            follow(fresh, line)
+    fresh.dvc("checkout")
+    assert fresh.run("git", "status", "--short") == ""
+    (tag,) = re.findall(r"`(git tag [^`]*)`", PAGE)
+    follow(workspace, tag)
+    workspace.run("git", "push", "--quiet", "--tags")
+    elsewhere = Workspace(tmp_path / "elsewhere", fast)
+    elsewhere.path.mkdir()
+    url = "https://github.com/team/project"
+    elsewhere.run("bash", "-c", latest.replace(url, str(tmp_path / "origin")))
+    shown = elsewhere.run("bash", "-c", by_path.replace(url, str(tmp_path / "origin")) + " -o two")
+    assert (elsewhere.path / "two/model/model.safetensors").exists(), shown
+
+    run, show, push, pull, apply = documented("Experiments")
+    follow(workspace, run + " --name deep")
+    assert "deep" in follow(workspace, show)
+    follow(workspace, push, NAME="deep")
+    follow(fresh, pull, NAME="deep")
+    follow(fresh, apply, NAME="deep")
+
+    for line in documented("Compare in a pull request"):
+        if line.startswith(("dvc", "stillhouse")):
+            assert follow(fresh, line)
+    (check,) = re.findall(r"`(dvc repro --allow-missing --dry)`", PAGE)
+    bare = Workspace(tmp_path / "bare", fast)
+    workspace.run("git", "clone", "--quiet", str(tmp_path / "origin"), str(bare.path))
+    assert "Running stage" not in follow(bare, check)

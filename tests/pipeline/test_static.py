@@ -36,7 +36,7 @@ KNOBS = {
     "dataset": ALL,
     "limit": ALL,
     "embedder": EMBED,
-    "exemplars": RETRIEVE,
+    "exemplars": EMBED,  # an arm that needs no vectors embeds nothing
     "k": RETRIEVE,
     "exemplar_seed": RETRIEVE,
     "prompt": PROMPT,
@@ -65,13 +65,14 @@ CONF_KEYS = {
     "dataset/source": ALL,
     "dataset/fields": ALL,
     "dataset/task": PROMPT,
-    "dataset/answer": PROMPT | BASELINE,
+    "dataset/answer": ALL,
     "dataset/exclude_same_group": RETRIEVE,
     "dataset/licence": CARD,
     "dataset/description": CARD,
     "embedder/source": EMBED,
     "embedder/max_tokens": EMBED,
     "embedder/compute": set(),
+    "embedder/trust_remote_code": set(),
     "prompt/tasks": PROMPT,
     "prompt/reply": PROMPT,
     "teacher/model": TEACHER,
@@ -95,7 +96,10 @@ CONF_KEYS = {
 }
 """The same for keys of the conf entries; an empty set is what DVC must not see."""
 
-COMPUTE_ONLY = {"compute", "mirror", "price"}  # price: an estimate and a budget, no answer
+# price: an estimate and a budget; trust_remote_code: a permission. Neither changes a result.
+COMPUTE_ONLY = {"compute", "mirror", "price", "trust_remote_code"}
+TRACKED = {"data/raw/rows.csv", "data/store.dvc", "data/raw/rows.csv.dvc", "models/mine.dvc"}
+"""With the folders they are in: DVC reads no .dvc file in one that Git ignores."""
 HEAVY = {
     "torch",
     "transformers",
@@ -251,7 +255,7 @@ def test_importing_a_stage_loads_nothing_heavy():
 def test_git_ignores_what_dvc_keeps_and_keeps_the_metrics(pipeline):
     outs = {out for stage in pipeline.stages.values() for out in stage.outs}
     listed = subprocess.run(
-        ["git", "check-ignore", "--no-index", *outs, "data/raw/rows.csv", "data/store.dvc"],
+        ["git", "check-ignore", "--no-index", *outs, *TRACKED],
         cwd=REPOSITORY,
         capture_output=True,
         text=True,

@@ -27,6 +27,7 @@ COPIED = (
     ".gitignore",
 )
 STILLHOUSE = Path(__file__).parent / "command.py"
+OF_ONE_TEST = {"DVC_ROOT", "DVC_STAGE", "PYTHONPATH", "STILLHOUSE_MIRROR", "STILLHOUSE_STORE"}
 IDENTITY = {
     f"GIT_{who}_{what}": value
     for who in ("AUTHOR", "COMMITTER")
@@ -42,21 +43,12 @@ class Workspace:
     def __init__(self, path: Path, python: Path) -> None:
         self.path = path
         state = path.parent / "state"
-        inherited = {name: os.environ[name] for name in ("HOME", "LANG") if name in os.environ}
+        kept = {name: os.environ[name] for name in os.environ if name not in OF_ONE_TEST}
         self.env = {
-            **inherited,
+            **kept,
             **IDENTITY,
             "PATH": f"{python}:{Path(sys.executable).parent}:{os.environ['PATH']}",
-            "DVC_NO_ANALYTICS": "1",
-            "DVC_STUDIO_OFFLINE": "1",
             "DVC_SITE_CACHE_DIR": str(state / "site"),
-            "DVC_GLOBAL_CONFIG_DIR": str(state / "global"),
-            "DVC_SYSTEM_CONFIG_DIR": str(state / "system"),
-            "GIT_CONFIG_GLOBAL": os.devnull,
-            "GIT_CONFIG_SYSTEM": os.devnull,
-            "HF_HUB_OFFLINE": "1",
-            "OMP_NUM_THREADS": "1",
-            "TOKENIZERS_PARALLELISM": "false",
             "STILLHOUSE_CACHE": str(state / "cache"),
         }
 

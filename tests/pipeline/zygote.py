@@ -9,6 +9,7 @@ import array
 import json
 import os
 import runpy
+import shlex
 import signal
 import socket
 import subprocess
@@ -27,12 +28,17 @@ PRELOAD = (
     "AutoTokenizer, Trainer, TrainingArguments, GenerationConfig; "
     "from torch.utils import data"
 )
-CLIENT = """#!{python} -SE
+# In two languages: the first lines are for the shell, since the place of Python may hold a blank
+# or be longer than a kernel reads. Nor is a socket's address long: it is named from its folder.
+CLIENT = """#!/bin/sh
+'''exec' {python} -SE "$0" "$@"
+'''
 import array, json, os, socket, sys
-server = socket.socket(socket.AF_UNIX)
-server.connect({address!r})
 arguments = {before} + sys.argv[1:]
 request = json.dumps({{"argv": arguments, "cwd": os.getcwd(), "env": dict(os.environ)}})
+os.chdir({folder!r})
+server = socket.socket(socket.AF_UNIX)
+server.connect("socket")
 server.sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [0, 1, 2]))])
 server.sendall(request.encode())
 server.shutdown(socket.SHUT_WR)
@@ -44,15 +50,15 @@ sys.exit(int(server.makefile().read() or 70))
 def fast_python(folder: Path, hash_seed: int = 0) -> Iterator[Path]:
     """Serve forks while the block runs; yields a folder with both, to stand first on PATH."""
     folder.mkdir(parents=True)
-    address = str(folder / "socket")
     for name, before in {"python": [], "dvc": [str(Path(sys.executable).parent / "dvc")]}.items():
         client = folder / name
-        text = CLIENT.format(python=sys.executable, address=address, before=before)
-        client.write_text(text)
+        text = CLIENT.format(python=shlex.quote(sys.executable), folder=str(folder), before=before)
+        client.write_text(text, encoding="utf-8")
         client.chmod(0o755)
-    environment = os.environ | {"PYTHONHASHSEED": str(hash_seed), "OMP_NUM_THREADS": "1"}
+    environment = {"OMP_NUM_THREADS": "1"} | os.environ | {"PYTHONHASHSEED": str(hash_seed)}
     server = subprocess.Popen(
-        [sys.executable, __file__, address],
+        [sys.executable, __file__],
+        cwd=folder,
         env=environment,
         stdout=subprocess.PIPE,
         text=True,
@@ -91,17 +97,23 @@ def keep_locks_in_c() -> None:
     dvc.dvcfile.modify_yaml = modify
 
 
-def serve(address: str) -> None:
+def serve() -> None:
     """Fork a child for every connection; each child forks the stage and reports its status."""
+    parent = os.getppid()
     exec(PRELOAD, {})
     keep_locks_in_c()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     listener = socket.socket(socket.AF_UNIX)
-    listener.bind(address)
+    listener.bind("socket")
     listener.listen()
+    listener.settimeout(1)
     print("ready", flush=True)
-    while True:
-        connection, _ = listener.accept()
+    while os.getppid() == parent:
+        try:
+            connection, _ = listener.accept()
+        except TimeoutError:
+            continue
+        connection.setblocking(True)
         if os.fork() == 0:
             listener.close()
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -151,4 +163,4 @@ def _run(request: dict, streams: list[int]) -> None:
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1])
+    serve()

@@ -72,9 +72,11 @@ def test_only_the_splits_asked_for_are_prompted():
 
 
 def test_templates_see_the_task_the_metric_the_marker_and_the_choices():
-    conf = prompt(query="{{ task }}, {{ metric }}, {{ marker }}: {{ choices | join('/') }}")
+    conf = prompt(
+        query="{{ query }}: {{ task }}, {{ metric }}, {{ marker }}: {{ choices | join('/') }}"
+    )
     found = render(conf, [example("a", choices=["x", "y"])])
-    assert found["a"][0]["content"] == "text, exact, So the answer is: x/y"
+    assert found["a"][0]["content"] == "query of a: text, exact, So the answer is: x/y"
 
 
 def test_a_row_with_text_like_a_template_is_shown_as_it_is():

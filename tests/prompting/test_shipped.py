@@ -4,9 +4,11 @@ import re
 
 import pytest
 
+from stillhouse.config.dataset import DatasetConf
 from stillhouse.config.load import load_entry, names
 from stillhouse.config.prompt import PromptConf
 from stillhouse.core.errors import StillhouseError
+from stillhouse.core.templates import render as template
 from stillhouse.prompting.render import render_prompts
 from stillhouse.teachers.protocol import Message
 from stillhouse.teachers.rendering import as_text
@@ -167,3 +169,29 @@ def test_equation_datasets_are_asked_for_a_calculation():
             for metric in ("equation", "number")
         }
         assert seen["equation"] != seen["number"]
+
+
+def test_choices_are_lettered_however_many_there_are():
+    choices = [f"choice {n}" for n in range(30)]
+    row = example("own", query="Which?", choices=choices)
+    conf = load("rag_published")
+    (made,) = render_prompts(conf, "classification", ANSWER, [row], [])
+    for line in ("(a) choice 0", "(f) choice 5", "(z) choice 25", "(aa) choice 26"):
+        assert f"{line}\n" in text(made) + "\n"
+
+
+WORDS = ["one", "two", "three", "four", "five", "six", "seven"]
+
+
+@pytest.mark.parametrize(
+    ("name", "columns"),
+    [
+        ("commonsense_qa", {"choices": {"text": WORDS}}),
+        ("cos_e", {"choices": WORDS}),
+        ("commonsense_qa_small", {"options": "\n".join(f"X. {word}" for word in WORDS)}),
+    ],
+)
+def test_a_datasets_query_letters_more_choices_than_it_has(name, columns):
+    query = load_entry(DatasetConf, name, REPOSITORY).fields.query
+    rendered = template(query, {"question": "Q"} | columns, "here")
+    assert "(e) five\n(f) six\n(g) seven" in rendered

@@ -14,13 +14,19 @@ def scores(accuracy: float, **others: float) -> dict[str, float]:
 
 def stages() -> dict[str, Any]:
     return {
-        "ingest": {"rows": {"train": 8, "test": 4}, "rejects": {"no label": 1}},
+        "ingest": {
+            "rows": {"train": 8, "test": 4},
+            "unlimited": {"train": 30},
+            "rejects": {"no label": 1},
+        },
         "retrieve": {"same_label_share": 0.6, "chance_same_label_share": 0.3, "k": 4, "rows": 8},
         "teacher": {"prompt_tokens": 1_000_000, "completion_tokens": 100_000},
         "parse": {
             "rows": 8,
             "status": {"ok": 0.75, "truncated": 0.25},
             "teacher_label_accuracy": 0.5,
+            "teacher_label_accuracy_low": 0.25,
+            "teacher_label_accuracy_high": 0.75,
         },
         "judge": {"rows": 0},
         "feedback": {"candidates": 8, "selected": 6},
@@ -30,8 +36,11 @@ def stages() -> dict[str, Any]:
 
 
 def examples() -> list[dict[str, Any]]:
-    return [{"id": f"r{n}", "split": "test"} for n in range(4)] + [{"id": "t0", "split": "train"}]
+    return [
+        *({"id": f"r{n}", "split": "test", "group": None} for n in range(4)),
+        {"id": "t0", "split": "train", "group": None},
+    ]
 
 
 def predictions(*right: str) -> list[dict[str, Any]]:
-    return [{"id": f"r{n}", "correct": f"r{n}" in right} for n in range(4)]
+    return [{"id": f"r{n}", "score": float(f"r{n}" in right)} for n in range(4)]

@@ -3,8 +3,8 @@
 import re
 
 from stillhouse.config.knobs import Knobs
-from stillhouse.reporting.advice import advice, overlap
-from tests.reporting.test_summary import one_seed, two_seeds
+from stillhouse.reporting.advice import advice
+from tests.reporting.test_summary import one_seed, three_seeds, two_seeds
 
 
 def better(summary):
@@ -30,20 +30,55 @@ def test_unreadable_completions_ask_for_another_prompt():
     assert commands(summary)[0] == "stillhouse list prompt"
 
 
-def test_a_student_no_better_than_untrained_needs_rows():
-    summary = better(one_seed())
-    summary["untrained"] |= {"accuracy_low": 0.8, "accuracy_high": 0.92}
-    assert commands(summary)[0] == "dvc exp run -S limit=16"
+def validated(summary, student, untrained, majority):
+    """Accuracies on validation rows: of references the upper end of the interval."""
+    summary["student"]["validation_accuracy"] = student
+    for name, high in (("untrained", untrained), ("majority", majority)):
+        summary[name] |= {"validation_accuracy": high - 0.1, "validation_accuracy_high": high}
+    return summary
 
 
-def test_a_student_that_loses_to_the_majority_weighs_labels_more():
-    summary = better(one_seed())
-    summary["majority"] |= {"accuracy_low": 0.88, "accuracy_high": 0.99}
+def worse_on_test_rows(summary):
+    for name in ("untrained", "majority"):
+        summary[name] |= {"accuracy_low": 0.97, "accuracy_high": 0.99}
+    return summary
+
+
+def test_test_rows_choose_no_knob():
+    """Whatever the student scores on them: without validation rows these come first."""
+    for summary in (better(one_seed()), better(two_seeds())):
+        assert not any("limit" in command for command in commands(summary))
+        first = advice(worse_on_test_rows(summary))[0]
+        assert first.command == "splits: {validation: {hold_out_from: train, share: 0.1}}"
+        assert "test rows choose nothing" in first.reason
+        found = commands(worse_on_test_rows(summary))
+        assert not any("limit=" in command or "lambda=0.5" in command for command in found)
+
+
+def test_validation_rows_choose_more_rows():
+    summary = validated(worse_on_test_rows(better(one_seed())), 0.4, untrained=0.41, majority=0.2)
+    (step, *_) = advice(summary)
+    assert step.command == "dvc exp run -S limit=16"
+    assert "on the validation rows" in step.reason
+    assert "dvc exp run -S lambda=0.5" not in commands(summary)
+
+
+def test_no_more_rows_are_advised_than_there_are():
+    summary = validated(better(one_seed()), 0.4, untrained=0.41, majority=0.2)
+    summary["data"]["unlimited"] = {"train": 11}
+    assert commands(summary)[0] == "dvc exp run -S limit=11"
+    for all_of_them in ({"train": 8}, {}):
+        summary["data"]["unlimited"] = all_of_them
+        assert not any("limit" in command for command in commands(summary))
+
+
+def test_validation_rows_choose_lambda():
+    summary = validated(better(one_seed()), 0.4, untrained=0.2, majority=0.41)
     (step, *_) = advice(summary)
     assert step.command == "dvc exp run -S lambda=0.5"
-    assert "overlap" in step.reason
-    summary["majority"] |= {"accuracy_low": 0.97, "accuracy_high": 0.99}
-    assert "lies below" in advice(summary)[0].reason
+    assert "validation rows" in step.reason
+    fine = validated(worse_on_test_rows(better(one_seed())), 0.5, untrained=0.2, majority=0.41)
+    assert commands(fine)[0] == "dvc exp run -S 'seeds=[0,1,2]'"
 
 
 def test_retrieval_no_better_than_chance_is_questioned():
@@ -54,9 +89,10 @@ def test_retrieval_no_better_than_chance_is_questioned():
     assert "dvc exp run -S exemplars=random" not in commands(summary)
 
 
-def test_a_good_single_seed_asks_for_more_seeds_and_several_do_not():
-    assert commands(better(one_seed()))[0] == "dvc exp run -S 'seeds=[0,1,2]'"
-    assert not any("seeds" in command for command in commands(better(two_seeds())))
+def test_fewer_than_three_seeds_ask_for_more():
+    for summary in (one_seed(), two_seeds()):
+        assert commands(better(summary))[0] == "dvc exp run -S 'seeds=[0,1,2]'"
+    assert not any("seeds" in command for command in commands(better(three_seeds())))
 
 
 def test_there_is_always_something_to_try_and_never_a_heap():
@@ -71,12 +107,3 @@ def test_every_knob_that_is_advised_exists():
     for summary in (worst, better(one_seed()), better(two_seeds())):
         for command in commands(summary):
             assert set(re.findall(r"-S '?(\w+)=", command)) <= known
-
-
-def test_intervals_overlap_when_they_touch():
-    low = {"accuracy_low": 0.1, "accuracy_high": 0.3}
-    high = {"accuracy_low": 0.3, "accuracy_high": 0.5}
-    higher = {"accuracy_low": 0.31, "accuracy_high": 0.5}
-    assert overlap(low, high)
-    assert overlap(high, low)
-    assert not overlap(low, higher)

@@ -24,6 +24,12 @@ def two_seeds():
     return summarise(stages(), {0: scores(0.75), 1: scores(0.5)}, examples(), TWO, PRICE)
 
 
+def three_seeds():
+    evaluations = {0: scores(0.75), 1: scores(0.5), 2: scores(0.5)}
+    predicted = TWO | {"seed=2": predictions("r0", "r2")}
+    return summarise(stages(), evaluations, examples(), predicted, PRICE)
+
+
 def leaves(value):
     for inner in value.values():
         yield from leaves(inner) if isinstance(inner, dict) else [inner]
@@ -56,22 +62,43 @@ def test_the_gain_is_paired_by_row():
     same = summarise(
         stages(), {0: scores(0.25)}, examples(), ONE | {"seed=0": predictions("r0")}, PRICE
     )
-    assert same["gain_over_untrained"] == {
-        "accuracy": 0,
-        "accuracy_low": 0,
-        "accuracy_high": 0,
-    }
+    gain = same["gain_over_untrained"]
+    assert gain["accuracy"] == 0
+    assert gain["accuracy_high"] == -gain["accuracy_low"] == pytest.approx(0.4899, abs=1e-4)
 
 
 def test_the_cost_is_tokens_times_price_in_its_currency():
     assert one_seed()["teacher"]["cost"] == {"EUR": pytest.approx(2.0 + 1.0)}
 
 
-def test_the_teachers_labels_have_an_interval_over_the_rows_it_was_asked():
+def test_the_teachers_interval_is_the_parse_stages_own():
     teacher = one_seed()["teacher"]
     assert teacher["teacher_label_accuracy"] == 0.5
-    assert 0 < teacher["teacher_label_accuracy_low"] < 0.5
-    assert 0.5 < teacher["teacher_label_accuracy_high"] < 1
+    assert teacher["teacher_label_accuracy_low"] == 0.25
+    assert teacher["teacher_label_accuracy_high"] == 0.75
+
+
+def test_few_seeds_have_an_interval_of_these_students_three_of_the_method():
+    two, three = two_seeds(), three_seeds()
+    assert two["detectable"].keys() == {"student"}
+    assert three["detectable"].keys() == {"student", "method"}
+    assert all(value > 0 for value in three["detectable"].values())
+    # Two degrees of freedom, and rows: far wider than what two students show.
+    assert three["student"]["accuracy_low"] < 0.2 < two["student"]["accuracy_low"]
+    gain = three["gain_over_untrained"]
+    assert gain["accuracy_low"] < 0 < gain["accuracy"] < gain["accuracy_high"]
+    assert two["gain_over_untrained"]["accuracy_low"] >= 0  # of these two, on these rows
+
+
+def test_rows_of_a_group_are_one_in_the_interval():
+    one_group = [row | {"group": "all"} for row in examples()]
+    found = summarise(stages(), {0: scores(0.75)}, one_group, ONE, PRICE)["student"]
+    alone = one_seed()["student"]
+    assert found["accuracy"] == alone["accuracy"]
+    assert (found["accuracy_low"], found["accuracy_high"]) != (
+        alone["accuracy_low"],
+        alone["accuracy_high"],
+    )
 
 
 def test_a_teacher_that_was_not_asked_about_training_rows_has_no_figures():
@@ -96,7 +123,7 @@ def test_a_summary_holds_numbers_alone_in_a_fixed_form():
     ("changed", "said"),
     [
         ({"untrained": predictions()[:3]}, "'untrained'.*1 ids, the first 'r3'"),
-        ({"seed=0": [*predictions(), {"id": "x", "correct": True}]}, "'seed=0'.*first 'x'"),
+        ({"seed=0": [*predictions(), {"id": "x", "score": 1.0}]}, "'seed=0'.*first 'x'"),
         ({"seed=0": predictions() * 2}, "'r0' twice"),
     ],
 )

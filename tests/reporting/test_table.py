@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from stillhouse.reporting.table import latest_seconds, print_results
-from tests.reporting.test_summary import one_seed, two_seeds
+from tests.reporting.test_summary import one_seed, three_seeds, two_seeds
 
 SECONDS = {
     "teacher_generate": 61.4,
@@ -52,6 +52,23 @@ def test_each_model_has_its_accuracy_interval_rows_and_seconds():
     assert "Gain over the untrained student: +37.5 points" in text
     assert "Teacher's completions: ok 75.0%, truncated 25.0%" in text
     assert "cost 3.00 EUR" in text
+
+
+def test_it_says_what_its_intervals_are_of_and_what_could_be_seen():
+    single, two, three = one_seed(), two_seeds(), three_seeds()
+    for summary in (single, two, three):
+        summary["student"]["rows"] = 500
+        summary["detectable"] |= {"student": 0.0861}
+    three["detectable"]["method"] = 0.0714
+    told = [" ".join(printed(summary).split()) for summary in (single, two, three)]
+    assert "is over test rows: it is of this student. Of the method nothing" in told[0]
+    assert "it is of these 2 students" in told[1]
+    assert "is over seeds and test rows" in told[2]
+    for text in told:
+        assert "With 500 test rows a difference of 8.6 points between two students is seen" in text
+    assert "a smaller one if the two often agree." in told[0]
+    assert "with 3 seeds a side, one of 7.1 points between methods." in told[2]
+    assert "tell no two students apart" in " ".join(printed(one_seed()).split())
 
 
 def test_a_teacher_that_gives_no_labels_has_no_line():

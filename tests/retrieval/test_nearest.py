@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from stillhouse.core import tables
 from stillhouse.core.errors import StillhouseError
+from stillhouse.core.same_question import question_key
 from stillhouse.retrieval.choose import choose_neighbours
 from tests.retrieval.examples import chosen, embeddings, example
 
@@ -17,14 +18,11 @@ def choose(examples, vectors, k, **changes):
 def by_hand(examples, vectors, row, k, distinct_groups=True):
     """The definition: sort what may be shown by distance, then id."""
 
-    def folded(query):
-        return " ".join(query.split()).casefold()
-
     allowed = [
         other
         for other in examples
         if other["split"] == "train"
-        and folded(other["query"]) != folded(row["query"])
+        and question_key(other["query"]) != question_key(row["query"])
         and not (distinct_groups and row["group"] and other["group"] == row["group"])
     ]
     own = np.asarray(vectors[row["id"]], dtype=np.float64)
@@ -44,7 +42,7 @@ def corpora(draw):
         example(
             f"{draw(st.integers(0, 9))}-{n:02d}",
             draw(st.sampled_from(["train", "train", "train", "test", "validation", "unlabelled"])),
-            query=draw(st.sampled_from([None, None, None, "Same  text", "same text", "other"])),
+            query=draw(st.sampled_from([None, None, None, "Same  text", "same text.", "other"])),
             group=draw(st.sampled_from([None, None, None, "g", "h"])),
         )
         for n in range(number)
@@ -141,6 +139,27 @@ def test_too_large_a_k_names_the_row_and_the_pool():
         choose(examples, {row["id"]: [0.0] for row in examples}, 2)
     assert "`k` is 2, but row 'a' can be given only 1 exemplars" in str(error.value)
     assert "of the 3 rows to choose from, 2 are the row itself" in str(error.value)
+
+
+@pytest.mark.parametrize("arm", ["topk", "random"])
+def test_a_row_is_not_shown_its_own_question_but_for_a_full_stop(arm):
+    pairs = [
+        ("Skeletal muscles", "Skeletal muscles:"),
+        ("A is -", "A is ?"),
+        ("Follow-up of", "follow up of."),
+    ]
+    examples = [
+        example(f"{n}{side}", query=query)
+        for n, pair in enumerate(pairs)
+        for side, query in zip("xy", pair, strict=True)
+    ]
+    examples += [example("p", query="What is 3.5?"), example("q", query="What is 35?")]
+    vectors = {row["id"]: [float(n // 2)] for n, row in enumerate(examples)}
+    found = chosen(choose(examples, vectors, 6, exemplars=arm)[0])
+    for n in range(3):
+        assert f"{n}y" not in found[f"{n}x"]
+        assert f"{n}x" not in found[f"{n}y"]
+    assert "q" in chosen(choose(examples, vectors, 1)[0])["p"], "another question"
 
 
 def test_vectors_of_another_run_are_refused():

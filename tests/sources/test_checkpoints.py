@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from stillhouse.core.errors import StillhouseError
 from stillhouse.sources.cache import cache_root
@@ -85,8 +86,9 @@ def test_a_gguf_file_is_converted_once_and_loads(tmp_path):
 
 
 def test_a_folder_in_the_right_layout_is_used_as_it_is(tmp_path):
-    for name in ("config.json", "model.safetensors", "tokenizer.json"):
+    for name in ("config.json", "tokenizer.json"):
         (tmp_path / name).write_text("{}")
+    save_file({"weight": torch.zeros(2)}, tmp_path / "model.safetensors")
     assert checkpoint(pin(tmp_path)) == tmp_path
 
 

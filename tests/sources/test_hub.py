@@ -3,11 +3,14 @@ import io
 import httpx2
 import pytest
 import torch
+from safetensors.torch import save
 
 from stillhouse.core.errors import StillhouseError
 from stillhouse.sources.checkpoints import checkpoint
 from stillhouse.sources.resolve import resolve
 from tests.sources.hub import COMMIT, make_snapshot, use_cache
+
+WEIGHTS = save({"weight": torch.ones(3)})
 
 
 @pytest.fixture
@@ -17,7 +20,7 @@ def hub(tmp_path, monkeypatch):
 
 
 def test_a_model_comes_from_the_hub_cache_without_a_network(hub):
-    files = {"config.json": b"{}", "model.safetensors": b"", "tokenizer.json": b"{}"}
+    files = {"config.json": b"{}", "model.safetensors": WEIGHTS, "tokenizer.json": b"{}"}
     snapshot = make_snapshot(hub, "model", "org/model", files)
     assert checkpoint(f"hf://org/model@{COMMIT}") == snapshot
     assert checkpoint("hf://org/model@main#unpinned") == snapshot
@@ -38,7 +41,7 @@ def test_pickled_weights_are_converted_where_there_are_no_others(hub):
     converted = checkpoint(f"hf://org/pickled@{COMMIT}")
     assert converted != snapshot
     assert list(converted.glob("*.safetensors"))
-    (snapshot / "model.safetensors").touch()
+    (snapshot / "model.safetensors").write_bytes(WEIGHTS)
     assert checkpoint(f"hf://org/pickled@{COMMIT}") == snapshot
 
 

@@ -10,6 +10,7 @@ from stillhouse.config.student import StudentConf
 
 Make = Callable[..., StudentConf]
 
+TINY = "file:data/raw/"
 TEMPLATES = {
     "decoder": {
         "query": "{{ query }}\n{{ prefix }}",
@@ -31,12 +32,30 @@ TRAINING = {
     "max_target_tokens": 64,
 }
 
+T5_TINY = {
+    "model_type": "t5",
+    "d_model": 32,
+    "d_kv": 8,
+    "d_ff": 48,
+    "num_layers": 1,
+    "num_heads": 4,
+    "feed_forward_proj": "gated-gelu",
+    "tie_word_embeddings": False,
+}
+STEADY_T5: dict[str, Any] = {
+    "source": None,
+    "tokenizer": "t5",
+    "architecture": T5_TINY | {"dropout_rate": 0.0},
+}
+"""Random weights and no dropout: its loss falls and does not jump."""
+
 
 @pytest.fixture(autouse=True)
 def local_checkpoints(tiny_models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A student's source is the name of a tiny model."""
+    """A student's source is that of a tiny model, by its name."""
     monkeypatch.setattr(
-        "stillhouse.students.weights.checkpoint", lambda source, mirror: tiny_models / source
+        "stillhouse.students.weights.checkpoint",
+        lambda source, mirror: tiny_models / source.removeprefix(TINY),
     )
 
 
@@ -54,7 +73,11 @@ def make_conf() -> Make:
             "generation": {"max_tokens": 8},
             "compute": {"device": "cpu"},
         }
-        return StudentConf.model_validate(values | changes)
+        values |= changes
+        for key in ("source", "tokenizer"):
+            if values.get(key) and ":" not in values[key]:
+                values[key] = TINY + values[key]
+        return StudentConf.model_validate(values)
 
     return make
 

@@ -101,11 +101,11 @@ def test_fused_loss_and_gradients_equal_two_passes(prepared: Any, micro: int):
     reference = two_pass(model, text, token_rows)
     expected = gradients(model, reference)
     loss = fused(model, text, groups)
-    assert loss.item() == pytest.approx(reference.item(), rel=1e-6)
+    assert loss.item() == pytest.approx(reference.item(), rel=1e-5)
     found = gradients(model, loss)
     assert found.keys() == expected.keys()
     for name, gradient in expected.items():
-        torch.testing.assert_close(found[name], gradient, atol=1e-6, rtol=1e-4)
+        torch.testing.assert_close(found[name], gradient, atol=1e-5, rtol=1e-4)
 
 
 def test_output_layer_sees_target_positions_alone(prepared: Any):
@@ -204,7 +204,7 @@ def test_shared_tokenss_equal_two_passes(make_conf: Make, order: str, table: lis
         reference = reference + LAMBDA * one_pass(model, text, [row.rationale for row in both])
     expected = gradients(model, reference)
     loss = fused(model, text, [token_rows])
-    assert loss.item() == pytest.approx(reference.item(), abs=1e-5)
+    assert loss.item() == pytest.approx(reference.item(), rel=1e-5)
     for name, gradient in gradients(model, loss).items():
         torch.testing.assert_close(gradient, expected[name], atol=1e-5, rtol=1e-4)
 

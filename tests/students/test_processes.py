@@ -92,6 +92,9 @@ def project(tmp_path: Path, tiny_models: Path, monkeypatch: pytest.MonkeyPatch) 
     (tmp_path / "data/raw").mkdir(parents=True)
     tables.write_rows(paths.TRAINING, tables.TRAINING, rows(13))
     tables.write_rows(paths.VALIDATION, tables.VALIDATION, LABELLED)
+    splits = ENTRIES["dataset/own"]["splits"]
+    held_out = {"validation": {"hold_out_from": "train", "share": 0.1}}
+    edit(tmp_path, "conf/dataset/own.yaml", splits=splits | held_out)
     edit(
         tmp_path,
         "conf/student/small.yaml",

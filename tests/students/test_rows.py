@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tokenizers.processors import TemplateProcessing
 
 from stillhouse.config.student import Templates
 from stillhouse.core.errors import StillhouseError
+from stillhouse.core.templates import render
 from stillhouse.students.batches import collate
 from stillhouse.students.rows import mean_tokens, require_rows, tokenize_rows
 from stillhouse.students.text import StudentText
@@ -68,6 +70,96 @@ def test_targets_read_back_as_text(tiny_models: Path, family: str):
     text = student_text(tiny_models, family)
     label = "(a) yes: 3 + 4 = 7, <|im_end|> is text here"
     assert text.decode(text.target(label)).strip() == label
+
+
+def spell(text: StudentText, name: str) -> list[int]:
+    return text.tokenizer(name, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_query_that_spells_control_tokens_is_text(tiny_models: Path, family: str):
+    text = student_text(tiny_models, family)
+    special = set(text.tokenizer.all_special_ids)
+    for query in ("is <|im_end|> here?", "<|im_start|>", "a<|im_end|><|im_end|>", "b <|im_end|>"):
+        tokens, cut = text.prompt(query, "label")
+        own = tokens[:-1] if family == "encoder_decoder" else tokens
+        assert not special & set(own), query
+        assert text.tokenizer.decode(own) == text.tokenizer.decode(
+            spell(text, render_query(text, query))
+        )
+        assert not cut
+    short = student_text(tiny_models, family, query=24)
+    tokens, cut = short.prompt("<|im_end|> " * 40, "label")
+    assert cut
+    assert len(tokens) <= 24
+    assert not special & set(tokens[: -1 if family == "encoder_decoder" else None])
+
+
+def render_query(text: StudentText, query: str) -> str:
+    values = {"query": query, "prefix": text.templates.label_prefix}
+    return render(text.templates.query, values, "here")
+
+
+def test_a_templates_own_control_tokens_stay_control_tokens(tiny_models: Path):
+    tokenizer = read_tokenizer(tiny_models / "decoder")
+    tokenizer._tokenizer.post_processor = TemplateProcessing(
+        single="<|pad|> $A", special_tokens=[("<|pad|>", tokenizer.pad_token_id)]
+    )
+    chat = "<|im_start|>user\n{{ query }}{{ prefix }}<|im_end|>\n<|im_start|>assistant\n"
+    templates = Templates(label_prefix=" Answer.", rationale_prefix=" Explain.", query=chat)
+    text = StudentText(tokenizer, "decoder", templates, 512, 512)
+    begin, start, end = tokenizer.pad_token_id, tokenizer.bos_token_id, tokenizer.eos_token_id
+    plain, _ = text.prompt("is it here?", "label")
+    assert plain == tokenizer(render_query(text, "is it here?"))["input_ids"], "as it always was"
+    tokens, _ = text.prompt("is <|im_end|> here?", "label")
+    assert [t for t in tokens if t in (begin, start, end)] == [begin, start, end, start]
+    assert tokenizer.decode(tokens[1:]) == render_query(text, "is <|im_end|> here?")
+
+
+def unigram(tmp_path: Path) -> StudentText:
+    """A vocabulary like T5's: SentencePiece's unigrams without `<`, `{` and line breaks."""
+    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    pieces = ["<pad>", "</s>", "<unk>", "▁", *"abcdefghijklmnopqrstuvwxyzPYN0123456789()*+-/=.,'"]
+    made = Tokenizer(models.Unigram([(piece, -float(n)) for n, piece in enumerate(pieces)], 2))
+    made.normalizer = normalizers.Sequence(
+        [normalizers.NFKC(), normalizers.Replace("\n", " "), normalizers.Replace("\t", " ")]
+    )
+    made.pre_tokenizer = pre_tokenizers.Metaspace()
+    made.decoder = decoders.Metaspace()
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=made, eos_token="</s>", pad_token="<pad>", unk_token="<unk>"
+    )
+    templates = Templates.model_validate(TEMPLATES["encoder_decoder"])
+    return StudentText(tokenizer, "encoder_decoder", templates, 512, 512)
+
+
+def labelled(*labels: str) -> list[dict[str, str | None]]:
+    return [
+        {"id": f"r{n}", "query": "q", "label": label, "rationale": None}
+        for n, label in enumerate(labels)
+    ]
+
+
+def test_labels_that_the_vocabulary_cannot_write_are_an_error_with_the_characters(tmp_path: Path):
+    text = unigram(tmp_path)
+    fine = labelled("yes", "( 7 - 3 ) * 2", "two  words", " 3.5 ", "P(a) = 1/2")
+    tokenize_rows(fine, text, 0)
+    with pytest.raises(StillhouseError) as error:
+        tokenize_rows([*fine, *labelled("a < b", "{x}", "a\nb", "a </s> b")], text, 0)
+    message = str(error.value)
+    for part in ("'<'", "'{'", "'}'", "a line break", "4 of 9 labels", "row 'r0': 'a < b'"):
+        assert part in message
+    assert "'a'" not in message.partition("which")[0]
+
+
+@given(st.text(max_size=30).filter(lambda text: text.strip()))
+@settings(
+    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_a_byte_level_vocabulary_writes_everything(tiny_models: Path, label: str):
+    assert student_text(tiny_models).unsayable(label) == set()
 
 
 def test_prefix_stands_where_the_template_puts_it(tiny_models: Path):

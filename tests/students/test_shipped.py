@@ -7,12 +7,12 @@ import pytest
 
 from stillhouse.config.load import load_entry, names
 from stillhouse.config.student import StudentConf
-from stillhouse.sources.uri import UNPINNED, parse_source
+from stillhouse.core.uri import UNPINNED, parse_source
 from stillhouse.students.folder import load_student
 from stillhouse.students.predict import predict_labels
 from stillhouse.students.training import train_student
 from tests.conftest import REPOSITORY
-from tests.students.conftest import rows
+from tests.students.conftest import TINY, rows
 
 ALL = names("student", REPOSITORY)
 CONFS = {name: load_entry(StudentConf, name, REPOSITORY) for name in ALL}
@@ -53,7 +53,7 @@ def tiny(name: str) -> StudentConf:
     values = conf.model_dump() | {
         "source": None,
         "architecture": architecture,
-        "tokenizer": "decoder",
+        "tokenizer": f"{TINY}decoder",
         "method": "full" if conf.method == "full" else "lora",
         "training": conf.training.model_dump() | smaller,
         "generation": conf.generation.model_dump() | {"max_tokens": 4},

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections import namedtuple
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +17,8 @@ from stillhouse.students.folder import load_student, untrained_student
 from stillhouse.students.predict import predict_labels
 from stillhouse.students.trainable import merged
 from stillhouse.students.training import Curve, alpha, train_student, write_curve
-from tests.students.conftest import Make, rows
+from tests.students.conftest import STEADY_T5, T5_TINY, TINY, Make, rows
 
-T5_TINY = {
-    "model_type": "t5",
-    "d_model": 32,
-    "d_kv": 8,
-    "d_ff": 48,
-    "num_layers": 1,
-    "num_heads": 4,
-    "feed_forward_proj": "gated-gelu",
-    "tie_word_embeddings": False,
-}
 LORA = {"rank": 4, "alpha": 8}
 # The encoder-decoder twin of a test takes as long again, so it stays out of the quick ones.
 FAMILIES = ["decoder", pytest.param("encoder_decoder", marks=pytest.mark.slow)]
@@ -78,16 +69,13 @@ def test_equal_seeds_give_equal_weights_and_others_do_not(
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_student_learns_its_rows(tmp_path: Path, make_conf: Make, family: str):
     table = rows(4)
+    # Half as many steps would do. (With dropout the loss of a step jumps, however long it trains.)
+    training = {"epochs": None, "steps": 60, "schedule": "constant"}
     conf = make_conf(
-        family,
-        training={
-            "epochs": None,
-            "steps": 60 if family == "decoder" else 150,
-            "schedule": "constant",
-        },
+        family, **(STEADY_T5 if family == "encoder_decoder" else {}), training=training
     )
     losses = train_student(table, conf, 0.1, 0, tmp_path / "student").losses
-    assert losses[-1][0] < 0.2 < losses[0][0]
+    assert losses[-1][0] < losses[0][0] / 20
     found = predict_labels(
         load_student(tmp_path / "student"),
         {row["id"]: row["query"] for row in table},
@@ -109,13 +97,11 @@ def test_lambda_zero_equals_having_no_rationales(tmp_path: Path, make_conf: Make
 @pytest.mark.parametrize("family", FAMILIES)
 def test_micro_batches_do_not_change_the_loss(tmp_path: Path, make_conf: Make, family: str):
     # 10 rows: the last batch is partial, and with 3 rows a piece each batch ends in a rest.
-    architecture = T5_TINY | {"dropout_rate": 0.0}
-    random = {"source": None, "tokenizer": "t5", "architecture": architecture}
     curves = {}
     for micro in (None, 3, 1):
         conf = make_conf(
             family,
-            **(random if family == "encoder_decoder" else {}),
+            **(STEADY_T5 if family == "encoder_decoder" else {}),
             training={"learning_rate": 1e-3, "epochs": 2},
             compute={"device": "cpu", "micro_batch_size": micro},
         )
@@ -150,10 +136,38 @@ def test_adapters_are_merged_into_the_saved_model(
 ):
     conf = make_conf(family, method="lora", lora=LORA)
     train_student(rows(), conf, 1.0, 0, tmp_path / "student")
-    different = changed(tmp_path / "student", tiny_models / conf.source)
+    different = changed(tmp_path / "student", tiny_models / conf.source.removeprefix(TINY))
     assert different
     assert not any(name in ("lm_head.weight", "model.embed_tokens.weight") for name in different)
     assert not any("norm" in name or "shared" in name for name in different)
+
+
+def test_adapters_are_merged_in_float32_where_the_frozen_weights_are_halves(make_conf: Make):
+    """In bfloat16 the sum would lose most of what the adapters learnt."""
+    from stillhouse.students.trainable import prepare
+    from stillhouse.students.weights import load_weights
+
+    conf = make_conf(method="lora", lora=LORA, training={"precision": "bfloat16"})
+    model, _ = load_weights(conf)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.copy_(weight.bfloat16().float())
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    prepared: Any = prepare(model, conf)
+    torch.manual_seed(0)
+    added = {}
+    for name, layer in prepared.get_base_model().named_modules():
+        if hasattr(layer, "lora_B") and len(layer.lora_B):
+            assert layer.weight.dtype == torch.bfloat16
+            a, b = layer.lora_A["default"].weight, layer.lora_B["default"].weight
+            with torch.no_grad():
+                b.normal_(std=1e-3)
+                added[f"{name}.weight"] = layer.scaling["default"] * (b @ a)
+    assert added
+    after = merged(prepared, "float32").state_dict()
+    for name, change in added.items():
+        assert change.abs().max() > 0
+        torch.testing.assert_close(after[name], before[name] + change, atol=1e-7, rtol=1e-6)
 
 
 def test_adapters_on_chosen_layers_and_modules(tmp_path: Path, tiny_models: Path, make_conf: Make):
@@ -171,7 +185,7 @@ def test_trainable_layers_leave_the_rest_alone(
 ):
     conf = make_conf(family, training={"trainable_layers": 1})
     train_student(rows(), conf, 1.0, 0, tmp_path / "student")
-    different = changed(tmp_path / "student", tiny_models / conf.source)
+    different = changed(tmp_path / "student", tiny_models / conf.source.removeprefix(TINY))
     last = ("model.layers.1.",) if family == "decoder" else ("encoder.block.1.", "decoder.block.1.")
     assert different
     assert all(name.startswith(last) for name in different)
@@ -200,7 +214,7 @@ def test_gradient_checkpointing_changes_no_loss(
         for checkpointing in (False, True)
     ]
     for found, expected in zip(curves[1].losses, curves[0].losses, strict=True):
-        assert found == pytest.approx(expected, abs=1e-6)
+        assert found == pytest.approx(expected, abs=1e-4)
 
 
 def test_qlora_says_what_is_missing(
@@ -235,7 +249,9 @@ def test_qlora_saves_the_model_that_it_trained(
     assert losses[-1][0] < losses[0][0]
     student = load_student(tmp_path / "student")
     torch.testing.assert_close(student.model(prompt).logits, logits[0], atol=1e-4, rtol=1e-4)
-    assert "quantization_config" not in (tmp_path / "student/config.json").read_text()
+    assert "quantization_config" not in (tmp_path / "student/config.json").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_mse_trains(tmp_path: Path, make_conf: Make):
@@ -264,18 +280,23 @@ def test_the_folder_says_where_it_came_from_without_paths(
     tmp_path: Path, tiny_models: Path, make_conf: Make
 ):
     train_student(rows(), make_conf(), 0.25, 3, tmp_path / "student")
-    facts = json.loads((tmp_path / "student/stillhouse.json").read_text())["training"]
+    facts = json.loads((tmp_path / "student/stillhouse.json").read_text(encoding="utf-8"))[
+        "training"
+    ]
     assert (facts["seed"], facts["lambda"], facts["alpha"], facts["rows"]) == (3, 0.25, 0.8, 8)
     assert facts["rationales"] == 5
     for file in (tmp_path / "student").glob("*.json"):
-        assert str(tmp_path) not in file.read_text()
-        assert str(tiny_models) not in file.read_text()
+        assert str(tmp_path) not in file.read_text(encoding="utf-8")
+        assert str(tiny_models) not in file.read_text(encoding="utf-8")
 
 
 def test_a_failed_training_leaves_the_old_student(tmp_path: Path, make_conf: Make):
     train_student(rows(), make_conf(), 1.0, 0, tmp_path / "student")
     before = weights(tmp_path / "student")
-    hot = make_conf(training={"learning_rate": 1e30, "max_grad_norm": 1e30, "epochs": 4})
+    conf = make_conf(training={"epochs": 4})
+    # No file may ask for this.
+    hotter = conf.training.model_copy(update={"learning_rate": 1e30, "max_grad_norm": 1e30})
+    hot = conf.model_copy(update={"training": hotter})
     with pytest.raises(StillhouseError, match="stopped being a number"):
         train_student(rows(), hot, 1.0, 0, tmp_path / "student")
     assert weights(tmp_path / "student") == before
@@ -297,16 +318,6 @@ def test_a_full_disk_is_found_before_training(
     [
         ("decoder", {"source": "t5"}, "family: encoder_decoder"),
         ("encoder_decoder", {"source": "decoder"}, "family: decoder"),
-        (
-            "encoder_decoder",
-            {"source": None, "tokenizer": "t5", "architecture": {"model_type": "t6"}},
-            "Did you mean 't5'",
-        ),
-        (
-            "encoder_decoder",
-            {"source": None, "tokenizer": "t5", "architecture": T5_TINY | {"d_modle": 8}},
-            "Did you mean 'd_model'",
-        ),
         ("decoder", {"method": "lora", "lora": LORA | {"targets": ["q_prj"]}}, "'q_proj'"),
     ],
 )
@@ -352,13 +363,13 @@ def test_alpha_is_the_published_form_of_lambda():
 
 def test_the_curve_is_rounded_and_thinned(tmp_path: Path):
     write_curve(tmp_path / "short.csv", Curve([(2.0, 1.0), (1.0, 0.123456789)]), 0.5)
-    assert (tmp_path / "short.csv").read_text().splitlines() == [
+    assert (tmp_path / "short.csv").read_text(encoding="utf-8").splitlines() == [
         "step,loss,label_loss,rationale_loss",
         "1,2.50000,2.00000,1.00000",
         "2,1.06173,1.00000,0.12346",
     ]
     write_curve(tmp_path / "long.csv", Curve([(1.0, 0.0)] * 1201), 0.0)
-    lines = (tmp_path / "long.csv").read_text().splitlines()
+    lines = (tmp_path / "long.csv").read_text(encoding="utf-8").splitlines()
     assert len(lines) <= 501
     assert lines[-1] == "1201,1.00000,1.00000,"
 
@@ -383,3 +394,23 @@ def test_frozen_weights_are_halved_only_where_nothing_is_lost(make_conf: Make):
             half |= {plain} if value.dtype == torch.bfloat16 else set()
     assert half
     assert all(name.startswith("model.layers.0.") and "_proj" in name for name in half)
+
+
+def test_several_visible_gpus_do_not_split_a_batch(
+    monkeypatch: pytest.MonkeyPatch, make_conf: Make
+):
+    """The library would put the model into DataParallel, which knows no packed batch."""
+    from stillhouse.students import trainer
+
+    class TwoGpus(trainer.TrainingArguments):
+        @cached_property
+        def _setup_devices(self) -> torch.device:
+            self._n_gpu, self.distributed_state = 2, None
+            return torch.device("cpu")
+
+    assert TwoGpus(output_dir="unused").n_gpu == 2
+    monkeypatch.setattr(trainer, "TrainingArguments", TwoGpus)
+    conf = make_conf(training={"batch_size": 4}, compute={"device": "auto"})
+    args = trainer._arguments(conf.training, conf.compute, "unused", seed=0, steps=3, left=3)
+    assert args.n_gpu == 1
+    assert args.train_batch_size == 4

@@ -5,8 +5,9 @@ import re
 import pytest
 from pydantic import ValidationError
 
-from stillhouse.config.load import read_yaml
+from stillhouse.config.load import Entries
 from stillhouse.core.errors import StillhouseError
+from stillhouse.core.yaml import read_yaml
 from stillhouse.studies.load import STUDIES, check_studies, load_study, study_names
 from tests.config.project import write_project
 from tests.conftest import REPOSITORY
@@ -52,8 +53,8 @@ def test_the_small_form_may_compare_with_another_row():
         ({"published": {"source": "x", "values": {"x": {}}}}, "`published.values` names 'x'"),
         ({"small": {"description": "", "rows": ["both"]}}, "leaves out the reference 'labels'"),
         ({"small": {"description": "", "columns": ["x"]}}, "`small.columns` names 'x'"),
-        ({"rows": {"A-b": {"title": "x"}}}, "should match pattern"),
-        ({"condition": 1}, "Extra inputs are not permitted"),
+        ({"rows": {"A-b": {"title": "x"}}}, "no key can be called so"),
+        ({"condition": 1}, "Did you mean 'description'"),
     ],
 )
 def test_names_that_do_not_exist(changes, said):
@@ -66,7 +67,7 @@ def test_all_mistakes_of_all_conditions_are_listed_once(tmp_path):
     knobs = {"teacher": "smal", "k": "many", "dataset": "own"}
     write_yaml(root / STUDIES / "s.yaml", STUDY | {"knobs": knobs, "cells": {}})
     problems: list[str] = []
-    assert check_studies(root, problems) == 1
+    assert check_studies(Entries(root), problems) == 1
     assert len(problems) == 2 * 4  # two mistakes in four conditions
     assert any("condition both, half: `k` is 'many'" in problem for problem in problems)
     assert any("Did you mean 'small'" in problem for problem in problems)

@@ -18,8 +18,10 @@ RIGHT = {"s-labels-half": (40, 50), "s-labels-all": (45, 55), "s-both-all": (89,
 
 def run(name, right, rows=ROWS):
     ids = [f"r{number:03}" for number in range(rows)]
-    test = {id_: {"query": id_, "label": "x", "choices": []} for id_ in ids}
-    correct = {n: {id_: i < many for i, id_ in enumerate(ids)} for n, many in enumerate(right)}
+    test = {id_: {"query": id_, "label": "x", "choices": [], "group": None} for id_ in ids}
+    correct = {
+        n: {id_: float(i < many) for i, id_ in enumerate(ids)} for n, many in enumerate(right)
+    }
     return Run(name, correct, test)
 
 
@@ -46,25 +48,94 @@ def test_each_condition_is_compared_with_the_reference_of_its_column(runs):
     assert float(all_["standard_error"]) == pytest.approx(0.05)
     assert float(half["accuracy_low"]) < 0.45 < float(half["accuracy_high"])
     assert float(both["difference"]) == pytest.approx(0.4)
-    assert both["significant"] == "True"
+    assert float(both["students_low"]) < 0.4 < float(both["students_high"])
+    # Two seeds a side: of the method nothing can be said, and no two single students are compared.
+    assert both["students_p"] == both["method_p"] == both["method_low"] == ""
+    assert 0 < float(both["students_detectable"]) < 0.4
     assert half["difference"] == all_["difference"] == ""
     assert [row["published"] for row in (half, all_, both)] == ["", "", "0.625"]
 
 
 def test_the_markdown_shows_the_table_and_the_differences(runs):
     text = table.markdown(results())
-    grid, long = (part for part in text.split("\n\n") if part.startswith("|"))
+    grid, accuracies, students = (part for part in text.split("\n\n") if part.startswith("|"))
     header, _, labels, both = grid.splitlines()
     assert [cell.strip() for cell in header.split("|")] == ["", "", "50%", "100%", ""]
     assert "45.0 ± 5.0" in labels
     assert "90.0 ± 1.0 (published 62.50)" in both
     assert "| (published 55.00) " in both  # a cell that stays empty here
     assert "Both \\| all" in both
-    assert long.splitlines()[-1].split("|")[-2].strip() == "yes"
-    assert "+40.0 (" in long
+    assert "36.2% to" not in grid
+    assert "100%" in accuracies.splitlines()[-1]
+    assert "+40.0 (" in students
+    assert "The method: no verdict. It needs 3 seeds a side." in text
     assert "Published figures: A paper." in text
-    for shown in (grid, long):
+    for shown in (grid, accuracies, students):
         assert len({len(line) for line in shown.splitlines()}) == 1  # aligned
+
+
+THREE = {
+    "rows": {name: {"title": name.title(), "knobs": {}} for name in ("labels", "one", "two")},
+    "columns": {"single": {"title": "One seed"}, "three": {"title": "Three seeds"}},
+    "cells": {},
+    "published": None,
+    "small": None,
+}
+
+
+@pytest.fixture
+def three(runs):
+    """A study of three rows, in one column with one seed and in the other with three."""
+    runs |= {
+        "s-labels-single": run("a", (50,)),
+        "s-one-single": run("b", (57,)),
+        "s-two-single": run("c", (40,)),
+        "s-labels-three": run("d", (50, 51, 49)),
+        "s-one-three": run("e", (55, 57, 56)),
+        "s-two-three": run("f", (30, 31, 29)),
+    }
+    conditions = study(**THREE).conditions("s", small=False)
+    return table.results("s", study(**THREE), [found(each) for each in conditions], small=False)
+
+
+def test_single_students_and_methods_are_told_apart(three):
+    by_name = {row["experiment"]: row for row in lines(table.as_csv(three))}
+    single, several = by_name["s-one-single"], by_name["s-one-three"]
+    assert float(single["students_p"]) == pytest.approx(2 / 2**7, abs=1e-6)  # McNemar's, 0 of 7
+    assert single["method_p"] == ""
+    assert several["students_p"] == ""
+    assert 0 < float(several["method_p"]) < 1
+    low, high = float(several["method_low"]), float(several["method_high"])
+    assert low < float(several["difference"]) < high
+
+
+def test_a_lower_condition_is_as_significant_as_a_higher(three):
+    by_name = {row["experiment"]: row for row in lines(table.as_csv(three))}
+    lower = by_name["s-two-three"]
+    assert float(lower["method_p"]) < 0.05
+    assert float(lower["method_high"]) < 0
+    assert float(by_name["s-two-single"]["students_p"]) < 0.05
+
+
+def test_p_values_are_adjusted_for_the_comparisons_of_their_column(three):
+    by_name = {row["experiment"]: row for row in lines(table.as_csv(three))}
+    for kind, column in (("students", "single"), ("method", "three")):
+        one, two = (by_name[f"s-{row}-{column}"] for row in ("one", "two"))
+        assert float(two[f"{kind}_p"]) < float(one[f"{kind}_p"])
+        assert float(two[f"{kind}_holm"]) == pytest.approx(2 * float(two[f"{kind}_p"]), abs=2e-6)
+        assert float(one[f"{kind}_holm"]) == pytest.approx(float(one[f"{kind}_p"]), abs=2e-6)
+    text = table.markdown(three)
+    assert text.count("| Row ") == 3  # accuracies, these students, the method
+    assert "Conditions with fewer than 3 seeds a side have no verdict." in text
+    assert "0.016" in text
+
+
+def test_the_terminal_shows_the_same_aligned_in_80_columns(three, capsys):
+    table.print_results(three)
+    shown = capsys.readouterr().out
+    assert max(map(len, shown.splitlines())) <= 80
+    for words in ("These students", "The method", "Seen from", "Holm", "-20.0 ("):
+        assert words in shown
 
 
 def test_what_has_not_run_or_ran_with_other_code_says_so(runs):

@@ -16,7 +16,7 @@ import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,8 @@ class Options:
     """Prompts with this text get a 400 with this text in the message."""
     status: int = 200
     """Any other status is the reply to everything."""
+    replies: dict[str, str] = field(default_factory=dict)
+    """Prompts with this text get this body, with the status 200, as it is."""
     key: str = ""
     usage: bool = True
     salt: str = ""
@@ -123,6 +125,9 @@ class _App:
         if options.refuse and options.refuse in prompt:
             error = {"message": f"refused: {options.refuse}"}
             return web.json_response({"error": error}, status=400)
+        for part, reply in options.replies.items():
+            if part in prompt:
+                return web.Response(text=reply)
         text, reason, tokens = answer(body, options.salt)
         self.answered[hashlib.sha256(content).hexdigest()] += 1
         choice = {"finish_reason": reason, "index": 0}

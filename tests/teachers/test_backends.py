@@ -1,9 +1,15 @@
-import pytest
+import datetime
+import functools
 
+import pytest
+import yaml
+
+from stillhouse.config.load import checked_conf
+from stillhouse.config.pinning import require_pinned
+from stillhouse.config.teacher import TeacherConf
 from stillhouse.core.errors import StillhouseError
 from stillhouse.teachers import registry
 from stillhouse.teachers.generate import generate
-from stillhouse.teachers.pinning import require_pinned
 from stillhouse.teachers.protocol import Message, Request
 from stillhouse.teachers.rendering import as_text
 from tests.teachers.helpers import prompts, rows, store, teacher
@@ -80,12 +86,27 @@ def test_a_missing_extra_says_what_to_install(monkeypatch):
     [
         ({"decoding": {"samples": 2}}, "greedy samples are all alike"),
         ({"decoding": {"max_tokens": 4096}}, "leaves no room for a prompt"),
-        ({"decoding": {"stop": [""]}}, "at least 1 character"),
+        ({"decoding": {"stop": [""]}}, "must not be blank"),
         ({"compute": {"budget": {"money": 1}}}, "needs a `price`"),
         ({"compute": {"budget": {}}}, "either `money` or `tokens`"),
         ({"compute": {"backend": "openai"}}, "needs a `base_url`"),
         ({"compute": {"backend": "openai", "base_url": "host:8000/v1"}}, "needs a `base_url`"),
-        ({"compute": {"allow_failures": 1.0}}, "less than 1"),
+        ({"compute": {"dtype": "auto"}}, "stands under `model`"),
+        ({"compute": {"device": "GPU 1"}}, "device"),
+        ({"decoding": {"temperature": float("nan")}}, "temperature"),
+        ({"decoding": {"max_tokens": 2**31}}, "max_tokens"),
+        ({"price": {"prompt": float("inf")}}, "prompt"),
+        ({"compute": {"budget": {"money": float("inf")}}, "price": {"prompt": 1}}, "money"),
+        ({"compute": {"timeout_s": float("inf")}}, "timeout_s"),
+        ({"compute": {"finish_reasons": {"done": "end"}}}, "length, refusal, stop"),
+        ({"model": {"name": " "}}, "name"),
+        ({"format": "plain", "decoding": {"chat_template_kwargs": {"a": 1}}}, "`format: chat`"),
+        ({"decoding": {"chat_template_kwargs": {"tokenize": True}}}, "is not for"),
+        (
+            {"compute": {"backend": "transformers"}, "model": {"engine": {"quantization": "fp8"}}},
+            "for the backends `vllm` and `ray`",
+        ),
+        ({"compute": {"allow_failures": 1.0}}, "below 1"),
     ],
 )
 def test_a_teacher_that_makes_no_sense_is_refused(change, message):
@@ -122,3 +143,132 @@ def test_pinned_sources(source):
 def test_answers_of_weights_that_may_change_are_not_kept(tmp_path, source, message):
     with pytest.raises(StillhouseError, match=message):
         generate(prompts([1]), teacher(model={"source": source}), store(tmp_path))
+
+
+SECRET = "sk-abcdefgh12345678"
+SENT = (
+    "max_tokens max_completion_tokens Max-Tokens model n stream messages prompt seed stop best_of "
+    "temperature top_p chat_template_kwargs extra_body include_stop_str_in_output"
+)
+
+
+@pytest.mark.parametrize("name", SENT.split())
+def test_extra_holds_nothing_that_the_request_says_by_itself(name):
+    with pytest.raises(ValueError, match="is not for `extra`"):
+        teacher(decoding={"extra": {name: 1}})
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"api_key": "x"},
+        {"apikey": "x"},
+        {"key": "x"},
+        {"headers": {"Authorization": "x"}},
+        {"provider": [{"access_token": "x"}]},
+        {"client_secret": "x"},
+        {"harmless": SECRET},
+        {"deep": {"er": [f"Bearer {SECRET}"]}},
+    ],
+)
+def test_extra_holds_no_secrets_and_none_is_shown(extra):
+    with pytest.raises(ValueError, match="looks like a secret") as caught:
+        teacher(decoding={"extra": extra})
+    (detail,) = caught.value.errors()
+    assert detail["type"] == "secret", "so that its input is not shown"
+    assert SECRET not in detail["msg"]
+
+
+def test_ordinary_options_are_no_secrets():
+    extra = {
+        "top_k": 5,
+        "stop_token_ids": [1],
+        "skip_special_tokens": False,
+        "min_tokens": 2,
+        "prompt_cache_key": "a",
+        "reasoning_effort": "low",
+        "skip": "skipping words",
+    }
+    assert teacher(decoding={"extra": extra}).decoding.extra == extra
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (float("nan"), "JSON cannot hold"),
+        ([1, {"a": float("-inf")}], "JSON cannot hold"),
+        (datetime.date(2024, 1, 2), "not a value of JSON"),
+        ({1: "a"}, "must be texts"),
+        (b"x", "not a value of JSON"),
+        (functools.reduce(lambda inner, _: [inner], range(100), 1), "nested more than"),
+    ],
+)
+def test_extra_holds_what_json_can(value, message):
+    with pytest.raises(ValueError, match=message):
+        teacher(decoding={"extra": {"x": value}})
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://",
+        "http:///v1",
+        "http://host:99999/v1",
+        "http://host:port/v1",
+        "http://[::1/v1",
+        "http://ho st/v1",
+        "http://a..b/v1",
+        "http://host/v1?version=3",
+        "http://host/v1#part",
+        "ftp://host/v1",
+        "http://host\n/v1",
+        "http://host\x1b[31m/v1",
+        "http://<host>/v1",
+        f"http://me:{SECRET}@host/v1",
+        f"http://{SECRET}@host/v1",
+        5,
+    ],
+)
+def test_an_address_that_is_none_is_refused_and_no_password_shown(url):
+    with pytest.raises(ValueError) as caught:
+        teacher(compute={"backend": "openai", "base_url": url})
+    for detail in caught.value.errors():
+        assert SECRET not in detail["msg"]
+        assert detail["type"] == "secret" or "@" not in str(detail["input"])
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:8000/v1",
+        "http://[::1]:8000/v1",
+        "https://api.example.org/a/b@c/v1/",
+        "http://gpu_node-1:80",
+        "http://b\u00fccher.example/v1",
+    ],
+)
+def test_addresses(url):
+    assert teacher(compute={"backend": "openai", "base_url": url}).compute.base_url == url
+
+
+@pytest.mark.parametrize("value", [SECRET, "$KEY", "MY KEY", "", "1KEY", 5, "hf_abcdefghijklmnop"])
+def test_what_names_the_key_is_a_variable_and_never_shown(value):
+    compute = {"backend": "openai", "base_url": "http://h/v1", "api_key_env": value}
+    with pytest.raises(ValueError) as caught:
+        teacher(compute=compute)
+    (detail,) = caught.value.errors()
+    assert (detail["type"], detail["loc"]) == ("secret", ("compute", "api_key_env"))
+
+
+@pytest.mark.parametrize("moved", [{}, {"dtype": "auto"}])
+def test_mistakes_beside_a_secret_do_not_show_it(tmp_path, moved):
+    conf = teacher().model_dump(mode="json")
+    conf["compute"] = moved | {"api_key_env": SECRET, "backend": "openai"}
+    conf["decoding"] |= {"extra": {"api_key": SECRET}, "samples": 3}
+    conf["context"] = 1
+    path = tmp_path / "conf.yaml"
+    path.write_text(yaml.safe_dump(conf))
+    problems = []
+    checked_conf(path, TeacherConf, problems)
+    assert problems
+    assert SECRET not in str(problems)

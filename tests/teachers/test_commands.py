@@ -1,5 +1,8 @@
 import json
 import os
+import re
+import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +15,7 @@ from stillhouse.teachers.generate import generate
 from stillhouse.teachers.store import commands, segments
 from stillhouse.teachers.store.cli import app
 from stillhouse.teachers.store.store import Store
+from tests.conftest import REPOSITORY
 from tests.teachers.helpers import prompts, store, teacher
 from tests.teachers.scripts import Puppet, completion, install
 
@@ -29,9 +33,6 @@ def answer_rows(*numbers: int, **conf) -> None:
     """One run each, so that each leaves a segment."""
     for number in numbers:
         generate(prompts([number]), teacher(**conf))
-
-
-DVC = [sys.executable, "-m", "dvc"]
 
 
 def call(*arguments: str) -> dict:
@@ -127,39 +128,179 @@ def test_import_refuses_what_is_no_segment(project):
         commands.import_segments(Store.default(), project / "z")
 
 
-def run(*command: str) -> str:
-    quiet = {"DVC_NO_ANALYTICS": "1", "GIT_CONFIG_GLOBAL": os.devnull, "GIT_EDITOR": "true"}
-    environment = os.environ | quiet
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+QUIET = {
+    "DVC_NO_ANALYTICS": "1",
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_CONFIG_SYSTEM": os.devnull,
+    "GIT_EDITOR": "true",
+    "PYTHONPATH": str(REPOSITORY / "src"),
+}
+IDENTITY = ("-c", "user.email=a@b.c", "-c", "user.name=a")
+DRIVER = f"{sys.executable} -m dvc git-hook merge-driver --ancestor %O --our %A --their %B"
+
+
+def run(*command: str, fails: bool | None = False) -> str:
+    done = subprocess.run(
+        command, env=os.environ | QUIET, capture_output=True, text=True, check=False
+    )
+    assert fails is None or (done.returncode != 0) == fails, done.stdout + done.stderr
     return done.stdout
 
 
+def git(*arguments: str, fails: bool | None = False) -> str:
+    return run("git", *IDENTITY, *arguments, fails=fails)
+
+
+def dvc(*arguments: str) -> str:
+    return run(sys.executable, "-m", "dvc", *arguments)
+
+
+@pytest.fixture
+def repository(project) -> Path:
+    """Git and DVC, ignoring what this repository ignores, with an origin and a remote."""
+    git("init", "--quiet", "--initial-branch=main")
+    for name in (".gitignore", ".dvcignore"):
+        shutil.copy(REPOSITORY / name, name)
+    git("init", "--quiet", "--bare", "--initial-branch=main", "origin.git")
+    Path(".git/info/exclude").write_text("origin.git\nremote\n")
+    git("remote", "add", "origin", str(project / "origin.git"))
+    dvc("init", "--quiet")
+    dvc("remote", "add", "--quiet", "--default", "team", str(project / "remote"))
+    git("add", "--all")
+    git("commit", "--quiet", "-m", "begin")
+    return project
+
+
+def documented(page: str, heading: str) -> list[str]:
+    """The command lines under a heading of a page, `stillhouse` run as in this checkout."""
+    text = (REPOSITORY / "docs" / page).read_text(encoding="utf-8")
+    section = text.partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    blocks = re.findall(r"```\n(.*?)```", section, re.DOTALL)
+    return [line.partition(" #")[0] for block in blocks for line in block.splitlines() if line]
+
+
+def call_documented(line: str) -> None:
+    programs = {
+        "stillhouse": f"{sys.executable} -c 'from stillhouse.cli import main; main()'",
+        "dvc": f"{sys.executable} -m dvc",
+        "git": shlex.join(["git", *IDENTITY]),
+    }
+    run("bash", "-c", re.sub(r"(?:^|(?<=&& ))(\w+)", lambda found: programs[found[1]], line))
+
+
 @pytest.mark.slow
-def test_two_branches_publish_and_their_stores_merge(project):
-    run("git", "init", "--quiet", "--initial-branch=main")
-    run("git", "config", "user.email", "a@b.c")
-    run("git", "config", "user.name", "a")
-    driver = f"{sys.executable} -m dvc git-hook merge-driver --ancestor %O --our %A --their %B"
-    run("git", "config", "merge.dvc.driver", driver)
-    run(*DVC, "init", "--quiet")
-    Path(".gitattributes").write_text("*.dvc merge=dvc\n")
-    Path(".gitignore").write_text(".stillhouse/\n")
+def test_published_answers_reach_a_clone_by_the_commands_of_the_docs(
+    repository, tmp_path_factory, monkeypatch
+):
+    answer_rows(1, 2)
+    first, second = documented("store.md", "Sharing")[:2]
+    call_documented(first)
+    call_documented(second.replace("git push", "git push --quiet -u origin main"))
+    assert git("status", "--short") == ""
+    assert set(git("ls-files", "data").split()) == {"data/store.dvc"}
+    clone = tmp_path_factory.mktemp("clone") / "project"
+    git("clone", "--quiet", str(repository / "origin.git"), str(clone))
+    monkeypatch.chdir(clone)
+    monkeypatch.setenv("DVC_ROOT", str(clone))
+    dvc("pull")
+    puppet = Puppet(lambda _request: completion("paid again"))
+    install(monkeypatch, puppet)
+    answer_rows(1, 2)
+    assert not puppet.opened
+    # What is published is in use: it is neither garbage nor taken for something else's.
+    dvc("gc", "--workspace", "--force")
+    shutil.rmtree("data/store")
+    dvc("checkout")
+    answer_rows(1, 2)
+    assert not puppet.opened
+    assert git("status", "--short") == ""
 
-    def publish(number: int, branch: str) -> None:
-        run("git", "checkout", "--quiet", "-B", branch)
-        answer_rows(number)
+
+@pytest.mark.slow
+def test_data_of_one_s_own_is_tracked_in_every_folder(repository, tmp_path_factory, monkeypatch):
+    files = [Path("data/raw/big.csv"), Path("data/words.txt"), Path("models/mine/weights.bin")]
+    for file in files:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(str(file))
+    dvc("add", "--quiet", "data/raw/big.csv", "data/words.txt", "models/mine")
+    git("add", "--all")
+    git("commit", "--quiet", "-m", "data")
+    dvc("push")
+    clone = tmp_path_factory.mktemp("clone") / "project"
+    git("clone", "--quiet", str(repository), str(clone))
+    monkeypatch.chdir(clone)
+    dvc("pull")
+    assert [file.read_text() for file in files] == [str(file) for file in files]
+
+
+def machine(name: str, monkeypatch: pytest.MonkeyPatch, number: int, branch: str) -> None:
+    """A store of its own asks one row and publishes it on a branch."""
+    git("checkout", "--quiet", branch)
+    shutil.rmtree("data/store", ignore_errors=True)
+    monkeypatch.setenv("STILLHOUSE_STORE", str(Path(name).absolute()))
+    answer_rows(number)
+    commands.publish(Store.default())
+    git("add", "data/store.dvc")
+    git("commit", "--quiet", "-m", name)
+
+
+def published() -> int:
+    """The answers in data/store alone."""
+    return commands.stats(Store(Path("nothing"), [Path("data/store")])).answers
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("driver", [True, False], ids=["with DVC's merge driver", "without"])
+@pytest.mark.parametrize("ancestor", ["none", "in the cache", "not in the cache"])
+def test_two_branches_publish_and_their_stores_merge(repository, monkeypatch, driver, ancestor):
+    Path(".git/info/exclude").write_text("origin.git\nremote\nleft\nright\nbefore\n")
+    if driver:  # an earlier clone has it
+        git("config", "merge.dvc.driver", DRIVER)
+        Path(".git/info/attributes").write_text("*.dvc merge=dvc\n")
+    if ancestor != "none":
+        machine("before", monkeypatch, 1, "main")
+        listing = Path("data/store.dvc").read_text().split("md5: ")[1].split()[0]
+    git("branch", "side")
+    machine("left", monkeypatch, 2, "side")
+    machine("right", monkeypatch, 3, "main")
+    if ancestor == "not in the cache":
+        Path(".dvc/cache/files/md5", listing[:2], listing[2:]).unlink()
+    git("merge", "--quiet", "--no-edit", "side", fails=None)
+    report = call("merge")
+    git("add", "data/store.dvc")
+    if Path(".git/MERGE_HEAD").exists():
+        git("commit", "--quiet", "--no-edit")
+    expected = 2 if ancestor == "none" else 3
+    assert report["segments"] == published() == expected
+    shutil.rmtree("data/store")
+    dvc("checkout", "--quiet")
+    assert published() == expected
+    assert call("merge")["brought"] == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["merge", "publish"])
+def test_a_merge_that_took_one_side_loses_nothing(repository, monkeypatch, command):
+    Path(".git/info/exclude").write_text("origin.git\nremote\nleft\nright\n")
+    git("branch", "side")
+    machine("left", monkeypatch, 2, "side")
+    machine("right", monkeypatch, 3, "main")
+    git("merge", "--quiet", "--no-edit", "-s", "ours", "side")
+    assert published() == 1
+    call(command)
+    assert published() == 2
+
+
+@pytest.mark.slow
+def test_publishing_keeps_what_others_published_and_nobody_pulled(repository, monkeypatch):
+    Path(".git/info/exclude").write_text("origin.git\nremote\nmine\ntheirs\n")
+    machine("theirs", monkeypatch, 1, "main")
+    dvc("push")
+    shutil.rmtree(".dvc/cache")
+    machine("mine", monkeypatch, 2, "main")
+    assert published() == 2
+    shutil.rmtree("remote")
+    shutil.rmtree(".dvc/cache")
+    shutil.rmtree("data/store")
+    with pytest.raises(StillhouseError, match=r"neither in DVC's cache nor in its remote"):
         commands.publish(Store.default())
-        run("git", "add", ".")
-        run("git", "commit", "--quiet", "-m", branch)
-
-    publish(1, "main")
-    publish(2, "left")
-    run("git", "checkout", "--quiet", "main")
-    run(*DVC, "checkout", "--quiet", "--force")
-    assert len(segments.segment_paths(Path("data/store"))) == 1
-    publish(3, "right")
-    run("git", "merge", "--quiet", "--no-edit", "left")
-    run(*DVC, "checkout", "--quiet", "--force")
-    merged = Store(Path("nothing"), [Path("data/store")])
-    assert commands.stats(merged).answers == 3

@@ -9,7 +9,7 @@ import pytest
 
 from stillhouse.teachers.plan import make_plan
 from tests.teachers.helpers import client, prompts, store
-from tests.teachers.loopback import Server
+from tests.teachers.loopback import Server, serve
 from tests.teachers.stage_process import start, work
 
 ROWS = 800
@@ -37,23 +37,24 @@ def test_a_run_killed_twenty_times_resumes_without_asking_twice(server, tmp_path
     folder, out = tmp_path / "store", tmp_path / "out.parquet"
     for _ in range(20):
         had = texts(server, folder, missing=False)
-        server.set(latency=0.01, sigma=0.5)
+        # In flight are 16, so a pause of up to 0.02 s lets in few, however fast the machine is.
+        server.set(latency=0.05, sigma=0.5)
         process = start(server.url, folder, ROWS, out)
-        wanted = chance.randint(0, 2 * (ROWS - len(had)) // 20 + 2)
+        wanted = chance.randint(0, 3 * ROWS // 40)
         while server.requests() < wanted and process.is_alive():
             time.sleep(0.001)
-        time.sleep(chance.random() * 0.05)
+        time.sleep(chance.random() * 0.02)
         os.kill(process.pid or 0, signal.SIGKILL)
         process.join()
         assert not server.asked() & had
     lacking = texts(server, folder, missing=True)
     assert 0 < len(lacking) < ROWS
-    server.set()
-    process = start(server.url, folder, ROWS, out)
-    process.join()
-    assert process.exitcode == 0
-    assert server.asked() == lacking
-    assert server.requests() == len(lacking)
+    with serve() as another:  # the first may still be counting what the dead had sent
+        process = start(another.url, folder, ROWS, out)
+        process.join()
+        assert process.exitcode == 0
+        assert another.asked() == lacking
+        assert another.requests() == len(lacking)
     assert out.read_bytes() == expected
 
 
@@ -67,7 +68,7 @@ def test_two_processes_at_once_share_the_work(server, tmp_path, expected):
         process.join()
     assert [process.exitcode for process in processes] == [0, 0]
     assert [out.read_bytes() for out in outs] == [expected] * 2
-    assert server.requests() < 1.5 * ROWS
+    assert server.requests() <= 1.1 * ROWS
     server.set()
     work(server.url, folder, ROWS, tmp_path / "again.parquet")
     assert server.requests() == 0

@@ -1,12 +1,13 @@
 import json
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.log import read_events
 from stillhouse.core.tables import COMPLETIONS, write_table
-from stillhouse.teachers.feed import block_order
+from stillhouse.teachers.estimate import expected_seconds
 from stillhouse.teachers.generate import generate
 from stillhouse.teachers.protocol import Completion, Failure
 from stillhouse.teachers.store.store import Store
@@ -207,6 +208,29 @@ def test_the_estimate_comes_before_the_first_call(tmp_path, monkeypatch, capsys)
     assert "at the speed of the last run" in said[0]
 
 
+CONF = {"model": "m", "backend": "scripted", "failed": 0}
+
+
+@pytest.mark.parametrize(
+    ("runs", "seconds"),
+    [
+        ([], None),
+        ([CONF | {"asked": 10, "seconds": 5.0}], 50),
+        ([CONF | {"asked": 10, "seconds": 5.0}, CONF | {"asked": 10, "seconds": 1.0}], 10),
+        # A run too short for the log's digits is a run.
+        ([CONF | {"asked": 10, "seconds": 0.0}], pytest.approx(0, abs=0.01)),
+        # What failed says nothing: nor does a run that asked nobody, nor another teacher's.
+        ([CONF | {"asked": 10, "seconds": 5.0, "failed": 10}], None),
+        ([CONF | {"asked": 10, "seconds": 5.0, "given_up": True}], None),
+        ([CONF | {"asked": 10, "seconds": 5.0, "failed": 2}], 62.5),
+        ([CONF | {"asked": 0, "seconds": 0.0}], None),
+        ([CONF | {"asked": 10, "seconds": 5.0, "model": "n"}], None),
+    ],
+)
+def test_the_time_is_that_of_the_last_run_that_went_well(runs, seconds):
+    assert expected_seconds(100, teacher(), runs) == seconds
+
+
 def test_the_run_log_says_what_was_spent_and_the_metrics_do_not(tmp_path, monkeypatch):
     puppet = Puppet(echo)
     install(monkeypatch, puppet)
@@ -253,11 +277,42 @@ def test_messages_reach_the_teacher_as_they_are_in_the_table(tmp_path, monkeypat
     }
 
 
-@pytest.mark.parametrize("rows", [0, 1, 63, 64, 65, 1000])
-def test_every_process_takes_every_row_once(rows, monkeypatch):
-    orders = []
-    for pid in (1, 2):
-        monkeypatch.setattr("os.getpid", lambda pid=pid: pid)
-        orders.append(block_order(rows))
-    assert [sorted(order) for order in orders] == [list(range(rows))] * 2
-    assert rows < 100 or orders[0] != orders[1]
+def test_thinking_goes_into_its_own_column_and_the_store_keeps_the_raw_text(tmp_path, monkeypatch):
+    replies = {
+        "a": Completion("<think>A?</think>\n\nB", "stop", 1, 1),
+        "b": Completion("B", "stop", 1, 1, reasoning="the server's"),
+        "c": Completion("<think>B", "stop", 1, 1, reasoning="the server's"),
+        "d": Completion("B", "refusal", 1, 1),
+    }
+    install(monkeypatch, Puppet(lambda request: replies[request.id]))
+    place = store(tmp_path)
+    generated = generate(prompts({id_: id_ for id_ in replies}), teacher(), place)
+    assert (generated.metrics["cut_short"], generated.metrics["refused"]) == (0.25, 0.25)
+    table = generated.completions
+    assert table.schema == COMPLETIONS.schema
+    columns = ("text", "reasoning", "finish_reason")
+    assert [tuple(row[name] for name in columns) for row in table.to_pylist()] == [
+        ("B", "A?", "stop"),
+        ("B", "the server's", "stop"),
+        ("", "the server's\n\nB", "length"),
+        ("B", None, "refusal"),
+    ]
+    segment = place.paths()[0]
+    assert b"<think>A?</think>" in b"".join(
+        text.encode() for text in pq.read_table(segment)["text"].to_pylist()
+    )
+
+
+@pytest.mark.parametrize("evidence", [True, False])
+def test_a_cut_reply_is_thinking_where_the_others_close_a_block_of_the_template(
+    tmp_path, monkeypatch, evidence
+):
+    whole = "A?\n</think>\n\nB" if evidence else "B"
+    replies = {
+        "a": Completion(whole, "stop", 1, 1),
+        "b": Completion("So the answer is A. Or", "length", 1, 64),
+    }
+    install(monkeypatch, Puppet(lambda request: replies[request.id]))
+    table = generate(prompts({id_: id_ for id_ in replies}), teacher(), store(tmp_path))
+    kept = rows(table.completions)["b", 0][0]
+    assert kept == ("" if evidence else "So the answer is A. Or")

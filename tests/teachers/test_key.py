@@ -56,11 +56,13 @@ TURNS = st.lists(
     rows=st.lists(TURNS, min_size=1, max_size=4),
     layout=st.sampled_from(["chat", "plain"]),
     samples=st.integers(1, 3),
-    extra=st.sampled_from([{}, {"messages": [], "prompt": "\0"}]),
+    extra=st.sampled_from([{}, {"guided": [], "suffix": "\0"}]),
+    name=st.sampled_from(["m", "\0", '"', "x\0\0"]),
 )
-def test_keys_of_a_table_are_the_keys_of_its_answers(rows, layout, samples, extra):
+def test_keys_of_a_table_are_the_keys_of_its_answers(rows, layout, samples, extra, name):
     decoding = {"temperature": 1.0, "samples": samples, "extra": extra}
-    conf = teacher(format=layout, decoding=SAMPLED | decoding)
+    model = {"engine": {"quantization": name, "hf_overrides": {"messages": "\0"}}}
+    conf = teacher(format=layout, decoding=SAMPLED | decoding, model=model)
     messages = [[message._asdict() for message in row] for row in rows]
     ids = [str(n) for n in range(len(rows))]
     table = pa.table({"id": ids, "messages": messages}, schema=PROMPTS.schema)
@@ -77,6 +79,9 @@ CHANGES = [
     {"decoding": SAMPLED | {"seed": 4}},
     {"decoding": SAMPLED | {"stop": ["Q:"]}},
     {"decoding": SAMPLED | {"extra": {"top_k": 5}}},
+    {"decoding": SAMPLED | {"chat_template_kwargs": {"enable_thinking": False}}},
+    {"model": {"dtype": "float16"}},
+    {"model": {"engine": {"quantization": "fp8"}}},
 ]
 
 
@@ -98,6 +103,10 @@ NO_CHANGES = [
     {"price": {"prompt": 3}},
     {"description": "x"},
     {"model": {"mirror": "elsewhere"}},
+    {"model": {"dtype": "auto", "engine": {}}},
+    {"decoding": SAMPLED | {"extra": {}, "chat_template_kwargs": {}}},
+    {"compute": {"backend": "vllm", "engine": {"gpu_memory_utilization": 0.5}}},
+    {"compute": {"finish_reasons": {"done": "stop"}}},
 ]
 
 
@@ -111,3 +120,13 @@ def test_what_does_not_change_the_answer_leaves_the_key(change):
 def test_greedy_decoding_ignores_seed_and_top_p():
     changed = teacher(decoding={"seed": 7, "top_p": 0.5})
     assert answer_key(teacher(), MESSAGES, 0) == answer_key(changed, MESSAGES, 0)
+
+
+def test_whole_floats_and_integers_are_one_value():
+    def key(extra):
+        return answer_key(teacher(decoding={"extra": extra}), MESSAGES, 0)
+
+    assert key({"top_k": 5}) == key({"top_k": 5.0})
+    assert key({"a": {"b": [1, 2.0]}}) == key({"a": {"b": [1.0, 2]}})
+    assert key({"top_k": 1}) != key({"top_k": True})
+    assert key({"min_p": 0.1}) != key({"min_p": 0.2})

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from stillhouse.config.load import load_entry
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.core.errors import StillhouseError
+from stillhouse.sources.pin import pin
 from stillhouse.teachers.backends.recorded import NO_OUTPUT, open_teacher
 from stillhouse.teachers.generate import generate
 from stillhouse.teachers.protocol import Completion, Failure, Message, Request
@@ -30,7 +31,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def conf(*recorded: dict[str, Any], **decoding: Any) -> TeacherConf:
     return teacher(
-        model={"source": "file:data/raw/published", "recorded": list(recorded)},
+        model={"source": pin(Path("data/raw/published")), "recorded": list(recorded)},
         decoding=decoding,
         compute={"backend": "recorded"},
     )
@@ -85,11 +86,16 @@ def test_a_row_without_an_output_fails_and_is_named(workspace: Path) -> None:
         generate(prompts({"a": "?", "q": "?", "r": "?"}), recorded)
 
 
-def test_equal_prompts_keep_their_own_outputs(workspace: Path) -> None:
+def test_equal_prompts_keep_their_own_outputs(
+    workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     write_lines(workspace / "out.jsonl", [{"id": i, "text": f"for {i}"} for i in "ab"])
     recorded = conf({"outputs": ["out.jsonl"], "field": "text", "id": "{{ id }}"})
     table = generate(prompts({"a": "same", "b": "same"}), recorded).completions
     assert rows(table) == {("a", 0): ("for a", "stop"), ("b", 0): ("for b", "stop")}
+    said = capsys.readouterr().err
+    assert "2 recorded answers are read; nobody is asked" in said
+    assert "to ask" not in said
 
 
 @pytest.mark.parametrize(
@@ -112,6 +118,35 @@ def test_files_that_do_not_fit_are_one_clear_error(
         (workspace / name).write_text(content)
     with pytest.raises(StillhouseError, match=message):
         open_teacher(conf({"outputs": ["x.json"], "id": "{{ _row }}"} | recorded))
+
+
+def test_outputs_below_data_raw_need_their_hash(workspace: Path) -> None:
+    """DVC watches that folder for the dataset alone: other texts would go unnoticed."""
+    (workspace / "x.json").write_text('["a"]')
+    described = conf({"outputs": ["x.json"], "id": "{{ _row }}"})
+    assert ask(open_teacher(described), "0")["0"] == Completion("a", "stop", None, None)
+    (workspace / "x.json").write_text('["b"]')
+    with pytest.raises(StillhouseError, match="is not what the configuration pins"):
+        open_teacher(described)
+    model = described.model.model_copy(update={"source": "file:data/raw/published"})
+    with pytest.raises(StillhouseError, match=r"no hash.*`stillhouse pin data/raw/published`"):
+        open_teacher(described.model_copy(update={"model": model}))
+
+
+def test_damaged_and_marked_texts_and_awkward_columns_are_read(workspace: Path) -> None:
+    lines = (
+        '\ufeff{"row id": "a", "text": "half \\ud83d here"}\n\ufeff{"row id": "b", "text": "2"}\n'
+    )
+    (workspace / "out.jsonl").write_text(lines, encoding="utf-8")
+    recorded = {"outputs": ["out.jsonl"], "field": "text", "id": '{{ row["row id"] }}'}
+    table = generate(prompts({"a": "?", "b": "?"}), conf(recorded)).completions
+    assert rows(table) == {("a", 0): ("half \ufffd here", "stop"), ("b", 0): ("2", "stop")}
+
+
+def test_outputs_that_are_no_text_are_one_message(workspace: Path) -> None:
+    (workspace / "x.json").write_bytes('["é"]'.encode("latin-1"))
+    with pytest.raises(StillhouseError, match=r"x\.json is not UTF-8 text"):
+        open_teacher(conf({"outputs": ["x.json"], "id": "{{ _row }}"}))
 
 
 def test_one_answer_a_row_and_no_list_are_refused(workspace: Path) -> None:
@@ -163,7 +198,7 @@ def published(name: str, ids: Iterable[str]) -> dict[str, Completion]:
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text().splitlines()]
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 SVAMP = [f"train-{i:03d}" for i in range(800)] + [f"test-{i:03d}" for i in range(200)]

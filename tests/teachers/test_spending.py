@@ -86,12 +86,41 @@ def test_a_budget_of_money_stops_in_the_price_s_currency(tmp_path, monkeypatch):
     assert 0.35 < read_events("teacher")[-1]["money"] <= 0.5
 
 
-def test_a_budget_too_small_for_one_request_asks_nothing(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("budget", "said"),
+    [
+        (
+            {"tokens": 73},
+            r"\(73 tokens\) is less than one request may cost.*: 74 tokens \(10 of",
+        ),
+        ({"money": 0.05}, r"\(0\.0500 EUR\) is less than .* up to 0\.0740 EUR: 74 tokens"),
+    ],
+)
+def test_a_budget_too_small_for_one_request_says_what_one_may_cost(
+    tmp_path, monkeypatch, budget, said
+):
     puppet = Puppet(lambda _request: completion("x"))
+    puppet.tokens = lambda _request: 10
     install(monkeypatch, puppet)
-    with pytest.raises(StillhouseError, match="used up"):
-        generate(prompts([1]), teacher(compute={"budget": {"tokens": 64}}), store(tmp_path))
+    price = {"prompt": 1000, "completion": 1000, "currency": "EUR"}
+    with pytest.raises(StillhouseError, match=said):
+        generate(prompts([1]), teacher(compute={"budget": budget}, price=price), store(tmp_path))
     assert not puppet.asked
+
+
+def test_a_ledger_s_budget_holds_for_all_the_runs_that_share_it(tmp_path, monkeypatch):
+    puppet = Puppet(lambda _request: completion("x", tokens=5))
+    puppet.tokens = lambda _request: 10
+    install(monkeypatch, puppet)
+    conf = teacher(compute={"budget": {"tokens": 1000}}, decoding={"max_tokens": 90})
+    ledger = Ledger(conf.price, conf.compute.budget)
+    generate(prompts(range(30)), conf, store(tmp_path), ledger)
+    with pytest.raises(StillhouseError, match="is used up"):
+        generate(prompts(range(30, 100)), conf, store(tmp_path), ledger)
+    assert len(puppet.asked) == 61
+    first, second = read_events("teacher")
+    assert (first["asked"], first["prompt_tokens"]) == (30, 300)
+    assert (second["asked"], second["prompt_tokens"]) == (31, 310)
 
 
 def test_attempts_that_may_be_billed_count_against_the_budget(tmp_path, monkeypatch):

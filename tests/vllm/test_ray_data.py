@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 import ray
 
+from stillhouse.config.prompt import Reply
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.teachers.backends.ray import RayTeacher, open_teacher
 from stillhouse.teachers.backends.ray_blocks import ScriptedRows, ScriptedWorker
 from stillhouse.teachers.generate import generate
 from stillhouse.teachers.protocol import Answer, Completion, Message, Request
 from stillhouse.teachers.registry import open_teacher as open_any
+from stillhouse.teachers.structured import enforced
 from tests.teachers.helpers import prompts, rows, teacher
 from tests.vllm.conftest import conf, questions
 
@@ -141,7 +143,7 @@ def test_a_row_that_fails_is_a_failure_of_its_own() -> None:
 
 
 def test_vllm_under_ray_writes_what_transformers_writes(smollm2: Path) -> None:
-    compute = {"backend": "ray", "dtype": "float32", "engine": {"enforce_eager": True}}
+    compute = {"backend": "ray", "engine": {"enforce_eager": True}}
     asked = [Request(id_, 0, (Message("user", text),)) for id_, text in questions().items()]
 
     def run(backend: dict[str, Any]) -> dict[str, Any]:
@@ -151,7 +153,20 @@ def test_vllm_under_ray_writes_what_transformers_writes(smollm2: Path) -> None:
         return {answer.request.id: answer.outcome for answer in answers}
 
     through_ray = run(compute)
-    local = run({"backend": "transformers", "dtype": "float32"})
+    local = run({"backend": "transformers"})
     equal = sum(through_ray[id_] == local[id_] for id_ in local)
     print(f"ray / transformers, float32: {equal} of {len(local)} answers are equal")
     assert equal / len(local) >= 0.9
+
+
+def test_a_reply_in_json_is_enforced_under_ray(smollm2: Path) -> None:
+    compute = {"backend": "ray", "engine": {"enforce_eager": True}}
+    reply = Reply(content="rationale_then_label", form="json")
+    teacher = enforced(conf(smollm2, compute=compute, decoding={"max_tokens": 120}), reply)
+    asked = [Request(id_, 0, (Message("user", text),)) for id_, text in questions().items()]
+    answers = [a for batch in open_any(teacher).generate(iter(asked)) for a in batch]
+    assert len(answers) == len(asked)
+    assert all(isinstance(answer.outcome, Completion) for answer in answers), answers[0].outcome
+    texts = [answer.outcome.text for answer in answers if isinstance(answer.outcome, Completion)]
+    assert all(text.lstrip().startswith("{") for text in texts)
+    assert any('"rationale"' in text for text in texts)

@@ -7,7 +7,6 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
-from stillhouse.answers.compare import normalise
 from stillhouse.config.augment import Verify
 from stillhouse.config.dataset import DatasetConf, Metric
 from stillhouse.config.judge import JudgeConf, judging_model
@@ -15,10 +14,14 @@ from stillhouse.config.prompt import PromptConf
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.core.tables import PROMPTS, Row
 from stillhouse.judging.ask import Case, ask_judge
+from stillhouse.kinds.registry import kind_of
+from stillhouse.parsing.form import reply_form
 from stillhouse.parsing.table import parse_row
 from stillhouse.prompting.render import render_rows
 from stillhouse.teachers.generate import generate
+from stillhouse.teachers.spending import Ledger
 from stillhouse.teachers.store.store import Store
+from stillhouse.teachers.structured import enforced
 
 Doubt = Literal["no_label", "disagreement", "no_verdict", "low_score"]
 """Why an answer is not believed."""
@@ -55,6 +58,9 @@ class Answering:
     neighbours: Mapping[str, Sequence[Row]]
     """By row, its exemplars: new questions are shown those of their seed."""
     store: Store | None = None
+    ledger: Ledger | None = None
+    """Of the teacher: its budget is for questions and answers of all waves together."""
+    judge_ledger: Ledger | None = None
 
     def answers(self, questions: Sequence[Question]) -> list[Answer | Doubt]:
         """An answer to each question, in order, or why there is none to be believed."""
@@ -80,18 +86,11 @@ class Answering:
         )
         table = pa.Table.from_pylist(prompts, PROMPTS.schema)
         choices = {question.id: question.choices for question in questions}
+        form = reply_form(self.prompt, self.dataset)
         parsed: dict[str, list[Row]] = defaultdict(list)
-        completions = generate(table, self._decoded(), self.store).completions
+        completions = generate(table, self._decoded(), self.store, self.ledger).completions
         for row in completions.to_pylist():
-            parsed[row["id"]].append(
-                parse_row(
-                    row,
-                    choices[row["id"]],
-                    answer=answer,
-                    task=task,
-                    reply=self.prompt.reply.content,
-                )
-            )
+            parsed[row["id"]].append(parse_row(row, choices[row["id"]], form))
         return parsed
 
     def _decoded(self) -> TeacherConf:
@@ -99,7 +98,7 @@ class Answering:
         if self.verify.samples > 1:
             changes["temperature"] = self.verify.temperature
         decoding = self.teacher.decoding.model_copy(update=changes)
-        return self.teacher.model_copy(update={"decoding": decoding})
+        return enforced(self.teacher.model_copy(update={"decoding": decoding}), self.prompt.reply)
 
     def _judged(
         self, questions: Sequence[Question], found: Sequence[Answer | Doubt]
@@ -110,7 +109,7 @@ class Answering:
             if isinstance(answer, Answer)
         ]
         model = judging_model(self.judge, self.teacher)
-        verdicts = ask_judge(cases, self.judge, model, self.store)
+        verdicts = ask_judge(cases, self.judge, model, self.store, self.judge_ledger)
         least = self.verify.min_score or 0.0
         judged: list[Answer | Doubt] = []
         for question, answer in zip(questions, found, strict=True):
@@ -138,7 +137,7 @@ def agreed(
     Ties go to the label that came first; the rationale is that of its first sample.
     """
     labelled = [
-        (normalise(row["label"], metric, choices) or row["label"], row)
+        (kind_of(metric, choices).canonical(row["label"]) or row["label"], row)
         for row in sorted(parsed, key=lambda row: row["sample"])
         if row["label"] is not None
     ]

@@ -9,22 +9,26 @@ from typing import Any
 
 from stillhouse.augmentation.answers import Answer, Answering, Question
 from stillhouse.augmentation.config import AugmentConfig
-from stillhouse.augmentation.duplicates import tokens
 from stillhouse.augmentation.filters import Kept, Reason, choices_in, form_problem
 from stillhouse.augmentation.questions import Attempt, Reply, Seed, ask_questions, attempts
 from stillhouse.config.augment import AugmentConf
+from stillhouse.config.judge import judging_model
 from stillhouse.config.knobs import Feedback
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.joins import by_id
 from stillhouse.core.progress import announce
+from stillhouse.core.same_question import question_key
 from stillhouse.core.tables import Row
 from stillhouse.feedback.difficulty import Difficulty
+from stillhouse.teachers.spending import Ledger
 from stillhouse.teachers.store.store import Store
 
 REAL, SYNTHETIC = "real", "synthetic"
 HELD_OUT = ("test", "validation")
 LEAST_RATE = 0.05
 """Below this share of accepted questions the next wave asks for no more at once."""
+GROWTH = 2
+"""A wave is at most so many times as large as the one before, however few were kept."""
 
 
 def training_rows(
@@ -109,12 +113,13 @@ class Growth:
         """The first `quota` questions that are kept and answered, or as many as there are."""
         order = attempts(seeds, self.conf.questions_per_seed)
         found: list[New] = []
-        start = 0
+        start, before = 0, 0
         while len(found) < quota and start < len(order):
-            size = wave_size(quota - len(found), start, len(found))
+            size = wave_size(quota - len(found), start, len(found), before)
             wave = order[start : start + size]
             found += self._take(wave, quota - len(found))
             start += len(wave)
+            before = len(wave)
         self.accepted += found
         return found
 
@@ -128,6 +133,7 @@ class Growth:
             task=dataset.task,
             metric=dataset.answer.metric,
             store=self.answering.store,
+            ledger=self.answering.ledger,
         )
         decided = [self._decide(*pair) for pair in zip(wave, replies, strict=True)]
         questions = [decision for decision in decided if isinstance(decision, Question)]
@@ -170,15 +176,19 @@ class Growth:
         }
 
 
-def wave_size(missing: int, tried: int, found: int) -> int:
-    """How many questions to ask at once, by the share that was accepted so far."""
-    return ceil(missing / max(found / tried, LEAST_RATE)) if tried else missing
+def wave_size(missing: int, tried: int, found: int, before: int) -> int:
+    """How many questions to ask at once, by the share that was accepted so far.
+
+    A wave of which nothing was kept says that something is wrong, not that many more are needed.
+    """
+    if not tried:
+        return missing
+    return min(ceil(missing / max(found / tried, LEAST_RATE)), GROWTH * before)
 
 
 def content_id(question: str) -> str:
-    """A new row's id: a function of its words."""
-    words = " ".join(tokens(question))
-    return f"{SYNTHETIC}-{hashlib.sha256(words.encode()).hexdigest()[:16]}"
+    """A new row's id: a function of what it asks."""
+    return f"{SYNTHETIC}-{hashlib.sha256(question_key(question).encode()).hexdigest()[:16]}"
 
 
 def choices_like(seed: Seed, question: str) -> tuple[str, ...] | None:
@@ -241,6 +251,7 @@ def _answering(
     by_row = defaultdict(list)
     for row in neighbours:
         by_row[row["id"]].append(row)
+    ledger = Ledger(config.teacher.price, config.teacher.compute.budget)
     return Answering(
         config.dataset,
         config.prompt,
@@ -250,7 +261,17 @@ def _answering(
         examples=examples,
         neighbours=by_row,
         store=store,
+        ledger=ledger,
+        judge_ledger=_judge_ledger(config, ledger),
     )
+
+
+def _judge_ledger(config: AugmentConfig, ledger: Ledger) -> Ledger:
+    """The teacher's own where it judges, and by its own `compute`: that budget is one."""
+    if config.judge.teacher is None and config.judge.compute is None:
+        return ledger
+    model = judging_model(config.judge, config.teacher)
+    return Ledger(model.price, model.compute.budget)
 
 
 def _require_rows(config: AugmentConfig) -> None:

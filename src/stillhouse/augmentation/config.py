@@ -15,7 +15,7 @@ class AugmentConfig(StageConfig):
     """The knobs and entries that new questions and their answers depend on."""
 
     ENTRIES: ClassVar = {
-        "dataset": Entry(("task", "answer")),
+        "dataset": Entry(("task", "answer", "fields")),
         "prompt": Entry(tuple(PromptConf.model_fields)),
         "teacher": Entry(("model", "format", "context", "decoding"), ("compute", "price")),
         "judge": Entry(VERDICT_KEYS, ("compute", "price")),

@@ -6,6 +6,7 @@ from typing import Literal
 
 from stillhouse.augmentation.duplicates import NearDuplicates, tokens
 from stillhouse.config.augment import Filters
+from stillhouse.core.same_question import question_key
 
 Reason = Literal[
     "no_reply",
@@ -25,21 +26,21 @@ _CHOICE = re.compile(r"\(([a-z])\)\s*(.+?)(?=\s*\([a-z]\)\s|\s*$)", re.DOTALL)
 class HeldOut:
     """Test and validation questions, and whether a new one repeats any of them.
 
-    It does when all its words are those of one, or when it shares a run of `size` words. Runs that
-    training questions hold, too, are the dataset's own phrases and give nothing away.
+    It does when it asks the same question as one, or when it shares a run of `size` words. Runs
+    that training questions hold, too, are the dataset's own phrases and give nothing away.
     """
 
     def __init__(self, held_out: Iterable[str], training: Iterable[str], size: int) -> None:
         self.size = size
-        texts = [tuple(tokens(text)) for text in held_out]
-        self._texts = set(texts)
+        texts = list(held_out)
+        self._asked = {question_key(text) for text in texts}
         known = {run for text in training for run in self._runs(tokens(text))}
-        self._known = {run for text in texts for run in self._runs(text)} - known
+        self._known = {run for text in texts for run in self._runs(tokens(text))} - known
 
     def repeats(self, question: str) -> bool:
         """Whether the question gives away one that is held out."""
-        words = tuple(tokens(question))
-        return words in self._texts or any(run in self._known for run in self._runs(words))
+        known = (run in self._known for run in self._runs(tokens(question)))
+        return question_key(question) in self._asked or any(known)
 
     def _runs(self, words: Sequence[str]) -> Iterator[tuple[str, ...]]:
         return (tuple(words[i : i + self.size]) for i in range(len(words) - self.size + 1))
@@ -67,6 +68,7 @@ class Kept:
         self.filters = filters
         self._held_out = HeldOut(held_out, training, filters.ngram)
         self._near = NearDuplicates(filters.rouge_l, training)
+        self._asked = dict.fromkeys(question_key(text) for text in training)
         for text in training:
             self._near.add(text)
 
@@ -74,15 +76,20 @@ class Kept:
         """Whether a question that is well-formed repeats another."""
         if self._held_out.repeats(question):
             return "held_out"
-        return "near_duplicate" if self._near.holds(question) else None
+        # Some questions have no words to compare: `- = ?`.
+        repeats = question_key(question) in self._asked or self._near.holds(question)
+        return "near_duplicate" if repeats else None
 
     def keep(self, question: str) -> None:
-        """Compare later questions with this one, too."""
+        """Compare later questions with this one, too; it must have no `problem`."""
         self._near.add(question)
+        self._asked[question_key(question)] = None
 
     def drop(self, count: int) -> None:
         """Take back the last `count` questions."""
         self._near.drop(count)
+        for _ in range(count):
+            self._asked.popitem()
 
 
 def choices_in(question: str) -> list[str]:

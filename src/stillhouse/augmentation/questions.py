@@ -15,6 +15,7 @@ from stillhouse.core.tables import PROMPTS
 from stillhouse.feedback.difficulty import Difficulty
 from stillhouse.teachers.generate import generate
 from stillhouse.teachers.rendering import messages_from
+from stillhouse.teachers.spending import Ledger
 from stillhouse.teachers.store.store import Store
 
 SEEDS = "augment"
@@ -63,6 +64,7 @@ def ask_questions(
     task: Task,
     metric: Metric,
     store: Store | None = None,
+    ledger: Ledger | None = None,
 ) -> list[Reply | None]:
     """The reply to each attempt, in order; None where the teacher gave none."""
     # Samples below the wanted ones are in the store: they were asked for in earlier waves.
@@ -77,7 +79,7 @@ def ask_questions(
             {"id": seed.id, "messages": _messages(seed, conf, task, metric)} for seed in seeds
         ]
         table = pa.Table.from_pylist(prompts, PROMPTS.schema)
-        for row in generate(table, asked, store).completions.to_pylist():
+        for row in generate(table, asked, store, ledger).completions.to_pylist():
             replies[row["id"], row["sample"]] = Reply(row["text"].strip(), row["finish_reason"])
     return [replies.get((attempt.seed.id, attempt.sample)) for attempt in wanted]
 

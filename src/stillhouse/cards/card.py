@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
-
 from stillhouse.cards.config import CardConfig
 from stillhouse.cards.markdown import block, code, items, table, text
 from stillhouse.config.dataset import DatasetConf
-from stillhouse.sources.uri import HubSource, parse_source
+from stillhouse.core.uri import HubSource, parse_source
+from stillhouse.core.yaml import dump_yaml
 
 Metrics = Mapping[str, Any]
 PIPELINES = {"decoder": "text-generation", "encoder_decoder": "text2text-generation"}
@@ -49,7 +48,7 @@ def model_card(config: CardConfig, seed: int, measured: Measured) -> str:
         "## How it was made",
         items(_lineage(config, measured)),
         "The knobs of `params.yaml`:",
-        block(yaml.safe_dump(_knobs(config), sort_keys=False, allow_unicode=True), "yaml"),
+        block(dump_yaml(_knobs(config)), "yaml"),
         "The training:",
         items({name: _fact(value) for name, value in sorted(measured.training.items())}),
         "## How it is used",
@@ -90,7 +89,7 @@ def _front_matter(config: CardConfig, seed: int, measured: Measured) -> str:
         "model-index": [{"name": _name(config, seed), "results": [result]}],
     }
     given = {name: value for name, value in values.items() if value is not None}
-    return yaml.safe_dump(given, sort_keys=False, allow_unicode=True)
+    return dump_yaml(given)
 
 
 def _sources(dataset: DatasetConf) -> list[str]:
@@ -105,7 +104,8 @@ def _hub_repos(*sources: str | None) -> list[str]:
 
 
 def _shares(measured: Measured) -> list[str]:
-    return sorted(name for name in measured.student if f"{name}_low" in measured.student)
+    of_test = [name for name in measured.student if not name.startswith("validation_")]
+    return sorted(name for name in of_test if f"{name}_low" in measured.student)
 
 
 def _results(config: CardConfig, measured: Measured) -> str:
@@ -115,7 +115,7 @@ def _results(config: CardConfig, measured: Measured) -> str:
         for name in _shares(measured)
     ]
     return (
-        f"Of {measured.student['rows']:,} test rows, with 95% bootstrap intervals over the rows "
+        f"Of {measured.student['rows']:,} test rows, with 95% intervals over the rows "
         f"(`accuracy` is {code(config.dataset.answer.metric)}). They do not say how far another "
         "seed would be.\n\n" + table(["", *columns], rows)
     )

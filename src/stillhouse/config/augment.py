@@ -4,13 +4,16 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from stillhouse.config.base import Conf, Template
-from stillhouse.config.teacher import Decoding
+from stillhouse.config.base import Conf, Mark, Share, Template, Text, Written, require_shown
+from stillhouse.config.teacher import Decoding, Temperature
 from stillhouse.core.templates import unknown_names
 
 NAMES = frozenset({"query", "task", "metric", "choices"})
-Count = Annotated[int, Field(ge=1)]
-Share = Annotated[float, Field(gt=0, le=1)]
+MOST_PER_SEED = 1_000
+MOST_ROUNDS = 100
+MOST_SAMPLES = 1_000
+MOST_WORDS = 100_000
+Words = Annotated[int, Field(ge=1, le=MOST_WORDS)]
 
 
 class QuestionPrompt(Conf):
@@ -19,7 +22,23 @@ class QuestionPrompt(Conf):
     """
 
     system: Template = ""
-    prompt: Template
+    prompt: Written
+
+    @model_validator(mode="after")
+    def _shows_the_seed(self) -> Self:
+        require_shown(self.prompt, "query", "prompt")
+        return self
+
+    @model_validator(mode="after")
+    def _known_names(self) -> Self:
+        problems = [
+            f"`{field}` {problem}"
+            for field in ("system", "prompt")
+            for problem in unknown_names(getattr(self, field), NAMES)
+        ]
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
 
 
 class QuestionPrompts(Conf):
@@ -33,26 +52,32 @@ class QuestionPrompts(Conf):
 class Filters(Conf):
     """What a new question must be like to be kept."""
 
-    min_words: Count
-    max_words: Count
-    forbidden: tuple[str, ...] = ()
+    min_words: Words
+    max_words: Words
+    forbidden: tuple[Mark, ...] = ()
     """Texts that no question holds, such as words of the prompt that came back."""
     rouge_l: Annotated[float, Field(gt=0, lt=1)]
     """Above this ROUGE-L (F1) with a training question or a kept one it is a near-duplicate."""
-    ngram: Count
+    ngram: Words
     """A run of so many words in common with a test or validation question is a leak."""
+
+    @model_validator(mode="after")
+    def _some_length_passes(self) -> Self:
+        if self.min_words > self.max_words:
+            raise ValueError("`min_words` is above `max_words`, so no question passes")
+        return self
 
 
 class Verify(Conf):
     """Which answers to new questions are believed; by default the first one that can be read."""
 
-    samples: Count = 1
+    samples: Annotated[int, Field(ge=1, le=MOST_SAMPLES)] = 1
     """Answers for each question; with more than one the label of most of them is taken."""
-    temperature: Annotated[float, Field(ge=0)] = 0.7
+    temperature: Temperature = 0.7
     """Of several samples; a single one is decoded as the teacher's conf says."""
     agreement: Share = 0.5
     """The share of all samples that must give the label."""
-    min_score: float | None = None
+    min_score: Annotated[float, Field(ge=-1e6, le=1e6)] | None = None
     """The least that the judge of params.yaml must give to question and answer; null: not asked."""
 
     @model_validator(mode="after")
@@ -65,28 +90,34 @@ class Verify(Conf):
 class AugmentConf(Conf):
     """One way of making new questions."""
 
-    description: str
+    description: Text
     prompts: QuestionPrompts
     decoding: Decoding
     """Of questions; answers are decoded as the teacher's conf says."""
-    questions_per_seed: Count
+    questions_per_seed: Annotated[int, Field(ge=1, le=MOST_PER_SEED)]
     """The most questions that one seed is asked for; more than one needs a temperature above 0."""
-    rounds: Count
+    rounds: Annotated[int, Field(ge=1, le=MOST_ROUNDS)]
     """In every round but the first, the questions of the round before are the seeds."""
     filters: Filters
     verify: Verify
 
     @model_validator(mode="after")
-    def _coherent(self) -> Self:
+    def _one_question_a_request(self) -> Self:
         if self.decoding.samples != 1:
             raise ValueError("use `questions_per_seed`; `decoding.samples` is 1")
+        return self
+
+    @model_validator(mode="after")
+    def _room_for_a_question(self) -> Self:
+        if self.decoding.max_tokens < self.filters.min_words:
+            raise ValueError(
+                f"`decoding.max_tokens` is {self.decoding.max_tokens}, too few for a question of "
+                f"`filters.min_words`, {self.filters.min_words}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _questions_differ(self) -> Self:
         if self.questions_per_seed > 1 and self.decoding.temperature == 0:
             raise ValueError("greedy questions to one seed are all alike; set a `temperature`")
-        if self.filters.min_words > self.filters.max_words:
-            raise ValueError("`filters.min_words` is above `filters.max_words`")
-        for kind in ("hard", "easy"):
-            prompt: QuestionPrompt = getattr(self.prompts, kind)
-            for template in (prompt.system, prompt.prompt):
-                for problem in unknown_names(template, NAMES):
-                    raise ValueError(f"`prompts.{kind}` {problem}")
         return self

@@ -2,23 +2,47 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from stillhouse.config.base import Conf, Expression, Template
+from stillhouse.config.base import (
+    MOST,
+    Conf,
+    Count,
+    Expression,
+    InnerPath,
+    Mark,
+    OfRow,
+    Seed,
+    Source,
+    Template,
+    Text,
+    Written,
+)
 from stillhouse.core.errors import did_you_mean
 
 Task = Literal["multiple_choice", "nli", "math", "classification", "text"]
-Metric = Literal["exact", "choice", "equation", "number"]
+Metric = Literal["exact", "choice", "number", "equation", "latex"]
+"""The kinds of answers by name; `stillhouse.kinds.registry` has a line for each."""
+Quoting = Literal["double", "none"]
 SPLITS = ("train", "validation", "test", "unlabelled")
 Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+def _known_split(name: str) -> str:
+    if name not in SPLITS:
+        raise ValueError(f"there is no split {name!r}.{did_you_mean(name, SPLITS)}")
+    return name
+
+
+SplitName = Annotated[str, AfterValidator(_known_split)]
 
 
 class Permutation(Conf):
     """A slice of `numpy.random.RandomState(seed).permutation`: how published splits were made."""
 
-    seed: int
-    start: Annotated[int, Field(ge=0)] = 0
-    stop: Annotated[int, Field(ge=1)]
+    seed: Seed
+    start: Annotated[int, Field(ge=0, le=MOST)] = 0
+    stop: Count
     order_by: Expression | None = None
     """Sort the raw rows by this expression first, when the source has lost the original order."""
 
@@ -32,29 +56,32 @@ class Permutation(Conf):
 class OtherFields(Conf):
     """The templates of `fields` that one split has otherwise."""
 
-    query: Template | None = None
-    label: Template | None = None
-    id: Template | None = None
-    choices: Expression | tuple[Template, ...] | None = None
-    rationale: Template | None = None
-    group: Template | None = None
-    meta: dict[str, Template] | None = None
+    query: OfRow | None = None
+    label: OfRow | None = None
+    id: OfRow | None = None
+    choices: Expression | tuple[Written, ...] | None = None
+    rationale: OfRow | None = None
+    group: OfRow | None = None
+    meta: dict[Text, Template] | None = None
 
 
 class Split(Conf):
     """One split: read from a source, or held out from another split."""
 
-    source: str | None = None
+    source: Source | None = None
     """Where the rows are when not in the dataset's own source."""
-    read: tuple[str, ...] = ()
+    read: tuple[InnerPath, ...] = ()
     """Hub split names (`train`, or `config/train`), or paths below the source."""
-    mirror: tuple[str, ...] = ()
+    mirror: tuple[InnerPath, ...] = ()
     """Paths below STILLHOUSE_MIRROR that hold the same rows; looked in first."""
+    quoting: Quoting | None = None
+    """Of CSV and TSV: `none` where a double quote is text like any other, `double` where it quotes
+    a cell. Left out it quotes, and there is a warning when a quoted cell then spans lines."""
     permutation: Permutation | None = None
-    hold_out_from: str | None = None
+    hold_out_from: SplitName | None = None
     """Take this split's rows out of another split, whole groups at a time, chosen by hash."""
     share: Share | None = None
-    rows: Annotated[int, Field(ge=1)] | None = None
+    rows: Count | None = None
     """Keep a nested, hash-ordered subset of this many rows."""
     fields: OtherFields = OtherFields()
     """Where this split's rows have other columns; a template left out is the dataset's."""
@@ -63,15 +90,31 @@ class Split(Conf):
     def _one_origin(self) -> Self:
         if bool(self.read) == bool(self.hold_out_from):
             raise ValueError("give either `read` or `hold_out_from`")
+        return self
+
+    @model_validator(mode="after")
+    def _share_of_another(self) -> Self:
         if bool(self.hold_out_from) != (self.share is not None):
             raise ValueError("`hold_out_from` and `share` go together")
+        return self
+
+    @model_validator(mode="after")
+    def _rows_of_another(self) -> Self:
         if self.hold_out_from and (
-            self.source or self.mirror or self.permutation or self.fields.model_fields_set
+            self.source
+            or self.mirror
+            or self.quoting
+            or self.permutation
+            or self.fields.model_fields_set
         ):
             raise ValueError(
-                "a held-out split takes its rows from another: no `source`, `mirror`, `fields` or "
-                "order"
+                "a held-out split takes its rows from another: no `source`, `mirror`, `quoting`, "
+                "`fields` or order"
             )
+        if self.quoting and not any(
+            name.lower().endswith((".csv", ".tsv")) for name in (*self.read, *self.mirror)
+        ):
+            raise ValueError("`quoting` is for .csv and .tsv files, and `read` names none")
         return self
 
 
@@ -82,16 +125,16 @@ class Fields(Conf):
     What they give is stripped of outer white space.
     """
 
-    query: Template
-    label: Template
-    id: Template | None = None
+    query: OfRow
+    label: OfRow
+    id: OfRow | None = None
     """Without it a row's id is made from its content, stable under reordering."""
-    choices: Expression | tuple[Template, ...] = ()
+    choices: Expression | tuple[Written, ...] = ()
     """An expression that gives a list, or a list of templates."""
-    rationale: Template | None = None
-    group: Template | None = None
+    rationale: OfRow | None = None
+    group: OfRow | None = None
     """Rows of one group (an NLI premise) stay in one split and may be kept apart in retrieval."""
-    meta: dict[str, Template] = Field(default_factory=dict)
+    meta: dict[Text, Template] = Field(default_factory=dict)
     """Texts to keep beside a row, such as its id in the source; no stage reads them."""
 
 
@@ -99,33 +142,33 @@ class Reject(Conf):
     """Rows to leave out, counted under `reason`."""
 
     when: Expression
-    reason: str
+    reason: Text
 
 
 class Answer(Conf):
     """How an answer is recognised in a completion and compared."""
 
-    markers: Annotated[tuple[str, ...], Field(min_length=1)] = ("The answer is", "Answer:")
+    markers: Annotated[tuple[Mark, ...], Field(min_length=1)] = ("The answer is", "Answer:")
     """What stands before the answer, most specific first; prompts ask for the first one."""
     metric: Metric
-    cut: tuple[str, ...] = ("\nQ:", "\nUser:", "\nHuman:", "\nPremise:")
+    cut: tuple[Mark, ...] = ("\nQ:", "\nUser:", "\nHuman:", "\nPremise:")
     """Where a completion that runs on into made-up further examples is cut."""
 
 
 class DatasetConf(Conf):
     """One dataset."""
 
-    description: str
-    licence: str
-    source: str
+    description: Text
+    licence: Text
+    source: Source
     """`hf://repo@commit`, `pypi://name==version/path#sha256=...`, or `file:` (docs/sources.md)."""
-    splits: dict[str, Split]
+    splits: dict[SplitName, Split]
     """`train`, and as there are `validation`, `test`, and `unlabelled` (its labels are unread)."""
     task: Task
     fields: Fields
     answer: Answer
     reject: tuple[Reject, ...] = ()
-    human_exemplars: str | None = None
+    human_exemplars: InnerPath | None = None
     """A JSON Lines file of `query`, `rationale`, `label` written by people, in order of use."""
     exclude_same_group: bool = False
     """Never retrieve a row of the query's own group (NLI: the same premise)."""
@@ -137,16 +180,32 @@ class DatasetConf(Conf):
         return self.fields.model_copy(update=changed)
 
     @model_validator(mode="after")
-    def _coherent(self) -> Self:
+    def _has_rows_to_train_on(self) -> Self:
         if "train" not in self.splits:
             raise ValueError("`splits` must have a `train` split")
+        return self
+
+    @model_validator(mode="after")
+    def _held_out_of_what_is_read(self) -> Self:
+        read = {name for name, split in self.splits.items() if split.read}
         for name, split in self.splits.items():
-            if name not in SPLITS:
-                raise ValueError(f"unknown split `{name}`.{did_you_mean(name, SPLITS)}")
-            if split.hold_out_from and not (
-                split.hold_out_from in self.splits and self.splits[split.hold_out_from].read
-            ):
-                raise ValueError(f"split `{name}` must be held out from a split that is read")
+            if split.hold_out_from and split.hold_out_from not in read:
+                raise ValueError(
+                    f"split `{name}` must be held out from a split that is read, and "
+                    f"`hold_out_from` is {split.hold_out_from!r}."
+                    f"{did_you_mean(split.hold_out_from, read)}"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _something_to_choose_from(self) -> Self:
         if self.answer.metric == "choice" and not self.fields.choices:
             raise ValueError("metric `choice` needs `fields.choices`")
+        return self
+
+    @model_validator(mode="after")
+    def _choices_differ(self) -> Self:
+        choices = self.fields.choices
+        if not isinstance(choices, str) and len(set(choices)) < len(choices):
+            raise ValueError("`fields.choices` has a choice twice")
         return self

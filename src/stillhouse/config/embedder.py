@@ -4,7 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from stillhouse.config.base import Conf
+from stillhouse.config.base import Conf, Mirror, Source, Text
+
+MOST_TOKENS = 1_000_000
 
 
 class EmbedderCompute(Conf):
@@ -19,13 +21,15 @@ class EmbedderCompute(Conf):
 class EmbedderConf(Conf):
     """One embedder."""
 
-    description: str
+    description: Text
     kind: Literal["sentence_transformers", "mean_pooling"]
     """`sentence_transformers`: a folder in that library's layout, with its own pooling.
     `mean_pooling`: any encoder; the mean of the last hidden state over the query's tokens."""
-    source: str
-    mirror: str | None = None
-    max_tokens: Annotated[int, Field(ge=1)]
+    source: Source
+    mirror: Mirror | None = None
+    trust_remote_code: bool = False
+    """Whether code of the source's own may run, where the library has none for the model."""
+    max_tokens: Annotated[int, Field(ge=4, le=MOST_TOKENS)]
     """Tokens of a query that are read, special ones included; the rest is cut off."""
     normalise: bool
     """Scale every vector to length one, so that Euclidean order is the order of the cosine."""

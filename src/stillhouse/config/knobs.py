@@ -1,12 +1,12 @@
 """The headline knobs of `params.yaml`: flat, so that `dvc exp run -S k=10` works."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from stillhouse.config.base import Conf
+from stillhouse.config.base import MOST, Conf, Count, Seed, Share, Text
 
-Fraction = Annotated[float, Field(gt=0, le=1)]
+Fraction = Share
 Exemplars = Literal["topk", "random", "human", "none"]
 LabelSource = Literal["gold", "teacher"]
 LabelFilter = Literal["none", "correct"]
@@ -15,22 +15,32 @@ RationaleFilter = Literal["none", "consistent"]
 Feedback = Literal["none", "hard", "wrong", "mixed"]
 FeedbackStudent = Literal["untrained"] | Fraction
 
+MOST_EXEMPLARS = 10_000
+MOST_WEIGHT = 1_000.0
+MOST_SEEDS = 1_000
+
+
+def _distinct(seeds: tuple[int, ...]) -> tuple[int, ...]:
+    if len(set(seeds)) != len(seeds):
+        raise ValueError("every seed must occur once")
+    return seeds
+
 
 class Recipe(Conf):
     """The knobs that make a student; each of the first group names an entry of `conf/`."""
 
-    dataset: str
-    embedder: str
-    prompt: str
-    teacher: str
-    student: str
-    judge: str
-    augment: str
+    dataset: Text
+    embedder: Text
+    prompt: Text
+    teacher: Text
+    student: Text
+    judge: Text
+    augment: Text
 
-    limit: Annotated[int, Field(ge=1)] | None
+    limit: Count | None
     exemplars: Exemplars
-    k: Annotated[int, Field(ge=0)]
-    exemplar_seed: int
+    k: Annotated[int, Field(ge=0, le=MOST_EXEMPLARS)]
+    exemplar_seed: Seed
     fraction: Fraction
     label_source: LabelSource
     label_filter: LabelFilter
@@ -38,22 +48,64 @@ class Recipe(Conf):
     rationale_filter: RationaleFilter
     feedback: Feedback
     feedback_student: FeedbackStudent
-    tau: Annotated[float, Field(ge=0)]
+    tau: Annotated[float, Field(ge=0, le=MOST_WEIGHT)]
     hard_at_tau: bool
     hard_share: Annotated[float, Field(ge=0, le=1)]
     real: bool
-    synthetic: Annotated[int, Field(ge=0)]
-    lambda_: Annotated[float, Field(ge=0, alias="lambda")]
+    synthetic: Annotated[int, Field(ge=0, le=MOST)]
+    lambda_: Annotated[float, Field(ge=0, le=MOST_WEIGHT, alias="lambda")]
+
+    @model_validator(mode="after")
+    def _rows_to_train_on(self) -> Self:
+        if not self.real and not self.synthetic:
+            raise ValueError(
+                "`real` is false and `synthetic` is 0, so there is nothing to train on; set "
+                "`synthetic`, or `real: true`"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _rationales_to_weigh(self) -> Self:
+        if self.rationale_source == "none" and self.lambda_ > 0:
+            raise ValueError(
+                f"`lambda` is {self.lambda_:g}, but `rationale_source: none` gives no rationale "
+                "that it could weigh; set `lambda: 0` to train on labels alone, or another "
+                "`rationale_source`"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _feedback_is_used(self) -> Self:
+        if self.feedback != "none" and not self.synthetic:
+            raise ValueError(
+                f"`feedback: {self.feedback}` says which rows new questions start from, but "
+                "`synthetic` is 0, so none are made; set `synthetic`, or `feedback: none`"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _exemplars_within_the_limit(self) -> Self:
+        retrieved = self.exemplars in ("topk", "random")
+        if retrieved and self.limit is not None and self.k >= self.limit:
+            raise ValueError(
+                f"`k` is {self.k}, but `limit` leaves {self.limit} rows, and a row is not its own "
+                "exemplar; lower `k`, or raise `limit`"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _fraction_of_the_limit(self) -> Self:
+        if self.limit is not None and self.limit * self.fraction < 0.5:
+            raise ValueError(
+                f"`fraction` is {self.fraction:g}, which is no row of the {self.limit} that "
+                "`limit` leaves; raise one of them"
+            )
+        return self
 
 
 class Knobs(Recipe):
     """Every key of `params.yaml`."""
 
-    seeds: Annotated[tuple[int, ...], Field(min_length=1)]
-
-    @field_validator("seeds")
-    @classmethod
-    def _distinct(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
-        if len(set(seeds)) != len(seeds):
-            raise ValueError("every seed must occur once")
-        return seeds
+    seeds: Annotated[
+        tuple[Seed, ...], Field(min_length=1, max_length=MOST_SEEDS), AfterValidator(_distinct)
+    ]

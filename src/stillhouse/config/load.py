@@ -6,31 +6,33 @@ field listed in `ENTRIES` takes the declared keys of `conf/<group>/<name>.yaml`,
 the declarations to the `params` of dvc.yaml: so DVC sees all that a stage reads.
 """
 
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar
 
-import yaml
 from pydantic import ValidationError
 from pydantic_core import to_json
 
+from stillhouse.config.agreement import Chosen, contradictions
 from stillhouse.config.augment import AugmentConf
 from stillhouse.config.base import Conf
 from stillhouse.config.dataset import DatasetConf
 from stillhouse.config.embedder import EmbedderConf
 from stillhouse.config.judge import JudgeConf
 from stillhouse.config.knobs import Knobs, Recipe
+from stillhouse.config.messages import line, look_alike, shown
 from stillhouse.config.prompt import PromptConf
+from stillhouse.config.running import problems_of_running
 from stillhouse.config.student import StudentConf
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.core import paths
 from stillhouse.core.errors import StillhouseError, did_you_mean
+from stillhouse.core.yaml import read_yaml
 
 C = TypeVar("C", bound=Conf)
-Check = Callable[[Path, list[str]], int]
-"""Checks files below a root, adds what is wrong to the list, and returns how many files it read."""
+Check = Callable[["Entries", list[str]], int]
+"""Checks files beside these entries, adds what is wrong to the list, returns how many it read."""
 
 GROUPS: dict[str, type[Conf]] = {
     "dataset": DatasetConf,
@@ -45,7 +47,7 @@ GROUPS: dict[str, type[Conf]] = {
 OPTIONAL: dict[type[Conf], frozenset[str]] = {
     Knobs: frozenset(),
     DatasetConf: frozenset(),
-    EmbedderConf: frozenset({"mirror", "compute"}),
+    EmbedderConf: frozenset({"mirror", "trust_remote_code", "compute"}),
     PromptConf: frozenset({"separator", "reply_separator", "splits"}),
     TeacherConf: frozenset(),
     StudentConf: frozenset({"mirror", "compute"}),
@@ -55,81 +57,41 @@ OPTIONAL: dict[type[Conf], frozenset[str]] = {
 """Keys that a file that DVC tracks may leave out: those that dvc.yaml does not track by name."""
 
 
-class _Yaml12Loader(yaml.SafeLoader):
-    """PyYAML with YAML 1.2 numbers: `1e-05`, as `-S lambda=1e-5` writes it, is a float."""
-
-
-_Yaml12Loader.yaml_implicit_resolvers = {
-    first: [pair for pair in resolvers if pair[0] != "tag:yaml.org,2002:float"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_Yaml12Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(
-        r"^[-+]?(?:\d+\.\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|\d+[eE][-+]?\d+|\.inf|\.nan)$",
-        re.IGNORECASE,
-    ),
-    list("-+0123456789."),
-)
-
-
-def read_yaml(path: Path) -> Any:
-    """Read a YAML file; a malformed one is an error that names the line."""
-    try:
-        return parse_yaml(path.read_text(encoding="utf-8"), str(path))
-    except FileNotFoundError as error:
-        raise StillhouseError(f"{path} does not exist.") from error
-    except UnicodeDecodeError as error:
-        raise StillhouseError(f"{path} is not well-formed YAML: {error}") from error
-
-
-def parse_yaml(text: str, where: str) -> Any:
-    """Parse YAML; `where` names the source in an error."""
-    try:
-        return yaml.load(text, Loader=_Yaml12Loader)  # noqa: S506 - a SafeLoader
-    except yaml.YAMLError as error:
-        raise StillhouseError(f"{where} is not well-formed YAML: {error}") from error
-
-
-def problems_of(path: object, error: ValidationError, model: type[Conf]) -> list[str]:
-    """A line for each mistake that pydantic found; `path` says where."""
-    problems = []
-    for detail in error.errors():
-        where = ".".join(str(part) for part in detail["loc"]) or "(top level)"
-        message = detail["msg"].removeprefix("Value error, ")
-        if detail["type"] == "extra_forbidden":
-            known = [field.alias or name for name, field in model.model_fields.items()]
-            hint = did_you_mean(str(detail["loc"][-1]), known) if len(detail["loc"]) == 1 else ""
-            problems.append(f"{path}: unknown key `{where}`.{hint}")
-        elif detail["type"] == "missing":
-            problems.append(f"{path}: `{where}` is missing.")
-        else:
-            shown = repr(detail["input"])
-            shown = shown if len(shown) <= 80 else shown[:77] + "..."
-            problems.append(f"{path}: `{where}` is {shown}: {message}.")
-    return problems
+def problems_of(path: object, error: ValidationError) -> list[str]:
+    """A line for each mistake that a model found; `path` says where."""
+    return [f"{path}: {line(detail)}" for detail in error.errors(include_url=False)]
 
 
 def checked_conf(path: Path, model: type[C], problems: list[str]) -> C | None:
-    """Read one file as `model`; its mistakes are added to `problems`."""
+    """Read one file as `model`; its mistakes are added to `problems`.
+
+    With mistakes, what is returned has only the fields that are right.
+    """
     try:
         values = read_yaml(path)
     except StillhouseError as error:
         problems.append(str(error))
         return None
+    return checked_values(path, values, model, problems)
+
+
+def checked_values(path: object, values: Any, model: type[C], problems: list[str]) -> C | None:
+    """What a file holds as `model`; see `checked_conf`."""
     if not isinstance(values, dict):
         problems.append(f"{path}: expected a mapping of keys, found {type(values).__name__}.")
         return None
     if model in OPTIONAL:
         problems.extend(_left_out(path, model, values))
     try:
-        return model.model_validate(values)
+        conf = model.model_validate(values)
     except ValidationError as error:
-        problems.extend(problems_of(path, error, model))
-        return None
+        problems.extend(problems_of(path, error))
+        conf = model.what_is_right(values, error)
+    problems.extend(f"{path}: {problem}." for problem in problems_of_running(conf))
+    return conf
 
 
-def _left_out(path: Path, model: type[Conf], values: dict[str, Any]) -> list[str]:
+def _left_out(path: object, model: type[Conf], values: dict[str, Any]) -> list[str]:
     # DVC runs a stage to its end and then fails when a file lacks a key that dvc.yaml tracks,
     # so such a key has to be written even where the default would do.
     return [
@@ -153,21 +115,42 @@ def names(group: str, root: Path = Path()) -> list[str]:
     return sorted(path.stem for path in (root / paths.CONF / group).glob("*.yaml"))
 
 
-def _entry(group: str, name: str, root: Path, problems: list[str]) -> Conf | None:
-    if name not in names(group, root):
-        problems.append(
-            f"{root / paths.PARAMS}: `{group}` is {name!r}, but conf/{group}/{name}.yaml does not "
-            f"exist.{did_you_mean(name, names(group, root))}"
-        )
-        return None
-    return checked_conf(root / paths.CONF / group / f"{name}.yaml", GROUPS[group], problems)
+class Entries:
+    """The entries of `conf/`, each read once, with their mistakes."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._read: dict[tuple[str, str], tuple[Conf | None, list[str]]] = {}
+
+    def read(self, group: str, name: str, problems: list[str]) -> Conf | None:
+        """One entry; its mistakes are added to `problems` unless they are there already."""
+        if name not in names(group, self.root):
+            problems.append(
+                f"{self.root / paths.PARAMS}: `{group}` is {shown(name)}, but "
+                f"conf/{group}/{name}.yaml does not exist."
+                f"{did_you_mean(name, names(group, self.root))}{look_alike(name)}"
+            )
+            return None
+        if (group, name) not in self._read:
+            found: list[str] = []
+            path = self.root / paths.CONF / group / f"{name}.yaml"
+            self._read[group, name] = checked_conf(path, GROUPS[group], found), found
+        entry, found = self._read[group, name]
+        problems.extend(problem for problem in found if problem not in problems)
+        return entry
+
+    def known(self, group: str, name: object) -> Conf | None:
+        """One entry without its mistakes, which are reported elsewhere; None if there is none."""
+        if not isinstance(name, str) or name not in names(group, self.root):
+            return None
+        return self.read(group, name, [])
 
 
 def load_entry(model: type[C], name: str, root: Path = Path()) -> C:
     """Load one entry of `conf/`, whichever group the model belongs to."""
     group = next(group for group, candidate in GROUPS.items() if candidate is model)
     problems: list[str] = []
-    entry = _entry(group, name, root, problems)
+    entry = Entries(root).read(group, name, problems)
     fail_on(problems)
     assert isinstance(entry, model)
     return entry
@@ -176,37 +159,40 @@ def load_entry(model: type[C], name: str, root: Path = Path()) -> C:
 def load_all(root: Path = Path()) -> tuple[Knobs, dict[str, Conf]]:
     """Load `params.yaml` and the entries it names; every mistake is reported at once."""
     problems: list[str] = []
-    knobs = checked_conf(root / paths.PARAMS, Knobs, problems)
-    entries = {}
-    for group, name in _chosen(root).items():
-        entry = _entry(group, name, root, problems)
-        if entry:
-            entries[group] = entry
+    knobs, entries = _chosen(Entries(root), problems)
     fail_on(problems)
     assert knobs
     return knobs, entries
 
 
-def _chosen(root: Path) -> dict[str, str]:
-    """The entries that `params.yaml` names, also where another knob of it is wrong."""
-    try:
-        values = read_yaml(root / paths.PARAMS)
-    except StillhouseError:
-        return {}
-    named = values if isinstance(values, dict) else {}
-    return {group: named[group] for group in GROUPS if isinstance(named.get(group), str)}
+def _chosen(entries: Entries, problems: list[str]) -> tuple[Knobs | None, dict[str, Conf]]:
+    """The knobs and the entries that they name, also where another knob is wrong."""
+    path = entries.root / paths.PARAMS
+    knobs = checked_conf(path, Knobs, problems)
+    named = {group: getattr(knobs, group, None) for group in GROUPS}
+    found = {
+        group: entry
+        for group, name in named.items()
+        if name is not None and (entry := entries.read(group, name, problems))
+    }
+    against = contradictions(Chosen(entries.root, knobs, found))
+    problems.extend(f"{path}: {problem}." for problem in against)
+    return knobs, found
 
 
 def check_all(root: Path = Path(), *, also: Iterable[Check] = ()) -> int:
-    """Check `params.yaml`, every file under `conf/` and what `also` checks; returns how many."""
+    """Check `params.yaml`, every file under `conf/`, how those that it names go together, and what
+    `also` checks; returns how many files there are.
+    """
     problems: list[str] = []
-    checked_conf(root / paths.PARAMS, Knobs, problems)
+    entries = Entries(root)
+    _chosen(entries, problems)
     checked = 1
-    for group, model in GROUPS.items():
+    for group in GROUPS:
         for name in names(group, root):
-            checked_conf(root / paths.CONF / group / f"{name}.yaml", model, problems)
+            entries.read(group, name, problems)
             checked += 1
-    checked += sum(check(root, problems) for check in also)
+    checked += sum(check(entries, problems) for check in also)
     fail_on(problems)
     return checked
 

@@ -5,9 +5,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from stillhouse.config.base import Conf, Template
+from stillhouse.config.base import Conf, Plain, Template, Text, Written
 from stillhouse.config.dataset import Task
-from stillhouse.core.templates import unknown_names
+from stillhouse.core.templates import names_used, unknown_names
 
 Content = Literal["rationale_then_label", "label", "rationale"]
 Form = Literal["marker", "json", "boxed"]
@@ -75,23 +75,23 @@ class Parts(Conf):
     exemplar_reply: Template = ""
     request: Template = ""
     """Between the exemplars and the row's query."""
-    query: Template
+    query: Written
 
 
 class PromptConf(Conf):
     """One prompt, with parts for every kind of task that it serves."""
 
-    description: str
+    description: Text
     layout: Literal["turns", "text"]
     """`turns`: each exemplar is a user message and an assistant message. `text`: all but `system`
     is one user message, the parts joined by `separator`."""
-    separator: str = "\n\n"
-    reply_separator: str = " "
+    separator: Plain = "\n\n"
+    reply_separator: Plain = " "
     """Between an exemplar's query and its reply, in layout `text`."""
     reply: Reply
     splits: tuple[Literal["train", "validation", "test", "unlabelled"], ...] = ("train",)
     """Whose rows the teacher is asked about; each split beyond `train` costs calls."""
-    tasks: dict[Task, Parts]
+    tasks: Annotated[dict[Task, Parts], Field(min_length=1)]
 
     @model_validator(mode="after")
     def _no_leak(self) -> Self:
@@ -119,6 +119,12 @@ class PromptConf(Conf):
 def _problems(parts: Parts, where: str, *, own_label: bool) -> Iterator[str]:
     if bool(parts.exemplar_query) != bool(parts.exemplar_reply):
         yield f"{where}: `exemplar_query` and `exemplar_reply` go together"
+    elif parts.exemplar_query and "query" not in names_used(parts.exemplar_query):
+        yield f"{where}.exemplar_query never shows `{{{{ query }}}}`"
+    elif parts.exemplar_reply and not names_used(parts.exemplar_reply) & {"label", "rationale"}:
+        yield f"{where}.exemplar_reply shows neither `{{{{ label }}}}` nor `{{{{ rationale }}}}`"
+    if "query" not in names_used(parts.query):
+        yield f"{where}.query never shows `{{{{ query }}}}`"
     for field in Parts.model_fields:
         known = _names_for(field, own_label=own_label)
         for problem in unknown_names(getattr(parts, field), known):

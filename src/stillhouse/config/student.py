@@ -1,13 +1,28 @@
 """`conf/student/*.yaml`: the student's weights, its templates, and how it is trained."""
 
+import shlex
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from stillhouse.config.base import Conf, Template
+from stillhouse.config.architecture import problems_of_architecture
+from stillhouse.config.base import (
+    Conf,
+    Count,
+    Mirror,
+    Plain,
+    Source,
+    StopText,
+    Text,
+    Written,
+    require_shown,
+)
+from stillhouse.core.templates import unknown_names
 
-Positive = Annotated[float, Field(gt=0)]
-Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0, le=1e9)]
+Tokens = Annotated[int, Field(ge=1, le=1_000_000)]
+Module = Annotated[str, Field(pattern=r"^(all-linear|\w+)$")]
+Layers = Annotated[int, Field(ge=1, le=10_000)]
 Precision = Literal["float32", "bfloat16"]
 Family = Literal["decoder", "encoder_decoder"]
 
@@ -20,22 +35,44 @@ TRAINED_KEYS = (*UNTRAINED_KEYS, "method", "lora")
 class Lora(Conf):
     """Low-rank adapters through PEFT."""
 
-    rank: Count
-    alpha: Count
+    rank: Annotated[int, Field(ge=1, le=65_536)]
+    alpha: Annotated[int, Field(ge=1, le=65_536)]
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    targets: str | tuple[str, ...] = "all-linear"
+    targets: Module | Annotated[tuple[Module, ...], Field(min_length=1)] = "all-linear"
     """`all-linear`, or the last part of the modules' names, such as `q_proj`."""
-    layers: Count | None = None
+    layers: Layers | None = None
     """Adapt only the last so many layers of each stack: what lies below needs no backward pass."""
 
 
 class Templates(Conf):
     """The text of both tasks. `query` templates see `query` and `prefix`."""
 
-    label_prefix: str
-    rationale_prefix: str
-    query: Template
-    target: Template = "{{ target }}"
+    label_prefix: Plain
+    rationale_prefix: Plain
+    query: Written
+    target: Written = "{{ target }}"
+
+    @model_validator(mode="after")
+    def _shows_the_query(self) -> Self:
+        require_shown(self.query, "query", "query")
+        return self
+
+    @model_validator(mode="after")
+    def _shows_the_target(self) -> Self:
+        require_shown(self.target, "target", "target")
+        return self
+
+    @model_validator(mode="after")
+    def _known_names(self) -> Self:
+        known = {"query": {"query", "prefix"}, "target": {"target"}}
+        problems = [
+            f"`{field}` {problem}"
+            for field, names in known.items()
+            for problem in unknown_names(getattr(self, field), names)
+        ]
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
 
 
 class Validation(Conf):
@@ -63,19 +100,21 @@ class Training(Conf):
     epochs: Positive | None = None
     steps: Count | None = None
     batch_size: Count
-    learning_rate: Positive
+    learning_rate: Annotated[float, Field(gt=0, le=10)]
     schedule: Literal["linear", "cosine", "constant"] = "linear"
     warmup_share: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    weight_decay: Annotated[float, Field(ge=0, le=100)] = 0.0
     max_grad_norm: Positive = 1.0
     objective: Literal["cross_entropy", "mse"] = "cross_entropy"
-    max_query_tokens: Count
-    max_target_tokens: Count
+    max_query_tokens: Annotated[int, Field(ge=8, le=1_000_000)]
+    """Not less than a prefix and a word or two take."""
+    max_target_tokens: Annotated[int, Field(ge=2, le=1_000_000)]
+    """At least one token of a label and the end token."""
     precision: Precision = "float32"
     """bfloat16: autocast over float32 weights. There is no float16, in which T5 v1.1 overflows."""
     saved_precision: Precision = "float32"
     """The type of the saved weights, which is also the one that predictions are computed in."""
-    trainable_layers: Count | None = None
+    trainable_layers: Layers | None = None
     """Train only the last so many layers of each stack; embeddings and the rest stay frozen."""
     validation: Validation | None = None
     """None: train to the end and save the last weights."""
@@ -92,9 +131,17 @@ class Generation(Conf):
 
     decode: Literal["generate", "choices"] = "generate"
     """Greedy, up to the end-of-sequence token; or the likeliest of the row's choices, whole."""
-    max_tokens: Count
-    stop: tuple[str, ...] = ()
+    max_tokens: Tokens
+    stop: tuple[StopText, ...] = ()
     """A prediction ends before the first of these, leading white space aside."""
+
+
+def _command(text: str) -> str:
+    try:
+        shlex.split(text)
+    except ValueError as error:
+        raise ValueError(f"it is no command: {error}") from error
+    return text
 
 
 class StudentCompute(Conf):
@@ -108,21 +155,21 @@ class StudentCompute(Conf):
     """Compute activations again in the backward pass: less memory, more time, the same loss."""
     checkpoint_minutes: Positive | None = 10.0
     """How much of an interrupted training may be lost. None: keep no checkpoints."""
-    launcher: str | None = None
+    launcher: Annotated[Text, AfterValidator(_command)] | None = None
     """What starts several processes, such as `accelerate launch --multi_gpu --num_processes 2`."""
 
 
 class StudentConf(Conf):
     """One student."""
 
-    description: str
+    description: Text
     family: Family
-    source: str | None = None
+    source: Source | None = None
     """Pretrained weights (and the tokenizer). None: random weights from `architecture`."""
-    mirror: str | None = None
+    mirror: Mirror | None = None
     architecture: dict[str, Any] | None = None
     """Hugging Face configuration values, for a student with random weights of any size."""
-    tokenizer: str | None = None
+    tokenizer: Source | None = None
     """Where the tokenizer comes from when the weights are random."""
     method: Literal["full", "lora", "qlora"] = "full"
     """All weights; low-rank adapters; or these over weights in four bits (Dettmers et al. 2023)."""
@@ -133,15 +180,43 @@ class StudentConf(Conf):
     compute: StudentCompute = StudentCompute()
 
     @model_validator(mode="after")
-    def _coherent(self) -> Self:
+    def _one_origin(self) -> Self:
         if (self.source is None) == (self.architecture is None):
             raise ValueError("give either `source` (pretrained) or `architecture` (random weights)")
+        return self
+
+    @model_validator(mode="after")
+    def _tokenizer_of_random_weights(self) -> Self:
         if self.architecture is not None and self.tokenizer is None:
             raise ValueError("`architecture` needs a `tokenizer` source")
+        if self.source is not None and self.tokenizer is not None:
+            raise ValueError(
+                "`tokenizer` is for random weights; pretrained ones (`source`) bring their own"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _can_be_built(self) -> Self:
+        if self.architecture is not None:
+            problems = problems_of_architecture(self.architecture, self.family)
+            if problems:
+                raise ValueError("; ".join(problems))
+        return self
+
+    @model_validator(mode="after")
+    def _method_has_its_section(self) -> Self:
         if (self.method != "full") != (self.lora is not None):
             raise ValueError("`method: lora` or `qlora` and a `lora` section go together")
+        return self
+
+    @model_validator(mode="after")
+    def _layers_of_the_method(self) -> Self:
         if self.method != "full" and self.training.trainable_layers is not None:
             raise ValueError("`training.trainable_layers` is for `method: full`; use `lora.layers`")
+        return self
+
+    @model_validator(mode="after")
+    def _quantised_weights_are_pretrained(self) -> Self:
         if self.method == "qlora" and self.source is None:
             raise ValueError("`method: qlora` needs pretrained weights: give a `source`")
         return self

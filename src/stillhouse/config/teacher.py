@@ -1,29 +1,125 @@
 """`conf/teacher/*.yaml`: a teacher's identity, its decoding, and how it is run."""
 
+import ipaddress
+import re
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
-from stillhouse.config.base import Conf, Template
+from stillhouse.config.base import Conf, Count, InnerPath, Mirror, Seed, StopText, Text, Written
+from stillhouse.config.engine import engine_problems
+from stillhouse.config.values import looks_secret, plain, secret_error
 
 Backend = Literal["transformers", "openai", "vllm", "ray", "recorded", "scripted"]
+Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 HTTP = ("http://", "https://")
-Count = Annotated[int, Field(ge=1)]
-Seconds = Annotated[float, Field(gt=0)]
-Money = Annotated[float, Field(ge=0)]
+Seconds = Annotated[float, Field(gt=0, le=1e7)]
+Money = Annotated[float, Field(ge=0, le=1e12)]
+Temperature = Annotated[float, Field(ge=0, le=100)]
+Options = Annotated[dict[str, Any], AfterValidator(plain)]
+"""A free mapping: what JSON can hold, and no secrets."""
+
+_SENT = """
+model messages prompt input stream stream_options n best_of num_return_sequences
+max_tokens max_completion_tokens max_new_tokens max_output_tokens max_length max_gen_len
+num_predict temperature do_sample top_p seed stop stop_sequences chat_template_kwargs
+include_stop_str_in_output output_kind detokenize extra_body extra_headers extra_query
+"""
+SENT = frozenset(_SENT.split())
+"""What the request says by itself, and what would change how replies are read."""
+_TEMPLATE = """
+conversation messages chat_template tools documents add_generation_prompt continue_final_message
+tokenize padding truncation max_length return_tensors return_dict return_assistant_tokens_mask
+tokenizer_kwargs"""
+TEMPLATE = frozenset(_TEMPLATE.split())
+"""How a chat template is applied, which follows from the prompt."""
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def is_loopback(host: str | None) -> bool:
+    """Whether an address is this machine's own, where nobody listens on the way."""
+    if host is None:
+        return False
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _variable(value: Any) -> Any:
+    # A key pasted here by mistake must not be shown, so no value is.
+    if value is None or (
+        isinstance(value, str) and VARIABLE.fullmatch(value) and not looks_secret(value)
+    ):
+        return value
+    raise secret_error(
+        "it names the environment variable that holds the key, such as OPENAI_API_KEY; the value "
+        "here is no such name (and is not shown, in case it is a key)"
+    )
+
+
+def _address(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    problem = _address_problem(value)
+    if problem and "@" in value:
+        raise secret_error(f"{problem}; the value is not shown, in case it holds a password")
+    if problem:
+        raise ValueError(problem)
+    return value
+
+
+def _address_problem(value: str) -> str | None:
+    example = "such as http://host:8000/v1"
+    if not value.isprintable() or " " in value:
+        return f"an address holds no blanks; write one {example}"
+    try:
+        parts = urlsplit(value)
+        port = parts.port
+    except ValueError as error:
+        return f"it is no address ({error}); write one {example}"
+    problems = {
+        f"the backend `openai` needs a `base_url`, {example}": (
+            parts.scheme not in ("http", "https") or not parts.hostname
+        ),
+        "an address holds no user and password; put the key into the environment, and the name of "
+        "its variable into `api_key_env`": "@" in parts.netloc,
+        f"the request's path is put behind it, so it holds no `?` and no `#`, {example}": (
+            "?" in value or "#" in value
+        ),
+        f"{parts.netloc!r} is no host; write an address {example}": (
+            port == 0 or not _is_host(parts.hostname or "")
+        ),
+    }
+    return next((problem for problem, found in problems.items() if found), None)
+
+
+def _is_host(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        try:
+            host.rstrip(".").encode("idna")
+        except UnicodeError:
+            return False
+        return ":" not in host and re.search(r"[\s<>\"{}|\\^`\[\]]", host) is None
+    return True
 
 
 class Recorded(Conf):
     """One set of published outputs on file, aligned to rows by id (backend `recorded`)."""
 
-    outputs: Annotated[tuple[str, ...], Field(min_length=1)]
+    outputs: Annotated[tuple[InnerPath, ...], Field(min_length=1)]
     """Files in order, below the model's source: JSON arrays of strings, or JSON Lines."""
-    field: str | None = None
+    field: Text | None = None
     """Which field of JSON Lines holds the text; without it the files are JSON arrays."""
-    rows: str | None = None
+    rows: InnerPath | None = None
     """JSON Lines below the source with one row for each output, in the same order; without it a row
     is the output's own JSON object."""
-    id: Template
+    id: Written
     """The id of a row, as the dataset's conf makes it: a template over the row and `_row`, its
     place from 0 on."""
     finish: Literal["stop", "length"] = "stop"
@@ -31,31 +127,67 @@ class Recorded(Conf):
 
 
 class Model(Conf):
-    """Which model answers; all of it but `mirror` belongs to the answers' identity."""
+    """Which model answers. All of it belongs to the answers' identity but `mirror`, and
+    `trust_remote_code`, without which there would be no answer.
+    """
 
-    name: str
+    name: Text
     """The name a server knows it by (backend `openai`); for people elsewhere."""
-    source: str
+    source: Text
     """The pinned weights. For a hosted model any text that pins it, such as
     `api://api.openai.com/gpt-4o-2024-08-06`; change it when the provider changes the model."""
-    mirror: str | None = None
+    mirror: Mirror | None = None
     """Where else the same weights are: a path below STILLHOUSE_MIRROR, or another pinned source."""
+    trust_remote_code: bool = False
+    """Whether code of the source's own may run, where the library has none for the model."""
     recorded: tuple[Recorded, ...] = ()
+    dtype: Dtype = "auto"
+    """The type of the weights. `auto` is the checkpoint's own; another one rounds them, which makes
+    other answers."""
+    engine: Options = Field(default_factory=dict)
+    """Options of the engine that may change answers, under its own names (backends `vllm`, `ray`),
+    such as `quantization: fp8`."""
 
 
 class Decoding(Conf):
     """How an answer is decoded; `temperature: 0` is greedy."""
 
-    temperature: Annotated[float, Field(ge=0)] = 0.0
+    temperature: Temperature = 0.0
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
     max_tokens: Count
-    stop: tuple[Annotated[str, Field(min_length=1)], ...] = ()
-    samples: Count = 1
+    stop: tuple[StopText, ...] = ()
+    samples: Annotated[int, Field(ge=1, le=10_000)] = 1
     """Answers for each row; more than one needs a temperature above 0."""
-    seed: int = 0
+    seed: Seed = 0
     """Of sampled answers; greedy ones ignore it."""
-    extra: dict[str, Any] = Field(default_factory=dict)
+    extra: Options = Field(default_factory=dict)
     """Further decoding options under the engine's own names (`top_k`, `reasoning_effort`)."""
+    chat_template_kwargs: Options = Field(default_factory=dict)
+    """What the model's chat template sees beside the messages, such as `enable_thinking: false`."""
+    response_format: Literal["json_schema", "json_object", "none"] = "json_schema"
+    """How a reply in JSON, where the prompt asks for one, is enforced: by its schema, as any JSON
+    object, or not at all (for servers that cannot)."""
+
+    @field_validator("chat_template_kwargs")
+    @classmethod
+    def _not_the_template_itself(cls, names: dict[str, Any]) -> dict[str, Any]:
+        if taken := names.keys() & TEMPLATE:
+            raise ValueError(
+                f"{', '.join(sorted(taken))} is not for `chat_template_kwargs`: how the template "
+                "is applied follows from the prompt"
+            )
+        return names
+
+    @field_validator("extra")
+    @classmethod
+    def _not_sent_already(cls, extra: dict[str, Any]) -> dict[str, Any]:
+        for name in extra:
+            if name.strip().lower().replace("-", "_") in SENT:
+                raise ValueError(
+                    f"{name!r} is not for `extra`: the request sets it from `decoding`, `model` "
+                    "and the prompt, or it would change how replies are read"
+                )
+        return extra
 
     @model_validator(mode="after")
     def _samples_differ(self) -> Self:
@@ -67,7 +199,7 @@ class Decoding(Conf):
 class Budget(Conf):
     """What one run may spend; give one of the two."""
 
-    money: Annotated[float, Field(gt=0)] | None = None
+    money: Annotated[float, Field(gt=0, le=1e12)] | None = None
     """In the currency of `price`."""
     tokens: Count | None = None
     """Prompt and completion together."""
@@ -87,8 +219,7 @@ class TeacherCompute(Conf):
     allow_failures: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """The share of rows that may stay without an answer."""
 
-    device: str = "auto"
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")] = "auto"
     batch_tokens: Count = 16_384
     """Tokens in a batch, prompt and answer, padding included (backend `transformers`)."""
 
@@ -96,12 +227,13 @@ class TeacherCompute(Conf):
     """Accelerators that share one model (backends `vllm`, `ray`)."""
     workers: Count = 1
     """Engines side by side (backend `ray`)."""
-    engine: dict[str, Any] = Field(default_factory=dict)
-    """Further options of the engine under its own names (backends `vllm`, `ray`)."""
+    engine: Options = Field(default_factory=dict)
+    """Further options of the engine under its own names (backends `vllm`, `ray`), of those that
+    cannot change answers; the others stand in `model.engine`."""
 
-    base_url: str | None = None
+    base_url: Annotated[str | None, BeforeValidator(_address)] = None
     """Where an OpenAI-compatible server is, up to and including `/v1` (backend `openai`)."""
-    api_key_env: str | None = None
+    api_key_env: Annotated[str | None, BeforeValidator(_variable)] = None
     """The environment variable that holds the key; the key itself stands nowhere else."""
     max_in_flight: Count = 64
     requests_per_minute: Count | None = None
@@ -110,13 +242,23 @@ class TeacherCompute(Conf):
     """Of one attempt."""
     deadline_s: Seconds = 600.0
     """Of one row, retries and waits included; also how long no answer at all may come."""
-    retries: Annotated[int, Field(ge=0)] = 8
+    retries: Annotated[int, Field(ge=0, le=1000)] = 8
     max_tokens_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     """How the server calls the limit; newer hosted models want the second name."""
+    finish_reasons: dict[str, Literal["stop", "length", "refusal"]] = Field(default_factory=dict)
+    """What the server's words for why a completion ended mean, beyond those that are known; `null`
+    stands for none."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _moved(cls, values: Any) -> Any:
+        if isinstance(values, dict) and "dtype" in values:
+            raise ValueError("`dtype` changes answers, so it stands under `model`, not `compute`")
+        return values
 
     @model_validator(mode="after")
     def _server(self) -> Self:
-        if self.backend == "openai" and not (self.base_url or "").startswith(HTTP):
+        if self.backend == "openai" and self.base_url is None:
             raise ValueError("the backend `openai` needs a `base_url`, such as http://host:8000/v1")
         return self
 
@@ -124,7 +266,7 @@ class TeacherCompute(Conf):
 class Price(Conf):
     """Money per million tokens."""
 
-    currency: str = "USD"
+    currency: Text = "USD"
     prompt: Money = 0.0
     completion: Money = 0.0
 
@@ -132,7 +274,7 @@ class Price(Conf):
 class TeacherConf(Conf):
     """One teacher."""
 
-    description: str
+    description: Text
     model: Model
     format: Literal["chat", "plain"]
     """`chat`: the model's chat template over messages. `plain`: messages as text."""
@@ -147,6 +289,21 @@ class TeacherConf(Conf):
         budget = self.compute.budget
         if budget and budget.money and not (self.price.prompt or self.price.completion):
             raise ValueError("a `budget` of money needs a `price`; or give it in `tokens`")
+        return self
+
+    @model_validator(mode="after")
+    def _engine(self) -> Self:
+        problems = list(engine_problems(self.compute.engine, self.model.engine))
+        if self.model.engine and self.compute.backend == "transformers":
+            problems.append("`model.engine` is for the backends `vllm` and `ray`")
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    @model_validator(mode="after")
+    def _template(self) -> Self:
+        if self.decoding.chat_template_kwargs and self.format != "chat":
+            raise ValueError("`decoding.chat_template_kwargs` needs `format: chat`")
         return self
 
     @model_validator(mode="after")

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from stillhouse.core.errors import StillhouseError
+from stillhouse.core.json_text import read_json_object
 
 CHUNK = 1 << 20
 
@@ -27,15 +29,19 @@ def atomic_path(target: Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        # mkstemp makes private files; outputs are as readable as the umask allows.
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
+        allow(temporary)  # mkstemp makes private files
         with temporary.open("rb+") as written:
             os.fsync(written.fileno())
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def allow(path: Path) -> None:
+    """Let others do with a file or folder what the umask allows, as if it had been made plainly."""
+    umask = os.umask(0)
+    os.umask(umask)
+    path.chmod((0o777 if path.is_dir() else 0o666) & ~umask)
 
 
 def write_bytes(target: Path, content: bytes) -> None:
@@ -58,8 +64,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """Read an object that a stage wrote; a missing file says how to make it."""
     if not path.exists():
         raise StillhouseError(f"{path} does not exist. Run `dvc repro` to build it.")
-    values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return values
+    return read_json_object(path)
 
 
 @contextmanager
@@ -71,14 +76,22 @@ def atomic_directory(target: Path) -> Iterator[Path]:
         yield temporary
         if target.exists():
             shutil.rmtree(target)
-        temporary.chmod(0o755)
+        allow(temporary)
         temporary.replace(target)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
 def sha256_file(path: Path) -> str:
-    """The hexadecimal SHA-256 of a file's content, read in chunks."""
+    """The hexadecimal SHA-256 of a file's content, read in chunks.
+
+    What is no file is an error: a pipe would never end, and a device may have no content.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise StillhouseError(
+            f"{path} is neither a file nor a folder, so it has no content to hash. Copy what it "
+            "gives into a file, and name that."
+        )
     digest = hashlib.sha256()
     with path.open("rb") as source:
         while chunk := source.read(CHUNK):

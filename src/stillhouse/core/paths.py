@@ -21,6 +21,7 @@ PREDICTIONS = Path("data/predictions")
 STUDENTS = Path("models/student")
 
 INGEST_METRICS = Path("metrics/ingest.json")
+EMBED_METRICS = Path("metrics/embed.json")
 RETRIEVE_METRICS = Path("metrics/retrieve.json")
 TEACHER_METRICS = Path("metrics/teacher.json")
 PARSE_METRICS = Path("metrics/parse.json")

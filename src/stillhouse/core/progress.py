@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
+from stillhouse.core.text import printable
+
 LINE_EVERY_SECONDS = 15.0
 
 
@@ -17,8 +19,8 @@ class Progress(Protocol):
 
 
 def announce(message: str) -> None:
-    """Say something about the run on standard error."""
-    print(message, file=sys.stderr, flush=True)
+    """Say something about the run on standard error; it may hold a server's words or a name."""
+    print(printable(message), file=sys.stderr, flush=True)
 
 
 class _Lines:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.log import record
+from stillhouse.core.text import printable
 
 
 def run_stage(name: str, main: Callable[[], None]) -> None:
@@ -18,7 +19,7 @@ def run_stage(name: str, main: Callable[[], None]) -> None:
         main()
         record("stage", stage=stage, seconds=round(time.perf_counter() - started, 2))
     except StillhouseError as error:
-        sys.exit(f"error in {name}: {error}")
+        sys.exit(printable(f"error in {name}: {error}"))
     except KeyboardInterrupt:
         print(f"{name} interrupted; run `dvc repro` again to go on.", file=sys.stderr)
         sys.exit(130)
@@ -26,7 +27,8 @@ def run_stage(name: str, main: Callable[[], None]) -> None:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
             raise
         where = f" at {error.filename}" if error.filename else ""
-        sys.exit(f"error in {name}: {error.strerror}{where}. Nothing was half-written.")
+        said = f"error in {name}: {error.strerror}{where}. Nothing was half-written."
+        sys.exit(printable(said))
 
 
 def seed_argument() -> int:

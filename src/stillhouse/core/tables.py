@@ -67,6 +67,7 @@ COMPLETIONS = _spec(
     _text("id"),
     pa.field("sample", pa.int32(), nullable=False),
     _text("text"),
+    _text("reasoning", nullable=True),
     _text("finish_reason"),
     pa.field("prompt_tokens", pa.int32(), nullable=True),
     pa.field("completion_tokens", pa.int32(), nullable=True),
@@ -112,7 +113,7 @@ PREDICTIONS = _spec(
     _text("id"),
     _text("prediction"),
     _text("normalised", nullable=True),
-    pa.field("correct", pa.bool_(), nullable=False),
+    pa.field("score", pa.float64(), nullable=False),
 )
 
 
@@ -135,7 +136,7 @@ def _cast(path: Path, spec: TableSpec, columns: Mapping[str, Sequence[Any]]) -> 
     for field in spec.schema:
         try:
             arrays.append(pa.array(columns[field.name], type=field.type))
-        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        except (pa.ArrowInvalid, pa.ArrowTypeError, UnicodeEncodeError) as error:
             raise StillhouseError(
                 f"{path}: column '{field.name}' of table '{spec.name}' must be {field.type}: "
                 f"{error}."
@@ -170,7 +171,9 @@ def read_table(path: Path, spec: TableSpec) -> pa.Table:
         # Not pq.read_table: that imports the dataset module and pandas, half a second a stage.
         with pq.ParquetFile(path) as file:
             table = file.read()
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowException, OSError) as error:
+        if getattr(error, "errno", None) is not None:
+            raise  # the system's, such as a missing permission: no fault of the content
         raise StillhouseError(
             f"{path} is not a readable Parquet file ({error}). Remove it and run `dvc repro`."
         ) from error

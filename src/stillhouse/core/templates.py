@@ -1,11 +1,12 @@
 """Jinja2 in a sandbox, with undefined names as errors: templates are data, never code."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping
+from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any
 
 import jinja2
-from jinja2 import meta
+from jinja2 import meta, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from stillhouse.core.errors import StillhouseError, did_you_mean
@@ -20,41 +21,85 @@ _ENVIRONMENT = ImmutableSandboxedEnvironment(
 )
 
 
+_TOO_DEEP = (RecursionError, MemoryError, SyntaxError)
+"""What Python says of the code that a template becomes."""
+
+
+def letter(place: int) -> str:
+    """The letter of the choice at a place counted from 0: a to z, then aa, ab and so on."""
+    before, last = divmod(place, 26)
+    return (letter(before - 1) if before else "") + chr(ord("a") + last)
+
+
+_ENVIRONMENT.filters["letter"] = letter
+
+ROW = "row"
+"""The name by which templates over a raw row have all its columns: `row["Correct Answer"]`."""
+_NAME_HINT = '; a column whose name has blanks or signs is written row["the name"]'
+
+
+def of_row(columns: Mapping[str, Any]) -> dict[str, Any]:
+    """What templates over a raw row see: each column by its name, and all of them as `row`.
+
+    A column that is itself called `row` keeps its name.
+    """
+    return {ROW: columns, **columns}
+
+
 def check_syntax(source: str) -> None:
     """Raise ValueError with the line when `source` is not a well-formed template."""
     try:
-        _ENVIRONMENT.parse(source)
+        _template(source)
     except jinja2.TemplateSyntaxError as error:
-        raise ValueError(f"template error on line {error.lineno}: {error.message}") from error
+        hint = _NAME_HINT if "end of print statement" in str(error.message) else ""
+        raise ValueError(f"template error on line {error.lineno}: {error.message}{hint}") from error
+    except _TOO_DEEP as error:
+        raise ValueError("the template is nested too deeply") from error
 
 
 def check_expression(source: str) -> None:
     """Raise ValueError when `source` is not a well-formed Jinja2 expression."""
     try:
-        _ENVIRONMENT.compile_expression(source, undefined_to_none=False)
+        _expression(source)
+        _no_self(_ENVIRONMENT.parse(f"{{{{ {source} }}}}"))
     except jinja2.TemplateSyntaxError as error:
-        raise ValueError(f"expression error: {error.message}") from error
+        signs = ("chunk after expression", "end of print statement")
+        hint = _NAME_HINT if any(sign in str(error.message) for sign in signs) else ""
+        raise ValueError(f"expression error: {error.message}{hint}") from error
+    except _TOO_DEEP as error:
+        raise ValueError("the expression is nested too deeply") from error
 
 
-def names_used(source: str) -> set[str]:
+@lru_cache(maxsize=4096)
+def names_used(source: str) -> frozenset[str]:
     """The names that a well-formed template takes from the values it is rendered with."""
     names = meta.find_undeclared_variables(_ENVIRONMENT.parse(source))
-    return names - _ENVIRONMENT.globals.keys()
+    return frozenset(names - _ENVIRONMENT.globals.keys())
 
 
 def unknown_names(source: str, known: Collection[str]) -> Iterator[str]:
     """A complaint about each name that a template uses and would not be given."""
-    for name in sorted(names_used(source) - set(known)):
+    for name in sorted(names_used(source) - frozenset(known)):
         yield f"uses the unknown name `{name}`.{did_you_mean(name, known)}"
 
 
-@lru_cache(maxsize=512)
+def _no_self(tree: nodes.Template) -> None:
+    """Refuse the bare name `self`: Jinja2 has a meaning of its own for it, whatever it is given."""
+    if any(name.name == "self" for name in tree.find_all(nodes.Name)):
+        raise jinja2.TemplateAssertionError(
+            f'the name `self` is the template language\'s own; a column is {ROW}["self"]', 1
+        )
+
+
+@lru_cache(maxsize=4096)
 def _template(source: str) -> jinja2.Template:
+    _no_self(_ENVIRONMENT.parse(source))
     return _ENVIRONMENT.from_string(source)
 
 
 @lru_cache(maxsize=512)
 def _expression(source: str) -> Callable[..., Any]:
+    _no_self(_ENVIRONMENT.parse(f"{{{{ {source} }}}}"))
     return _ENVIRONMENT.compile_expression(source, undefined_to_none=False)
 
 
@@ -62,14 +107,54 @@ def _guarded(run: Callable[[], Any], source: str, where: str, values: Mapping[st
     try:
         return run()
     except jinja2.UndefinedError as error:
-        missing = (error.message or "").split("'")
-        name = missing[1] if len(missing) > 1 else ""
+        quoted = (error.message or "").split("'")
+        name = quoted[-2] if len(quoted) > 2 else ""
         raise StillhouseError(
             f"{where}: the template {source!r} uses a field that is not there: {error.message}."
-            f"{did_you_mean(name, map(str, values))}"
+            f"{_near(name, values)}"
         ) from error
-    except (jinja2.TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:
+    except RecursionError as error:
+        raise StillhouseError(
+            f"{where}: the template {source!r} failed: its values are nested too deeply."
+        ) from error
+    except _FAILURES as error:
         raise StillhouseError(f"{where}: the template {source!r} failed: {error}.") from error
+
+
+_FAILURES = (
+    jinja2.TemplateError,
+    TypeError,
+    ValueError,
+    ArithmeticError,
+    LookupError,
+    AttributeError,
+    MemoryError,
+)
+
+
+def _near(name: str, values: Mapping[str, Any]) -> str:
+    """The names that a template could have meant, each as it is written there."""
+    columns = values.get(ROW)
+    if not isinstance(columns, Mapping):
+        return did_you_mean(name, map(str, values))
+    near = get_close_matches(name, columns, n=3, cutoff=0.5)
+    near += [column for column in columns if name in _words(column) and column not in near]
+    hint = f" Did you mean {' or '.join(map(_as_written, near[:3]))}?" if near else ""
+    return f"{hint} Known: {', '.join(map(_as_written, sorted(columns)))}."
+
+
+def _words(column: str) -> list[str]:
+    return "".join(c if c.isalnum() or c == "_" else " " for c in column).split()
+
+
+def _as_written(column: str) -> str:
+    plain = column.isidentifier() and column not in _RESERVED
+    return f"'{column}'" if plain else f'{ROW}["{column}"]'
+
+
+_RESERVED = frozenset(
+    ("and", "or", "not", "in", "is", "if", "else", "true", "false", "none", "True", "False", "None")
+)
 
 
 def render(source: str, values: Mapping[str, Any], where: str) -> str:
@@ -81,7 +166,7 @@ def evaluate_expression(source: str, values: Mapping[str, Any], where: str) -> A
     """Evaluate a Jinja2 expression to a value, in the same sandbox."""
 
     def run() -> Any:
-        value = _expression(source)(**values)
+        value = _expression(source)(values)
         if isinstance(value, jinja2.Undefined):
             str(value)  # StrictUndefined raises here, naming the field
         return value

@@ -4,17 +4,20 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from stillhouse.config.dataset import DatasetConf, Fields, Reject
+from stillhouse.config.dataset import DatasetConf, Fields
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.tables import Row
-from stillhouse.core.templates import evaluate_expression
+from stillhouse.core.templates import evaluate_expression, of_row
 from stillhouse.data.files import RawRow
+from stillhouse.data.gold import has_value
 from stillhouse.data.overlap import overlap
 from stillhouse.data.problems import Problems
-from stillhouse.data.rows import make_example
+from stillhouse.data.rows import choices_of, make_example
 from stillhouse.data.splits import TRAIN, hold_out, kept, permuted, with_ids
 
 EXEMPLAR = "exemplar"
+HAS_VALUE = "_has_value"
+"""What a `reject` asks whether a label has a value under the metric."""
 _EXEMPLAR_FIELDS = Fields(
     query="{{ query }}", label="{{ label }}", rationale="{{ rationale }}", choices=()
 )
@@ -29,7 +32,8 @@ def build_examples(
     """Rows of the examples table, and the metrics of ingest.
 
     `raw` holds the rows of every split that is read; `limit` keeps a nested subset of the train
-    rows. Metrics: rows by split, rejects by reason, and the overlap of splits.
+    rows. Metrics: rows by split, training rows without the limit, rejects by reason, and
+    the overlap of splits.
     """
     problems = Problems()
     rejects: Counter[str] = Counter({reject.reason: 0 for reject in conf.reject})
@@ -38,17 +42,20 @@ def build_examples(
     for name, rows in raw.items():
         chosen = _chosen(conf, name, rows, rejects, problems)
         fields = conf.fields_of(name)
-        made = [(row, make_example(fields, row, name, problems)) for row in chosen]
+        metric = conf.answer.metric
+        made = [(row, make_example(fields, row, name, problems, metric)) for row in chosen]
         _check_ids(made, places, problems)
         read[name] = [row for _, row in made if row]
     human = _human(exemplars, problems)
     problems.fail()
+    parts = hold_out(read, conf.splits)
     splits = {
         name: kept(with_ids(rows), conf.splits[name], limit if name == TRAIN else None)
-        for name, rows in hold_out(read, conf.splits).items()
+        for name, rows in parts.items()
     }
     examples = [row for rows in splits.values() for row in rows]
-    return [*examples, *human], _metrics(examples, human, rejects)
+    unlimited = min(len(parts[TRAIN]), conf.splits[TRAIN].rows or len(parts[TRAIN]))
+    return [*examples, *human], _metrics(examples, human, rejects, unlimited)
 
 
 def _chosen(
@@ -65,7 +72,7 @@ def _chosen(
     for place, row in enumerate(permuted(raw, conf.splits[name].permutation)):
         placed = RawRow(row.where, row.values | {"_split": name, "_row": place})
         try:
-            reason = _rejection(placed, conf.reject)
+            reason = _rejection(placed, conf, name)
         except StillhouseError as error:
             problems.add("a `reject` fails", "Correct its expression.", str(error))
             continue
@@ -75,9 +82,15 @@ def _chosen(
             rejects[reason] += 1
 
 
-def _rejection(raw: RawRow, rules: Sequence[Reject]) -> str | None:
-    for rule in rules:
-        if evaluate_expression(rule.when, raw.values, f"{raw.where}, reject"):
+def _rejection(raw: RawRow, conf: DatasetConf, split: str) -> str | None:
+    values = of_row(raw.values)
+
+    def as_label(text: object) -> bool:
+        choices = choices_of(conf.fields_of(split), values, f"{raw.where}, fields.choices")
+        return text is not None and has_value(str(text).strip(), conf.answer.metric, choices)
+
+    for rule in conf.reject:
+        if evaluate_expression(rule.when, values | {HAS_VALUE: as_label}, f"{raw.where}, reject"):
             return rule.reason
     return None
 
@@ -101,10 +114,11 @@ def _human(exemplars: Sequence[RawRow], problems: Problems) -> list[Row]:
 
 
 def _metrics(
-    examples: Sequence[Row], human: Sequence[Row], rejects: Mapping[str, int]
+    examples: Sequence[Row], human: Sequence[Row], rejects: Mapping[str, int], unlimited: int
 ) -> dict[str, Any]:
     return {
         "rows": dict(Counter(row["split"] for row in examples)),
+        "unlimited": {TRAIN: unlimited},
         "rejects": dict(rejects),
         "overlap": overlap([*examples, *human]),
     }

@@ -1,12 +1,13 @@
 """Splits of a hub dataset, read by the `datasets` library from a snapshot of its repository."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from os.path import normpath
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from stillhouse.core.errors import StillhouseError
-from stillhouse.data.files import RawRow
+from stillhouse.data.files import RawRow, present
 from stillhouse.sources.cache import cache_root
 
 
@@ -22,10 +23,12 @@ def read_hub_splits(snapshot: Path, repo: str, names: Sequence[str]) -> dict[str
 
 
 def _read(snapshot: Path, repo: str, name: str, scratch: str) -> list[RawRow]:
-    from datasets import load_dataset
+    from datasets import load_dataset, load_dataset_builder
 
     config, _, split = name.rpartition("/")
     try:
+        builder = load_dataset_builder(str(snapshot), config or None, cache_dir=scratch)
+        _require_inside(snapshot, repo, builder.config.data_files or {})
         rows = load_dataset(str(snapshot), config or None, split=split, cache_dir=scratch).to_list()
     except (ValueError, FileNotFoundError, RuntimeError) as error:
         said = " ".join(str(error).splitlines()[:2])
@@ -34,7 +37,20 @@ def _read(snapshot: Path, repo: str, name: str, scratch: str) -> list[RawRow]:
             "or `config/split`. A repository whose data is made by a script has readable files at "
             "its revision refs/convert/parquet."
         ) from error
-    return [RawRow(f"{repo} {name} row {number}", row) for number, row in enumerate(rows, 1)]
+    return [
+        RawRow(f"{repo} {name} row {number}", present(row)) for number, row in enumerate(rows, 1)
+    ]
+
+
+def _require_inside(snapshot: Path, repo: str, files: Mapping[str, Sequence[str]]) -> None:
+    """The card says which files make up a split; any path or address would do for the library."""
+    root = normpath(snapshot.absolute())  # not resolved: its files are links into the hub cache
+    for file in (file for listed in files.values() for file in listed):
+        if not Path(normpath(file)).is_relative_to(root):
+            raise StillhouseError(
+                f"The hub dataset {repo} names {file!r} as its data, which is not in the "
+                "repository, so no pin covers it. Nothing of it was read."
+            )
 
 
 @contextmanager

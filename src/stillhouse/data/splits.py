@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 
 from stillhouse.config.dataset import Permutation, Split
 from stillhouse.core.errors import StillhouseError
+from stillhouse.core.same_question import question_key
 from stillhouse.core.sampling import nested_subset, share_size, shuffled
 from stillhouse.core.tables import Row
-from stillhouse.core.templates import evaluate_expression
+from stillhouse.core.templates import evaluate_expression, of_row
 from stillhouse.data.files import RawRow
-from stillhouse.data.overlap import normalised
 from stillhouse.data.rows import content_key
 
 TRAIN = "train"
@@ -34,7 +34,7 @@ def _ordered(rows: Sequence[RawRow], expression: str | None) -> list[RawRow]:
     if expression is None:
         return list(rows)
     keys = [
-        evaluate_expression(expression, row.values, f"{row.where}, permutation.order_by")
+        evaluate_expression(expression, of_row(row.values), f"{row.where}, permutation.order_by")
         for row in rows
     ]
     if len(set(keys)) != len(keys):
@@ -80,7 +80,7 @@ def hold_out(
 
 
 def _groups(rows: Sequence[Row]) -> list[str]:
-    """The name of each row's group; groups that share a query are one, by its least name."""
+    """The name of each row's group; groups that share a question are one, by its least name."""
     joined: dict[str, str] = {}
     asked: dict[str, str] = {}
 
@@ -92,7 +92,7 @@ def _groups(rows: Sequence[Row]) -> list[str]:
     keys = [row["group"] or row["id"] or content_key(row) for row in rows]
     for row, key in zip(rows, keys, strict=True):
         joined.setdefault(key, key)
-        first = asked.setdefault(normalised(row["query"]), key)
+        first = asked.setdefault(question_key(row["query"]), key)
         least, other = sorted((name_of(first), name_of(key)))
         joined[other] = least
     return [name_of(key) for key in keys]

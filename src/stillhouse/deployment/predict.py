@@ -5,9 +5,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from stillhouse.config.student import Generation, StudentCompute
 from stillhouse.core import paths
 from stillhouse.core.errors import StillhouseError, did_you_mean
+from stillhouse.core.json_text import read_json_object
 from stillhouse.deployment.questions import Question
 from stillhouse.students.folder import Manifest, load_student, read_manifest
 from stillhouse.students.predict import predict_labels, predict_rationales
@@ -64,7 +67,11 @@ def _generation(folder: Path, manifest: Manifest, questions: Sequence[Question])
     file = folder / paths.DECODING
     if not file.is_file():
         return Generation(max_tokens=manifest.max_target_tokens)
-    found = Generation.model_validate_json(file.read_bytes())
+    values = read_json_object(file)
+    try:
+        found = Generation.model_validate(values)
+    except ValidationError as error:
+        raise StillhouseError(f"{file} is damaged: {error.errors()[0]['msg']}.") from error
     if found.decode == "choices" and not all(question.choices for question in questions):
         return found.model_copy(update={"decode": "generate"})
     return found

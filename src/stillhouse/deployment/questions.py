@@ -1,12 +1,13 @@
 """Questions for a student: a text, lines, or tables with a column `query`."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TextIO
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from stillhouse.core.errors import StillhouseError, did_you_mean
+from stillhouse.core.json_text import whole
 from stillhouse.data import files
 from stillhouse.data.files import RawRow
 
@@ -28,21 +29,22 @@ def read_questions(
 
     A table (`.jsonl`, `.csv`, `.parquet` ...) has a column `query`, and may have `id` and
     `choices`; without ids rows are counted from 1. Any other file, and standard input unless
-    `json_lines`, has one question a line.
+    `json_lines`, has one question a line. Half a character, as a terminal or a cut text may give,
+    becomes U+FFFD.
     """
     read = files.json_lines if json_lines else _lines
     if text is not None:
         return [_question(RawRow("the text", {"query": text}), 1)]
     if file is None:
-        rows = list(read(stdin, "standard input"))
+        rows = _rows(read, stdin, "standard input")
     elif not file.is_file():
         near = [path.name for path in file.parent.glob("*")] if file.parent.is_dir() else []
         raise StillhouseError(f"{file} does not exist.{did_you_mean(file.name, near)}")
-    elif file.suffix in files.READERS:
+    elif files.is_table(file):
         rows = files.read_file(file)
     else:
-        with file.open(encoding="utf-8-sig") as source:
-            rows = list(read(source, str(file)))
+        with files.open_text(file) as source:
+            rows = _rows(read, source, str(file))
     if not rows:
         raise StillhouseError(
             "There is no question. Give a text, a file, or lines on standard input."
@@ -52,9 +54,18 @@ def read_questions(
     return questions
 
 
+def _rows(
+    read: Callable[[TextIO, str], Iterable[RawRow]], source: TextIO, name: str
+) -> list[RawRow]:
+    try:
+        return list(read(source, name))
+    except UnicodeDecodeError as error:
+        raise files.not_text(name, error) from error
+
+
 def _lines(source: TextIO, name: str) -> Iterable[RawRow]:
     return (
-        RawRow(f"{name}:{number}", {"query": line.rstrip("\r\n")})
+        RawRow(f"{name}:{number}", {"query": line.rstrip("\r\n").removeprefix(files.MARK)})
         for number, line in enumerate(source, 1)
         if line.strip()
     )
@@ -62,7 +73,7 @@ def _lines(source: TextIO, name: str) -> Iterable[RawRow]:
 
 def _question(row: RawRow, number: int) -> Question:
     values: dict[str, Any] = {"id": str(number)} | {
-        k: v for k, v in row.values.items() if v is not None
+        k: whole(v) for k, v in row.values.items() if v is not None
     }
     if "query" not in values:
         raise StillhouseError(f"{row.where} has no `query`.{did_you_mean('query', row.values)}")

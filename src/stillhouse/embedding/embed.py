@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from stillhouse.config.embedder import EmbedderConf
+from stillhouse.config.knobs import Exemplars
 from stillhouse.core.errors import StillhouseError
-from stillhouse.core.progress import progress
+from stillhouse.core.progress import announce, progress
 from stillhouse.core.tables import EMBEDDINGS
 from stillhouse.embedding.batches import fixed_batches, padded
 from stillhouse.embedding.encoders import Encoder, load_encoder
@@ -17,18 +18,53 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 
+def embeddings_for(
+    exemplars: Exemplars, conf: EmbedderConf, examples: Iterable[Mapping[str, Any]]
+) -> tuple[pa.Table, dict[str, float]]:
+    """The embeddings that an arm needs, and the metrics: none but for the nearest exemplars."""
+    if exemplars != "topk":
+        return EMBEDDINGS.schema.empty_table(), {"rows": 0, "cut": 0, "cut_share": 0.0}
+    table, cut = _embedded(conf, examples)
+    share = round(cut / table.num_rows, 6)
+    return table, {"rows": table.num_rows, "cut": cut, "cut_share": share}
+
+
 def embed_queries(conf: EmbedderConf, examples: Iterable[Mapping[str, Any]]) -> pa.Table:
     """The embeddings table: one float32 vector for each row but the human exemplars."""
+    return _embedded(conf, examples)[0]
+
+
+def _embedded(conf: EmbedderConf, examples: Iterable[Mapping[str, Any]]) -> tuple[pa.Table, int]:
+    """The table, and how many queries were cut at the embedder's limit."""
     from stillhouse.sources.checkpoints import checkpoint
 
     rows = [row for row in examples if row["split"] != "exemplar"]
     if not rows:
         raise StillhouseError("There are no rows to embed. Check the dataset's splits.")
-    encoder = load_encoder(conf, checkpoint(conf.source, conf.mirror))
-    vectors = encode(encoder, [row["query"] for row in rows])
+    encoder = load_encoder(conf, checkpoint(conf.source, conf.mirror, code=conf.trust_remote_code))
+    queries = [row["query"] for row in rows]
+    cut = count_cut(encoder, queries)
+    vectors = encode(encoder, queries)
     if conf.normalise:
         vectors = normalised(vectors)
-    return _table([row["id"] for row in rows], vectors)
+    return _table([row["id"] for row in rows], vectors), cut
+
+
+def count_cut(encoder: Encoder, queries: Sequence[str]) -> int:
+    """How many queries are longer than the limit; there is a warning about them."""
+    limit = encoder.max_tokens
+    cut = sum(length > limit for length in encoder.whole_lengths(queries))
+    if cut:
+        more = encoder.positions is None or encoder.positions > limit
+        most = f" (the model reads up to {encoder.positions:,})" if encoder.positions else ""
+        announce(
+            f"warning: {cut:,} of {len(queries):,} queries ({cut / len(queries):.1%}) are longer "
+            f"than the embedder's `max_tokens` ({limit:,}): what lies behind, such as a hypothesis "
+            "after its premise, plays no part in retrieval. "
+            + (f"Raise `max_tokens`{most}, or choose" if more else f"Choose{most}")
+            + " an embedder that reads more."
+        )
+    return cut
 
 
 def encode(encoder: Encoder, queries: Sequence[str]) -> "npt.NDArray[np.float32]":

@@ -1,1 +1,1 @@
-"""Scoring predictions: metrics with bootstrap intervals, and the reference rows."""
+"""Scoring predictions: metrics with intervals, the reference rows, and comparisons."""

@@ -1,23 +1,35 @@
-"""Bootstrap percentile intervals over test rows, and over seeds where there are several."""
+"""95% intervals of a mean over test rows: Wilson's for rights and wrongs, a bootstrap for the rest.
+
+Rows of one group, such as the hypotheses of one premise, say less than as many rows apart. They
+are resampled together, here as in every test (`paired`, `method`).
+"""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from statistics import stdev
+from statistics import NormalDist, stdev
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy import float64
+    from numpy import float64, int64
     from numpy.typing import NDArray
 
-LEVEL = 0.95
+SIGNIFICANCE = 0.05
+TAIL = SIGNIFICANCE / 2
+"""Of a 95% interval, on either side."""
+POWER = 0.8
+"""Of a smallest detectable difference."""
+NORMAL = NormalDist().inv_cdf(1 - TAIL)
 RESAMPLES = 10_000
+DIGITS = 6
 # Resampled counts held in memory at once: 32 MB.
 CELLS = 1 << 22
 
-Scores = Sequence[Sequence[float]]
-"""The scores of one model, (seeds, rows): a list for each training seed, rows in one order."""
+Groups = Sequence[Hashable] | None
+"""The group of each row, in the order of the rows; a row whose group is None is one of its own.
+
+None for rows that are all apart.
+"""
 
 
 @dataclass(frozen=True)
@@ -29,86 +41,114 @@ class Interval:
     high: float
 
 
-def bootstrap_interval(
-    values: Sequence[float], *, resamples: int = RESAMPLES, seed: int = 0
-) -> Interval:
-    """The mean of `values` with its 95% bootstrap percentile interval (Efron 1979).
+def mean_interval(scores: Sequence[float], groups: Groups = None) -> Interval:
+    """The mean of scores between 0 and 1, with its 95% interval over rows.
 
-    Raises ValueError for no values.
+    Wilson's (1927) for scores of 0 and 1 in rows that are apart, since a bootstrap of a few
+    rights or none is too narrow: of 500 wrong rows it says that no row can be right. Otherwise the
+    bootstrap over groups, but for scores that are all 0 or all 1, which it could not tell apart:
+    for these Wilson's again, where each group counts as one row, the least that they can say.
     """
-    return bootstrap_mean([values], resamples=resamples, seed=seed)
+    codes = group_codes(groups)
+    plain = set(scores) <= {0, 1}
+    if plain and (codes is None or len(set(scores)) == 1):
+        if codes is None:
+            return wilson(int(sum(scores)), len(scores))
+        units = int(codes.max()) + 1
+        return wilson(units * int(scores[0]), units)
+    return bootstrap_interval(scores, groups)
 
 
-def bootstrap_mean(scores: Scores, *, resamples: int = RESAMPLES, seed: int = 0) -> Interval:
-    """The mean over rows and seeds, with its 95% interval; resamples both (see `_resample`)."""
-    (means,) = _resample([scores], resamples, seed)
-    return _interval(_mean(scores), means)
+def mean_ends(scores: Sequence[float], groups: Groups) -> tuple[float, float]:
+    """The ends alone, rounded as metrics are."""
+    found = mean_interval(scores, groups)
+    return round(found.low, DIGITS), round(found.high, DIGITS)
 
 
-def bootstrap_difference(
-    one: Scores, other: Scores, *, resamples: int = RESAMPLES, seed: int = 0
+def wilson(right: int, total: int) -> Interval:
+    """Wilson's interval of a proportion: so many right of `total` rows that are apart.
+
+    Graded scores have no count of rights: for these it is wrong, and a ValueError.
+    """
+    if total < 1:
+        raise ValueError("an interval needs at least one value")
+    if right != int(right):
+        raise ValueError(f"Wilson's interval needs a count of right rows, not {right}")
+    share = right / total
+    spread = NORMAL**2 / total
+    centre = (share + spread / 2) / (1 + spread)
+    half = NORMAL * math.sqrt((share * (1 - share) + spread / 4) / total) / (1 + spread)
+    return Interval(share, max(0.0, min(centre - half, share)), min(1.0, max(centre + half, share)))
+
+
+def bootstrap_interval(
+    values: Sequence[float], groups: Groups = None, *, resamples: int = RESAMPLES, seed: int = 0
 ) -> Interval:
-    """`other` minus `one` with its 95% interval, paired by row (Koehn 2004); rows must agree."""
-    before, after = _resample([one, other], resamples, seed)
-    return _interval(_mean(other) - _mean(one), after - before)
+    """The mean of any values with its 95% bootstrap percentile interval (Efron 1979).
+
+    A resample draws groups. They are drawn as how often each distinct group occurs, which has the
+    same distribution and costs no more for 10,000 rows of 0 and 1 than for ten.
+    """
+    import numpy as np
+
+    if not len(values):
+        raise ValueError("an interval needs at least one value")
+    sums, sizes = group_sums(values, group_codes(groups))
+    pairs, counts = np.unique(np.stack([sums, sizes]), axis=1, return_counts=True)
+    total, generator = int(counts.sum()), np.random.default_rng(seed)
+    step = max(1, CELLS // len(counts))
+    drawn = []
+    for start in range(0, resamples, step):
+        size = min(step, resamples - start)
+        times = generator.multinomial(total, counts / total, size=size)
+        drawn.append((times @ pairs[0]) / (times @ pairs[1]))
+    low, high = np.quantile(np.concatenate(drawn), [TAIL, 1 - TAIL])
+    mean = math.fsum(values) / len(values)
+    # Summing in another order can move the ends past the mean of equal values by one bit.
+    return Interval(mean, min(float(low), mean), max(float(high), mean))
+
+
+def difference_interval(gaps: Sequence[float], groups: Groups = None) -> Interval:
+    """The mean of two students' differences by row, each from -1 to 1, with its 95% interval.
+
+    A bootstrap; where every row says the same, such as that nothing differs, it would have no
+    width. Then rows that say otherwise may be as many as Wilson's interval of none has them.
+    """
+    if min(gaps) < max(gaps):
+        return bootstrap_interval(gaps, groups)
+    codes = group_codes(groups)
+    unseen = wilson(0, len(gaps) if codes is None else int(codes.max()) + 1).high
+    return Interval(gaps[0], max(-1.0, gaps[0] - unseen), min(1.0, gaps[0] + unseen))
+
+
+def group_codes(groups: Groups) -> "NDArray[int64] | None":
+    """Each row's group as a number from 0; None when no group has two rows."""
+    import numpy as np
+
+    if groups is None:
+        return None
+    known: dict[Hashable, int] = {}
+    codes = [
+        known.setdefault(("row", row) if group is None else ("group", group), len(known))
+        for row, group in enumerate(groups)
+    ]
+    return None if len(known) == len(codes) else np.asarray(codes)
+
+
+def group_sums(
+    values: "Sequence[float] | NDArray[float64]", codes: "NDArray[int64] | None"
+) -> "tuple[NDArray[float64], NDArray[float64]]":
+    """The sum of each group's values (in the last axis), and how many rows each group has."""
+    import numpy as np
+
+    array = np.asarray(values, dtype=float)
+    if codes is None:
+        return array, np.ones(array.shape[-1])
+    order, sizes = np.argsort(codes, kind="stable"), np.bincount(codes)
+    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+    return np.add.reduceat(array[..., order], starts, axis=-1), sizes.astype(float)
 
 
 def standard_error(values: Sequence[float]) -> float | None:
     """The standard error of the mean of `values`; a single one has none."""
     return stdev(values) / math.sqrt(len(values)) if len(values) > 1 else None
-
-
-def _mean(scores: Scores) -> float:
-    return math.fsum(math.fsum(rows) for rows in scores) / (len(scores) * len(scores[0]))
-
-
-def _resample(models: Sequence[Scores], resamples: int, seed: int) -> "list[NDArray[float64]]":
-    """The mean of each model in every resample: the multi-bootstrap of Sellam et al. 2022.
-
-    A resample draws rows, the same for all models, and for each model its seeds, independently:
-    equal seed numbers of two models share nothing that pairs them. Rows are drawn as how often each
-    distinct column of scores occurs, which has the same distribution and costs no more for 10,000
-    rows of 0 and 1 than for ten.
-    """
-    import numpy as np
-
-    stacked = np.concatenate([np.asarray(scores, dtype=float) for scores in models])
-    if not stacked.size:
-        raise ValueError("an interval needs at least one value")
-    columns, counts = np.unique(stacked, axis=1, return_counts=True)
-    total, generator = int(counts.sum()), np.random.default_rng(seed)
-    step = max(1, CELLS // len(counts))
-    drawn = np.concatenate(
-        [
-            generator.multinomial(total, counts / total, size=min(step, resamples - start))
-            @ columns.T
-            / total
-            for start in range(0, resamples, step)
-        ]
-    )
-    means, first = [], 0
-    for scores in models:
-        of_seeds = drawn[:, first : first + len(scores)]
-        first += len(scores)
-        means.append(_resample_seeds(of_seeds, generator))
-    return means
-
-
-def _resample_seeds(
-    of_seeds: "NDArray[float64]", generator: "np.random.Generator"
-) -> "NDArray[float64]":
-    seeds = of_seeds.shape[1]
-    if seeds == 1:
-        return of_seeds[:, 0]
-    share = generator.multinomial(seeds, [1 / seeds] * seeds, size=len(of_seeds)) / seeds
-    result: NDArray[float64] = (of_seeds * share).sum(axis=1)
-    return result
-
-
-def _interval(mean: float, resampled: "NDArray[float64]") -> Interval:
-    import numpy as np
-
-    tail = (1 - LEVEL) / 2
-    low, high = np.quantile(resampled, [tail, 1 - tail])
-    # Summing in another order can move the ends past the mean of equal values by one bit.
-    return Interval(mean, min(float(low), mean), max(float(high), mean))

@@ -1,23 +1,27 @@
-"""Two runs over the same test rows: their difference, and whether it is more than chance."""
+"""Two runs over the same test rows: what may be said of these students, and what of the methods."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import comb
 
 from stillhouse.evaluation.intervals import (
+    Groups,
     Interval,
-    bootstrap_difference,
-    bootstrap_mean,
+    difference_interval,
+    group_codes,
+    mean_interval,
     standard_error,
 )
+from stillhouse.evaluation.method import MethodTest, method_mean, method_test
+from stillhouse.evaluation.pairs import PairTest, pair_test
 
-Correct = Mapping[str, bool]
-"""Whether each row, by id, was answered correctly."""
+Scores = Mapping[str, float]
+"""The score of each row, by id, from 0 to 1: of one student."""
 
-Seeds = Mapping[int, Correct]
-"""The rows of each seed's student."""
+Seeds = Mapping[int, Scores]
+"""The scores of each seed's student."""
 
-SIGNIFICANCE = 0.05
+ByRow = Mapping[str, str | None]
+"""The group of each row, by id."""
 
 
 @dataclass(frozen=True)
@@ -27,15 +31,8 @@ class Accuracy:
     accuracy: Interval
     seeds: int
     standard_error: float | None
-
-
-@dataclass(frozen=True)
-class Discordant:
-    """The rows on which two students differ, and the p-value of McNemar's exact test."""
-
-    only_one: int
-    only_other: int
-    p_value: float
+    of_method: bool
+    """Whether the interval is over seeds, too: with fewer than three it is of these students."""
 
 
 @dataclass(frozen=True)
@@ -43,70 +40,94 @@ class Comparison:
     """`other` against `one`, paired by row."""
 
     rows: int
+    groups: int
+    """Of rows; as many as rows when all are apart."""
     one: Accuracy
     other: Accuracy
     difference: Interval
-    mcnemar: Mapping[int, Discordant]
-    """By seed, for the seeds that both have; for two single students under the seed of `other`."""
+    """Of these students: the interval is over rows alone."""
+    pairs: Mapping[int, PairTest]
+    """Two students each, by seed, for the seeds that both have; for two single ones under the
+    seed of `other`."""
+    method: MethodTest | None
+    """None with fewer than three seeds on a side: then nothing can be said of the method."""
 
     @property
-    def single(self) -> bool:
-        """Whether each side is one student, so that McNemar's test is about all there is."""
-        return self.one.seeds == self.other.seeds == 1
-
-    @property
-    def significant(self) -> bool:
-        """Whether the difference is significant at 5%.
-
-        For two single students by McNemar's exact test. With several seeds by the interval, which
-        is the only one of the two that knows how far training again would move the result.
-        """
-        if self.single:
-            return all(test.p_value < SIGNIFICANCE for test in self.mcnemar.values())
-        return not self.difference.low <= 0 <= self.difference.high
+    def pair(self) -> PairTest | None:
+        """The test of the two students, where each side is a single one."""
+        if self.one.seeds == self.other.seeds == 1:
+            return next(iter(self.pairs.values()))
+        return None
 
 
-def compare(one: Seeds, other: Seeds) -> Comparison:
-    """Compare two runs; every seed of both must be over the same ids (checked by `KeyError`)."""
-    ids = sorted(next(iter(one.values())))
-    before, after = _scores(one, ids), _scores(other, ids)
+def compare(
+    one: Seeds, other: Seeds, groups: ByRow | None = None, *, fixed: bool = False
+) -> Comparison:
+    """Compare two runs; every seed of both must be over the same ids (checked by `KeyError`).
+
+    `fixed`: no seed changes `one`, as the untrained student, so that its one model is the method.
+    """
+    ids = _ids(one)
+    before, after, by_row = _scores(one, ids), _scores(other, ids), _groups(groups, ids)
+    codes = group_codes(by_row)
     return Comparison(
         rows=len(ids),
-        one=_accuracy(before),
-        other=_accuracy(after),
-        difference=bootstrap_difference(before, after),
-        mcnemar=_by_seed(one, other),
+        groups=len(ids) if codes is None else int(codes.max()) + 1,
+        one=_accuracy(before, by_row),
+        other=_accuracy(after, by_row),
+        difference=difference_interval(
+            [b - a for a, b in zip(_means(before), _means(after), strict=True)], by_row
+        ),
+        pairs=_pairs(
+            dict(zip(one, before, strict=True)), dict(zip(other, after, strict=True)), by_row
+        ),
+        method=method_test(before, after, by_row, fixed=fixed),
     )
 
 
-def measure(run: Seeds) -> Accuracy:
+def measure(run: Seeds, groups: ByRow | None = None) -> Accuracy:
     """The accuracy of one run."""
-    return _accuracy(_scores(run, sorted(next(iter(run.values())))))
+    ids = _ids(run)
+    return _accuracy(_scores(run, ids), _groups(groups, ids))
 
 
-def discordant(one: Correct, other: Correct) -> Discordant:
-    """McNemar's test (1947) in its exact, two-sided form: a binomial test of the rows that differ.
-
-    No such row gives a p-value of 1.
-    """
-    only_one = sum(one[id_] and not other[id_] for id_ in one)
-    only_other = sum(other[id_] and not one[id_] for id_ in one)
-    total = only_one + only_other
-    tail = sum(comb(total, count) for count in range(min(only_one, only_other) + 1))
-    return Discordant(only_one, only_other, min(1.0, 2 * tail / 2**total))
+def aligned(run: Seeds, groups: ByRow | None = None) -> tuple[list[list[float]], Groups]:
+    """A run's scores, (seeds, rows), and the rows' groups, in the order of the ids."""
+    ids = _ids(run)
+    return _scores(run, ids), _groups(groups, ids)
 
 
-def _by_seed(one: Seeds, other: Seeds) -> dict[int, Discordant]:
-    if len(one) == len(other) == 1:
-        (before,), ((seed, after),) = one.values(), other.items()
-        return {seed: discordant(before, after)}
-    return {seed: discordant(one[seed], other[seed]) for seed in sorted(one.keys() & other.keys())}
+def _ids(run: Seeds) -> list[str]:
+    return sorted(next(iter(run.values())))
 
 
 def _scores(run: Seeds, ids: list[str]) -> list[list[float]]:
-    return [[float(correct[id_]) for id_ in ids] for correct in run.values()]
+    return [[float(scores[id_]) for id_ in ids] for scores in run.values()]
 
 
-def _accuracy(scores: list[list[float]]) -> Accuracy:
-    means = [sum(rows) / len(rows) for rows in scores]
-    return Accuracy(bootstrap_mean(scores), len(scores), standard_error(means))
+def _groups(groups: ByRow | None, ids: list[str]) -> Groups:
+    return None if groups is None else [groups.get(id_) for id_ in ids]
+
+
+def _means(scores: list[list[float]]) -> list[float]:
+    return [sum(row) / len(row) for row in zip(*scores, strict=True)]
+
+
+def _pairs(
+    one: Mapping[int, list[float]], other: Mapping[int, list[float]], groups: Groups
+) -> dict[int, PairTest]:
+    if len(one) == len(other) == 1:
+        (before,), ((seed, after),) = one.values(), other.items()
+        return {seed: pair_test(before, after, groups)}
+    shared = sorted(one.keys() & other.keys())
+    return {seed: pair_test(one[seed], other[seed], groups) for seed in shared}
+
+
+def _accuracy(scores: list[list[float]], groups: Groups) -> Accuracy:
+    of_method = method_mean(scores, groups)
+    return Accuracy(
+        of_method or mean_interval(_means(scores), groups),
+        len(scores),
+        standard_error([sum(rows) / len(rows) for rows in scores]),
+        of_method is not None,
+    )

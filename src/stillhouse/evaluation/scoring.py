@@ -3,27 +3,19 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from stillhouse.answers.compare import is_correct, normalise
 from stillhouse.config.dataset import Answer, Metric
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.joins import by_id, require_ids
 from stillhouse.core.tables import Row
-from stillhouse.evaluation.intervals import bootstrap_interval
-
-NAMES: dict[Metric, str] = {
-    "exact": "exact_match",
-    "choice": "choice_match",
-    "equation": "equation_accuracy",
-    "number": "number_accuracy",
-}
-DIGITS = 6
+from stillhouse.evaluation.intervals import DIGITS, Groups, mean_interval
+from stillhouse.kinds.registry import kind_of
 
 Metrics = dict[str, float | int]
 
 
 def split_rows(examples: Sequence[Mapping[str, Any]], split: str) -> list[Mapping[str, Any]]:
     """The labelled rows of one split; none is an error."""
-    rows = [row for row in examples if row["split"] == split and row["label"] is not None]
+    rows = labelled_rows(examples, split)
     if not rows:
         raise StillhouseError(
             f"The dataset has no labelled rows in its {split} split, which evaluation needs. Add "
@@ -31,6 +23,11 @@ def split_rows(examples: Sequence[Mapping[str, Any]], split: str) -> list[Mappin
             "`hold_out_from: train` with a `share` sets rows aside."
         )
     return rows
+
+
+def labelled_rows(examples: Sequence[Mapping[str, Any]], split: str) -> list[Mapping[str, Any]]:
+    """The rows of one split that have a label, if any."""
+    return [row for row in examples if row["split"] == split and row["label"] is not None]
 
 
 def score(
@@ -44,10 +41,12 @@ def score(
     require_ids(examples, predictions, "examples", "predictions")
     require_ids(predictions, examples, "predictions", "examples")
     metrics: Metrics = {"rows": len(rows)}
+    groups = [row["group"] for row in rows]
     for metric in _applicable(rows, answer):
-        metrics |= _with_interval(NAMES[metric], _correct(predictions, rows, metric))
+        name = kind_of(metric).score_name
+        metrics |= _with_interval(name, _scores(predictions, rows, metric), groups)
     table = [_scored(predictions[row["id"]], row, answer.metric) for row in rows]
-    metrics |= _with_interval("accuracy", [row["correct"] for row in table])
+    metrics |= _with_interval("accuracy", [row["score"] for row in table], groups)
     return table, metrics
 
 
@@ -60,25 +59,26 @@ def _applicable(rows: Sequence[Mapping[str, Any]], answer: Answer) -> list[Metri
     return applicable
 
 
-def _correct(
+def _scores(
     predictions: Mapping[str, str], rows: Sequence[Mapping[str, Any]], metric: Metric
-) -> list[bool]:
+) -> list[float]:
     return [
-        is_correct(predictions[row["id"]], row["label"], metric, row["choices"]) for row in rows
+        kind_of(metric, row["choices"]).score(predictions[row["id"]], row["label"]) for row in rows
     ]
 
 
 def _scored(prediction: str, row: Mapping[str, Any], metric: Metric) -> Row:
+    kind = kind_of(metric, row["choices"])
     return {
         "id": row["id"],
         "prediction": prediction,
-        "normalised": normalise(prediction, metric, row["choices"]),
-        "correct": is_correct(prediction, row["label"], metric, row["choices"]),
+        "normalised": kind.canonical(prediction),
+        "score": kind.score(prediction, row["label"]),
     }
 
 
-def _with_interval(name: str, correct: Sequence[bool]) -> Metrics:
-    interval = bootstrap_interval([float(value) for value in correct])
+def _with_interval(name: str, scores: Sequence[float], groups: Groups) -> Metrics:
+    interval = mean_interval(scores, groups)
     return {
         name: round(interval.mean, DIGITS),
         f"{name}_low": round(interval.low, DIGITS),

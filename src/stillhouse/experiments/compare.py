@@ -1,8 +1,13 @@
-"""`stillhouse compare`: two revisions' students on the same test rows, and what chance explains."""
+"""`stillhouse compare`: two revisions' students on the same test rows, and what chance explains.
+
+Two statements are kept apart: of these students, whose difference the choice of test rows alone may
+explain, and of the methods, which another training would show by other students.
+"""
 
 import json
-from collections.abc import Iterable
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from statistics import fmean
 from typing import Any
 
 from rich import box
@@ -11,46 +16,111 @@ from rich.table import Table
 from rich.text import Text
 
 from stillhouse.evaluation.intervals import Interval
+from stillhouse.evaluation.method import LEAST_SEEDS
 from stillhouse.evaluation.paired import Accuracy, Comparison, compare
+from stillhouse.evaluation.pairs import PairTest
 from stillhouse.experiments.runs import read_run, require_same_rows
 
 WIDTH = 80
+TESTS = {"mcnemar": "McNemar", "sign_flip": "Randomisation"}
 
 
-def compare_revisions(one: str, other: str) -> Comparison:
+@dataclass(frozen=True)
+class Compared:
+    """Two revisions by name, and their comparison."""
+
+    one: str
+    other: str
+    found: Comparison
+
+
+def compare_revisions(one: str, other: str) -> Compared:
     """Read both revisions' predictions and compare them by row."""
     before, after = read_run(one), read_run(other)
     require_same_rows(before, after)
-    return compare(before.seeds, after.seeds)
+    found = compare(before.seeds, after.seeds, before.groups)
+    return Compared(before.name, after.name, found)
 
 
-def as_json(one: str, other: str, found: Comparison) -> str:
-    """The comparison as a JSON object; shares and differences lie between -1 and 1."""
-    values: dict[str, Any] = asdict(found)
-    values["one"] |= {"revision": one}
-    values["other"] |= {"revision": other}
-    return json.dumps(values | {"significant": found.significant}, indent=2, ensure_ascii=False)
+def as_json(compared: Compared) -> str:
+    """The comparison as a JSON object; shares and differences lie between -1 and 1.
+
+    `students` and `method` are the two statements; a `significant` of null is no verdict.
+    """
+    found = compared.found
+    pair, method = found.pair, found.method
+    values: dict[str, Any] = {
+        "rows": found.rows,
+        "groups": found.groups,
+        "one": {"revision": compared.one} | asdict(found.one),
+        "other": {"revision": compared.other} | asdict(found.other),
+        "students": {
+            "difference": asdict(found.difference),
+            "pairs": {seed: asdict(test) for seed, test in found.pairs.items()},
+            "significant": pair.significant if pair else None,
+        },
+        "method": (asdict(method) if method else {})
+        | {"significant": method.significant if method else None},
+    }
+    return json.dumps(values, indent=2, ensure_ascii=False)
 
 
-def print_comparison(one: str, other: str, found: Comparison) -> None:
-    """Print both accuracies, the difference, the tests, and the verdict in words."""
+def print_comparison(compared: Compared) -> None:
+    """Print both accuracies, the difference, and what may be said of students and methods."""
     console = Console(width=WIDTH, highlight=False, markup=False)
-    console.print(_table([(one, found.one), (other, found.other)], found.rows))
-    low, high = points(found.difference.low), points(found.difference.high)
-    console.print(
-        Text(f"Difference: {points(found.difference.mean)} points ({low} to {high}, paired by row)")
-    )
-    for line in (*_tests(found), verdict(found)):
+    found = compared.found
+    console.print(_table([(compared.one, found.one), (compared.other, found.other)], found))
+    for line in (*of_students(found), *of_method(found)):
         console.print(Text(line))
 
 
-def verdict(found: Comparison) -> str:
-    """What may be said of the difference, in a sentence."""
-    reason = "McNemar's exact test" if found.single else "the interval, over rows and seeds"
-    if not found.significant:
-        return f"The difference is not significant at 5% (by {reason})."
-    better = "higher" if found.difference.mean > 0 else "lower"
-    return f"The second is {better}, significant at 5% (by {reason})."
+def of_students(found: Comparison) -> Iterator[str]:
+    """What may be said of these students, line by line."""
+    yield f"These students: {gap(found.difference)}, over test rows)"
+    if not found.pairs:
+        yield "  No test of two students: the two runs have no seed in common."
+        return
+    for seed, test in found.pairs.items():
+        of = "" if found.pair else f", seed {seed}"
+        yield f"  {TESTS[test.test]}{of}: {_differing(test)}: p {p_value(test.p_value, '= ')}"
+    if found.pair:
+        yield f"  {_verdict('student', found.difference.mean, found.pair.significant)}"
+    yield f"  {seen(fmean(test.detectable for test in found.pairs.values()))}"
+
+
+def of_method(found: Comparison) -> Iterator[str]:
+    """What may be said of the methods, line by line."""
+    test = found.method
+    if test is None:
+        yield (
+            f"The method: no verdict. It needs {LEAST_SEEDS} seeds a side, and these have "
+            f"{found.one.seeds} and {found.other.seeds}."
+        )
+        return
+    yield f"The method: {gap(test.difference)}, over seeds and test rows)"
+    yield f"  t-test, {test.degrees:.1f} degrees of freedom: p {p_value(test.p_value, '= ')}"
+    yield f"  {_verdict('method', test.difference.mean, test.significant)}"
+    yield f"  {seen(test.detectable)}"
+
+
+def _verdict(what: str, difference: float, significant: bool) -> str:
+    if not significant:
+        return "Not significant at 5%, which does not show that there is no difference."
+    better = "higher" if difference > 0 else "lower"
+    return f"The second {what} scores {better}, significant at 5%."
+
+
+def seen(difference: float) -> str:
+    """What could have been seen, in a sentence."""
+    if difference > 1:
+        return "With so few rows and seeds no difference would be seen in 80% of trials."
+    return f"A difference of {100 * difference:.1f} points would be seen in 80% of trials."
+
+
+def gap(difference: Interval) -> str:
+    """A difference and its interval, as `+2.0 points (-1.0 to +5.0`, still open."""
+    low, high = points(difference.low), points(difference.high)
+    return f"{points(difference.mean)} points ({low} to {high}"
 
 
 def percent(interval: Interval) -> str:
@@ -63,24 +133,30 @@ def points(difference: float) -> str:
     return f"{100 * difference:+.1f}"
 
 
-def _table(runs: Iterable[tuple[str, Accuracy]], rows: int) -> Table:
-    table = Table(title=f"{rows:,} test rows", box=box.SIMPLE_HEAD, title_justify="left")
+def p_value(value: float, equals: str = "") -> str:
+    """A p-value to two digits, after `equals`; none is nil."""
+    return f"{equals}{value:.2g}" if value >= 0.0001 else "<0.0001"
+
+
+def _differing(test: PairTest) -> str:
+    said = "alone right" if test.test == "mcnemar" else "higher"
+    return f"first {said} in {test.only_one} rows, second in {test.only_other}"
+
+
+def _table(runs: Iterable[tuple[str, Accuracy]], found: Comparison) -> Table:
+    title = f"{found.rows:,} test rows"
+    if found.groups != found.rows:
+        title += f" in {found.groups:,} groups"
+    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
     table.width = WIDTH
-    table.add_column("Revision", ratio=1)
-    for heading in ("Accuracy", "95% interval", "Seeds", "s.e."):
+    table.add_column("Revision", ratio=1, overflow="fold")
+    for heading in ("Accuracy", "95% interval", "over", "Seeds", "s.e."):
         table.add_column(heading, justify="right", no_wrap=True)
     for name, run in runs:
         error = "-" if run.standard_error is None else f"{100 * run.standard_error:.1f}"
-        cells = (name, f"{run.accuracy.mean:.1%}", percent(run.accuracy), str(run.seeds), error)
+        over = "rows, seeds" if run.of_method else "rows"
+        cells = (
+            name, f"{run.accuracy.mean:.1%}", percent(run.accuracy), over, str(run.seeds), error
+        )  # fmt: skip
         table.add_row(*map(Text, cells))
     return table
-
-
-def _tests(found: Comparison) -> list[str]:
-    if not found.mcnemar:
-        return ["McNemar's test: none, since the two have no seed in common"]
-    return [
-        f"McNemar{'' if found.single else f', seed {seed}'}: {test.only_one} rows right in the "
-        f"first alone, {test.only_other} in the second, p = {test.p_value:.2g}"
-        for seed, test in found.mcnemar.items()
-    ]

@@ -37,7 +37,8 @@ def _run(*arguments: str, folder: Path = Path()) -> subprocess.CompletedProcess[
         cwd=folder,
         check=False,
         capture_output=True,
-        text=True,
+        encoding="utf-8",  # what a commit holds, whatever the locale
+        errors="surrogateescape",
     )
 
 

@@ -6,12 +6,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from stillhouse.config.load import parse_yaml
 from stillhouse.core import paths
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.joins import by_id, require_ids
+from stillhouse.core.progress import announce
 from stillhouse.core.tables import EXAMPLES, PREDICTIONS, read_rows
-from stillhouse.evaluation.paired import Correct
+from stillhouse.core.yaml import parse_yaml
+from stillhouse.evaluation.paired import ByRow, Scores
 from stillhouse.evaluation.scoring import split_rows
 from stillhouse.experiments.git import WORKSPACE, read_text, resolve
 
@@ -20,20 +21,30 @@ COMPARED = ("query", "label", "choices")
 
 @dataclass(frozen=True)
 class Run:
-    """What was right, for each seed and test row, and the test rows themselves."""
+    """The score of each test row, for each seed, and the test rows themselves."""
 
     name: str
-    seeds: Mapping[int, Correct]
+    seeds: Mapping[int, Scores]
     test: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def groups(self) -> ByRow:
+        """The group of each test row."""
+        return {id_: row["group"] for id_, row in self.test.items()}
 
 
 def read_run(revision: str) -> Run:
     """Read the predictions of a Git revision, a DVC experiment, or `workspace`.
 
-    Nothing is checked out; what is not in DVC's cache is read from its remote.
+    Nothing is checked out; what is not in DVC's cache is read from its remote. In a clone where
+    nothing was built, the workspace is what HEAD's run gave.
     """
     if revision == WORKSPACE:
-        return _read(revision, _seeds(revision, paths.PARAMS.read_text(encoding="utf-8")), Path())
+        seeds = _seeds(revision, paths.PARAMS.read_text(encoding="utf-8"))
+        if any(path.exists() for path in _files(seeds)):
+            return _read(revision, seeds, Path())
+        announce("Nothing is built here, so what HEAD's run gave stands for the workspace.")
+        return read_run("HEAD")
     commit = resolve(revision)
     params = read_text(commit, paths.PARAMS)
     if params is None:
@@ -103,11 +114,11 @@ def _files(seeds: list[int]) -> list[Path]:
 def _read(revision: str, seeds: list[int], folder: Path) -> Run:
     examples, *predictions = _files(seeds)
     test = by_id(split_rows(read_rows(folder / examples, EXAMPLES), "test"), "examples")
-    correct = {}
+    scores = {}
     for seed, path in zip(seeds, predictions, strict=True):
         name = f"predictions seed={seed} of {revision}"
         rows = by_id(read_rows(folder / path, PREDICTIONS), name)
         require_ids(test, rows, f"examples of {revision}", name)
         require_ids(rows, test, name, f"examples of {revision}")
-        correct[seed] = {id_: bool(row["correct"]) for id_, row in rows.items()}
-    return Run(revision, correct, test)
+        scores[seed] = {id_: row["score"] for id_, row in rows.items()}
+    return Run(revision, scores, test)

@@ -5,8 +5,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stillhouse.answers.compare import is_correct
-from stillhouse.answers.consistency import is_consistent
 from stillhouse.config.dataset import Metric
 from stillhouse.config.knobs import (
     Feedback,
@@ -20,6 +18,7 @@ from stillhouse.core.joins import by_id, require_ids
 from stillhouse.core.sampling import nested_subset, share_size
 from stillhouse.core.tables import Row
 from stillhouse.feedback.difficulty import difficulties
+from stillhouse.kinds.registry import kind_of
 
 SUBSET = "fraction"
 """Seeds the nested subsets. Fixed: a fraction names the same rows in every experiment."""
@@ -154,7 +153,9 @@ def _correct(
 
 def _is_right(parsed: Mapping[str, Any], example: Mapping[str, Any], metric: Metric) -> bool:
     said, gold = parsed["label"], example["label"]
-    return None not in (said, gold) and is_correct(said, gold, metric, example["choices"])
+    if said is None or gold is None:
+        return False
+    return kind_of(metric, example["choices"]).score(said, gold) == 1
 
 
 def _consistent(
@@ -177,7 +178,8 @@ def _consistent(
 
 def _is_consistent(row: Row, example: Mapping[str, Any], metric: Metric) -> bool:
     rationale = row["rationale"]
-    return rationale is None or is_consistent(rationale, row["label"], metric, example["choices"])
+    kind = kind_of(metric, example["choices"])
+    return rationale is None or kind.ends_on(rationale, row["label"])
 
 
 def validation_rows(examples: Iterable[Row]) -> list[Row]:

@@ -6,7 +6,6 @@ from itertools import chain
 from statistics import fmean
 from typing import Any
 
-from stillhouse.answers.compare import is_correct, normalise
 from stillhouse.config.dataset import Metric
 from stillhouse.config.judge import JudgeConf, judging_model
 from stillhouse.config.knobs import Feedback
@@ -18,6 +17,7 @@ from stillhouse.feedback.difficulty import EQUAL, METRIC, by_row, score_gap
 from stillhouse.judging.ask import Case, ask_judge
 from stillhouse.judging.bias import order_agreement, position_metrics
 from stillhouse.judging.verdict import Verdict
+from stillhouse.kinds.registry import kind_of
 from stillhouse.teachers.store.store import Store
 
 Metrics = dict[str, float]
@@ -99,7 +99,7 @@ def judge_answers(
 
 def _by_metric(rows: Sequence[Answers], metric: Metric) -> tuple[list[Row], Metrics]:
     scores = {
-        row.id: float(is_correct(row.student, row.gold, metric, row.choices))
+        row.id: kind_of(metric, row.choices).score(row.student, row.gold)
         for row in rows
         if row.gold is not None
     }
@@ -113,8 +113,7 @@ def _by_metric(rows: Sequence[Answers], metric: Metric) -> tuple[list[Row], Metr
 
 
 def _agree(row: Answers, metric: Metric) -> bool:
-    mine = normalise(row.student, metric, row.choices)
-    return mine is not None and mine == normalise(row.teacher or "", metric, row.choices)
+    return kind_of(metric, row.choices).score(row.student, row.teacher or "") == 1
 
 
 def _cases(row: Answers, judge: JudgeConf) -> list[tuple[str, Case]]:

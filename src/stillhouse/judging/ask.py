@@ -12,6 +12,7 @@ from stillhouse.core.tables import PROMPTS
 from stillhouse.judging.verdict import Verdict, read_verdict
 from stillhouse.teachers.generate import generate
 from stillhouse.teachers.rendering import messages_from
+from stillhouse.teachers.spending import Ledger
 from stillhouse.teachers.store.store import Store
 
 
@@ -24,7 +25,11 @@ class Case:
 
 
 def ask_judge(
-    cases: Sequence[Case], judge: JudgeConf, model: TeacherConf, store: Store | None = None
+    cases: Sequence[Case],
+    judge: JudgeConf,
+    model: TeacherConf,
+    store: Store | None = None,
+    ledger: Ledger | None = None,
 ) -> dict[str, Verdict | None]:
     """The verdict on each case, by id; None where the reply holds none, or there is no reply.
 
@@ -40,7 +45,7 @@ def ask_judge(
         for case in cases
     ]
     table = pa.Table.from_pylist(prompts, PROMPTS.schema)
-    completions = generate(table, model, store).completions.to_pylist()
+    completions = generate(table, model, store, ledger).completions.to_pylist()
     read = {
         row["id"]: read_verdict(row["text"], row["finish_reason"], judge) for row in completions
     }

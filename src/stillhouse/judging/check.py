@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field, ValidationError
 
 from stillhouse.config.base import Conf
 from stillhouse.config.judge import Form, JudgeConf
+from stillhouse.config.messages import line
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.core.errors import StillhouseError
 from stillhouse.judging.ask import Case, ask_judge
@@ -100,11 +101,11 @@ def read_labelled(path: Path, form: Form) -> list[Labelled]:
     except (FileNotFoundError, IsADirectoryError, UnicodeDecodeError) as error:
         raise StillhouseError(f"{path} is not a readable JSON Lines file: {error}") from error
     found, problems = [], []
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
+    for number, text_line in enumerate(text.split("\n"), start=1):
+        if not text_line.strip():
             continue
         try:
-            found.append(LINES[form].model_validate(json.loads(line)))
+            found.append(LINES[form].model_validate(json.loads(text_line)))
         except (ValidationError, json.JSONDecodeError) as error:
             problems.append(f"{path}:{number}: {_first(error)}")
     if problems or not found:
@@ -120,8 +121,7 @@ def read_labelled(path: Path, form: Form) -> list[Labelled]:
 def _first(error: ValidationError | json.JSONDecodeError) -> str:
     if isinstance(error, json.JSONDecodeError):
         return str(error)
-    detail = error.errors()[0]
-    return f"`{'.'.join(map(str, detail['loc']))}`: {detail['msg']}"
+    return line(error.errors()[0]).removesuffix(".")
 
 
 def _check_pairs(

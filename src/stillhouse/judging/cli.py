@@ -34,14 +34,18 @@ def check(
     Replies go to the completion store: asking again costs nothing.
     """
     from stillhouse.config.judge import JudgeConf, judging_model
-    from stillhouse.config.load import load_all, load_entry
+    from stillhouse.config.load import fail_on, load_all, load_entry
+    from stillhouse.config.running import problems_of_judge
     from stillhouse.config.teacher import TeacherConf
     from stillhouse.judging.check import check_judge
 
     knobs, entries = load_all()
-    conf = load_entry(JudgeConf, judge or knobs.judge)
+    name = judge or knobs.judge
+    conf = load_entry(JudgeConf, name)
     teacher = entries["teacher"]
     assert isinstance(teacher, TeacherConf)
+    asked = f"`judge: {name}` is asked through `teacher: {knobs.teacher}`, and cannot be"
+    fail_on([f"{asked}: {problem}." for problem in problems_of_judge(conf, teacher)])
     report = check_judge(file, conf, judging_model(conf, teacher))
     if as_json:
         typer.echo(json.dumps(report, indent=2))

@@ -2,25 +2,36 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from stillhouse.answers.choices import read_choice
-from stillhouse.config.dataset import Answer, Task
-from stillhouse.config.prompt import Content
-from stillhouse.parsing.answer import Reading, read_answer, read_last_line
-from stillhouse.parsing.text import (
-    clean_rationale,
-    cut_run_on,
-    split_at_last_marker,
-    whole_sentences,
-)
+from stillhouse.core.thinking import split_thinking
+from stillhouse.kinds.kind import Kind
+from stillhouse.kinds.markup import before_end_token, boxed
+from stillhouse.parsing.conclusion import Conclusion, conclude, conclude_unmarked
+from stillhouse.parsing.form import Form
+from stillhouse.parsing.markers import Marker, find_markers
+from stillhouse.parsing.run_on import cut_run_on
+from stillhouse.parsing.statements import answering_statement
+from stillhouse.parsing.structured import Broken, read_object
+from stillhouse.parsing.text import clean_rationale, whole_sentences
 
-Status = Literal["ok", "repaired", "no_marker", "ambiguous", "truncated", "empty"]
+Status = Literal[
+    "ok",
+    "repaired",
+    "no_marker",
+    "ambiguous",
+    "truncated",
+    "empty",
+    "malformed",
+    "refused",
+]
 
 
-@dataclass(frozen=True)
-class Parsed:
+MAX_REPLY = 200_000
+"""Characters, thinking aside, beyond which a reply is a model that goes round in circles."""
+
+
+class Parsed(NamedTuple):
     """What a completion holds; `label` is null unless the status is ok or repaired."""
 
     rationale: str | None
@@ -28,86 +39,158 @@ class Parsed:
     status: Status
 
 
-@dataclass(frozen=True)
-class Completion:
-    """A completion's own text; `unfinished` when the token limit, not its end, stopped it."""
-
-    text: str
-    unfinished: bool
-
-
 def parse_completion(
     text: str,
     finish_reason: str,
-    *,
-    reply: Content,
-    task: Task,
-    answer: Answer,
+    form: Form,
     choices: Sequence[str] = (),
+    *,
+    thought: bool = False,
 ) -> Parsed:
-    """Parse one completion, tail first: the answer is what stands after the last marker.
+    """Parse one completion, tail first: the last word of it counts.
 
     A completion that ran on into made-up examples was finished before them, whatever its
-    `finish_reason` (`stop` or `length`). docs/parsing.md has the rules. Never raises.
+    `finish_reason` (`stop`, `length` or `refusal`). `thought`: the model did its reasoning apart,
+    so that the reply may be an answer alone. docs/parsing.md has the rules. Never raises.
     """
-    own = cut_run_on(text, answer.cut)
-    completion = Completion(own, unfinished=finish_reason == "length" and own == text)
+    split = split_thinking(text)
+    if split.unclosed:
+        return Parsed(None, None, "truncated")
+    thought = thought or split.reasoning is not None
+    if finish_reason == "refusal":
+        return Parsed(None, None, "refused")
+    turn = before_end_token(split.text)
+    own = cut_run_on(turn, form.answer.cut, form.headings)
+    unfinished = finish_reason == "length" and own == split.text
     if not own.strip():
         return Parsed(None, None, "empty")
-    if reply == "rationale":
-        return _rationale_alone(completion, answer)
-    split = split_at_last_marker(own, answer.markers)
-    if split is None and reply == "rationale_then_label":
-        return _without_marker(completion, answer, choices)
-    before, tail = split or ("", own)
-    asked = reply == "rationale_then_label"
-    rationale = clean_rationale(before, answer.markers) if asked else None
-    free = task == "text" and not choices
-    reading = _free_text(tail) if free else read_answer(tail, answer.metric, choices)
-    if completion.unfinished and not _is_whole(tail, reading, choices):
-        return Parsed(rationale, None, "truncated")
-    status = _status(reading, tail, marked=split is not None)
-    if status == "ok" and asked and rationale is None:
-        status = "repaired"
-    return Parsed(rationale, reading.label if reading else None, status)
+    if len(own) > MAX_REPLY:
+        return Parsed(None, None, "malformed")
+    if form.reply.content == "rationale" and form.reply.form != "json":
+        return _rationale_alone(own, form, unfinished=unfinished)
+    found = read_object(own, form.reply, asked=form.reply.form == "json")
+    if isinstance(found, Broken):
+        return Parsed(None, None, "truncated" if unfinished else found.status)
+    if found is not None:
+        return _of_object(found.rationale, found.label, form, form.kind(choices))
+    if form.task == "text" and not choices and form.reply.content == "label":
+        return _free_label(own, form, unfinished=unfinished)
+    return _of_text(own, form, form.kind(choices), unfinished=unfinished, thought=thought)
 
 
-def _rationale_alone(completion: Completion, answer: Answer) -> Parsed:
-    kept = whole_sentences(completion.text) if completion.unfinished else completion.text
-    rationale = clean_rationale(kept, answer.markers)
-    if completion.unfinished:
+def _rationale_alone(own: str, form: Form, *, unfinished: bool) -> Parsed:
+    kept = whole_sentences(own) if unfinished else own
+    rationale = clean_rationale(kept, form.answer.markers)
+    if unfinished:
         return Parsed(rationale, None, "repaired" if rationale else "truncated")
     return Parsed(rationale, None, "ok" if rationale else "empty")
 
 
-def _without_marker(completion: Completion, answer: Answer, choices: Sequence[str]) -> Parsed:
-    if completion.unfinished:
+def _of_object(rationale: str | None, label: str | None, form: Form, kind: Kind) -> Parsed:
+    reason = clean_rationale(rationale or "", form.answer.markers) if rationale else None
+    if form.reply.content == "rationale":
+        return Parsed(reason, None, "ok" if reason else "empty")
+    asked = form.reply.form == "json"
+    reason = reason if form.holds_rationale else None
+    if not (label or "").strip():
+        return Parsed(reason, None, "empty")
+    reading = kind.read(label or "")
+    if reading is None:
+        return Parsed(reason, None, "ambiguous")
+    whole = asked and reading.exact and (reason is not None or not form.holds_rationale)
+    return Parsed(reason, reading.label, "ok" if whole else "repaired")
+
+
+def _free_label(own: str, form: Form, *, unfinished: bool) -> Parsed:
+    """The whole reply, lines and all, or what follows its marker."""
+    if unfinished:
         return Parsed(None, None, "truncated")
-    last = read_last_line(completion.text, answer.metric, choices)
-    if last is None:
-        return Parsed(None, None, "no_marker")
-    return Parsed(clean_rationale(last[0], answer.markers), last[1], "repaired")
-
-
-def _free_text(tail: str) -> Reading | None:
+    marked = find_markers(own, form.answer.markers)
+    tail = own[marked[-1].end :] if marked and own[marked[-1].end :].strip() else own
     label = tail.strip().removeprefix(":").strip()
-    return Reading(label, exact=True) if label else None
+    return Parsed(None, label or None, "ok" if label else "empty")
 
 
-def _status(reading: Reading | None, tail: str, *, marked: bool) -> Status:
-    if reading:
-        return "ok" if reading.exact else "repaired"
-    if not tail.strip():
+def _of_text(own: str, form: Form, kind: Kind, *, unfinished: bool, thought: bool) -> Parsed:
+    boxes = boxed(own) if form.reply.form == "boxed" else []
+    if boxes:
+        start, end, inside = boxes[-1]
+        conclusion = conclude(inside + own[end:], kind)
+        bare = not own[end:].strip(" .$\\)]*\n")
+        conclusion = conclusion._replace(exact=conclusion.exact and bare)
+        return _parsed(own[:start], conclusion, form, cut=False, formal=True)
+    markers = find_markers(own, form.answer.markers)
+    answering = answering_statement(own, markers, kind)
+    if answering.statement is None and not answering.contested:
+        if form.reply.content == "label":
+            cut = unfinished and not kind.is_settled(own)
+            return _parsed("", conclude(own, kind), form, cut=cut, formal=True, marked=False)
+        return _without_marker(own, form, kind, unfinished=unfinished, thought=thought)
+    if answering.statement is None:
+        return Parsed(clean_rationale(own, form.answer.markers), None, "ambiguous")
+    marker = answering.statement.marker
+    tail = own[marker.end : answering.end or _end(own, markers)]
+    conclusion = Conclusion(None) if answering.contested else conclude(tail, kind)
+    cut = unfinished and answering.end is None and not _is_settled(tail, kind)
+    formal = marker.listed and form.reply.form == "marker"
+    return _parsed(own[: marker.start], conclusion, form, cut=cut, formal=formal)
+
+
+def _parsed(
+    before: str,
+    conclusion: Conclusion,
+    form: Form,
+    *,
+    cut: bool,
+    formal: bool,
+    marked: bool = True,
+) -> Parsed:
+    """`before`: the text before the answer; `formal`: the answer came in the form asked for."""
+    rationale = clean_rationale(before, form.answer.markers) if form.holds_rationale else None
+    asked = rationale is not None or not form.holds_rationale
+    if form.holds_rationale and rationale is None and conclusion.after:
+        rationale = clean_rationale(conclusion.after, form.answer.markers)
+    if cut:
+        return Parsed(rationale, None, "truncated")
+    status = _status(conclusion, marked=marked)
+    if status == "ok" and not (asked and formal):
+        status = "repaired"
+    return Parsed(rationale, conclusion.label, status)
+
+
+def _end(own: str, markers: Sequence[Marker]) -> int:
+    """Where the text behind an answer ends: at a last marker with nothing behind it."""
+    last = markers[-1]
+    return len(own) if len(markers) == 1 or own[last.end :].strip() else last.start
+
+
+def _without_marker(own: str, form: Form, kind: Kind, *, unfinished: bool, thought: bool) -> Parsed:
+    if unfinished:
+        return Parsed(None, None, "truncated")
+    conclusion = conclude_unmarked(own, kind, thought=thought)
+    if conclusion.label is None:
+        return Parsed(None, None, "no_marker")
+    rationale = clean_rationale(conclusion.after or "", form.answer.markers)
+    return Parsed(rationale, conclusion.label, "repaired")
+
+
+def _status(conclusion: Conclusion, *, marked: bool) -> Status:
+    if conclusion.label is not None:
+        return "ok" if conclusion.exact else "repaired"
+    if conclusion.empty:
         return "empty"
     return "ambiguous" if marked else "no_marker"
 
 
-def _is_whole(tail: str, reading: Reading | None, choices: Sequence[str]) -> bool:
+def _is_settled(tail: str, kind: Kind) -> bool:
     """Whether the token limit can have taken nothing of the answer.
 
-    So it is when its sentence or its line ends, or when it is exactly one of the choices.
+    So it is when its line ends or another sentence begins, or when nothing that could follow would
+    make another answer of it.
     """
-    if re.search(r"[.!?]\s*$|\S[ \t]*\n", tail):
+    said = tail.lstrip(" \t\r\n:*")
+    ended = r"\S[ \t]*\n|[.!?][\s\"')*]+\S|[^\d\s][.!?][\"')*]*\s*$"  # `14.` may become 14.5
+    if re.search(ended, said) or boxed(tail) or kind.is_settled(tail):
         return True
-    choice = read_choice(tail.strip(), choices)
-    return reading is not None and choice is not None and choice.exact
+    reason = re.search(r",\s+\w|\s(?:because|since|as)\s", said)
+    return reason is not None and kind.read(said) is not None

@@ -1,75 +1,71 @@
 """The parse stage: every completion parsed, and the measures of how that went."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any, get_args
 
-from stillhouse.answers.compare import is_correct
-from stillhouse.answers.consistency import is_consistent
-from stillhouse.config.dataset import Answer, Metric, Task
-from stillhouse.config.prompt import Content
 from stillhouse.core.joins import by_id, require_ids
 from stillhouse.core.tables import Row
 from stillhouse.parsing.completion import Status, parse_completion
+from stillhouse.parsing.form import Form
 
 Metrics = dict[str, Any]
+
+Ends = Callable[[Sequence[float], Sequence[Hashable]], tuple[float, float]]
+"""The ends of the interval of a mean of scores, which are of such groups."""
 
 
 def parse_completions(
     examples: Iterable[Row],
     completions: Sequence[Row],
-    *,
-    answer: Answer,
-    task: Task,
-    reply: Content,
+    form: Form,
+    ends: Ends | None = None,
 ) -> tuple[list[Row], Metrics]:
-    """Rows of table `parsed` for rows of `completions`, and the content of metrics/parse.json."""
+    """Rows of table `parsed` for rows of `completions`, and the content of metrics/parse.json.
+
+    `ends` gives the interval of the teacher's accuracy; without it there is none.
+    """
     known = by_id(examples, "examples")
     require_ids((row["id"] for row in completions), known, "completions", "examples")
-    parsed = [
-        parse_row(row, known[row["id"]]["choices"], answer=answer, task=task, reply=reply)
-        for row in completions
-    ]
-    return parsed, measure(parsed, known, answer.metric, reply)
+    parsed = [parse_row(row, known[row["id"]]["choices"], form) for row in completions]
+    return parsed, measure(parsed, known, form, ends)
 
 
-def parse_row(
-    completion: Row, choices: Sequence[str], *, answer: Answer, task: Task, reply: Content
-) -> Row:
+def parse_row(completion: Row, choices: Sequence[str], form: Form) -> Row:
     """One row of `parsed`; of the example it sees the choices alone."""
     result = parse_completion(
         completion["text"],
         completion["finish_reason"],
-        reply=reply,
-        task=task,
-        answer=answer,
-        choices=choices,
+        form,
+        choices,
+        thought=completion.get("reasoning") is not None,
     )
-    key = {"id": completion["id"], "sample": completion["sample"]}
-    return key | {
-        "rationale": result.rationale,
-        "label": result.label,
-        "status": result.status,
-    }
+    return {"id": completion["id"], "sample": completion["sample"]} | result._asdict()
 
 
 def measure(
-    parsed: Sequence[Row], examples: Mapping[str, Mapping[str, Any]], metric: Metric, reply: Content
+    parsed: Sequence[Row],
+    examples: Mapping[str, Mapping[str, Any]],
+    form: Form,
+    ends: Ends | None = None,
 ) -> Metrics:
     """The measures of the train rows at the top level, those of any other split under its name."""
     by_split: dict[str, list[Row]] = defaultdict(list)
     for row in parsed:
         by_split[examples[row["id"]]["split"]].append(row)
     nested = {
-        split: _measure_split(rows, examples, metric, reply)
+        split: _measure_split(rows, examples, form, ends)
         for split, rows in sorted(by_split.items())
         if split != "train"
     }
-    return _measure_split(by_split["train"], examples, metric, reply) | nested
+    return _measure_split(by_split["train"], examples, form, ends) | nested
 
 
 def _measure_split(
-    rows: Sequence[Row], examples: Mapping[str, Mapping[str, Any]], metric: Metric, reply: Content
+    rows: Sequence[Row],
+    examples: Mapping[str, Mapping[str, Any]],
+    form: Form,
+    ends: Ends | None,
 ) -> Metrics:
     if not rows:
         return {"rows": 0}
@@ -78,22 +74,32 @@ def _measure_split(
         "rows": len(rows),
         "status": {status: counts[status] / len(rows) for status in get_args(Status)},
     }
-    if reply == "rationale":
+    if form.reply.content == "rationale":
         return measures
     with_gold = [row for row in rows if examples[row["id"]]["label"] is not None]
     if with_gold:
-        correct = [_agrees_with_gold(row, examples[row["id"]], metric) for row in with_gold]
-        measures["teacher_label_accuracy"] = sum(correct) / len(correct)
+        scores = [_score(row, examples[row["id"]], form) for row in with_gold]
+        measures["teacher_label_accuracy"] = sum(scores) / len(scores)
+        if ends:
+            low, high = ends(scores, [_group(examples[row["id"]]) for row in with_gold])
+            measures["teacher_label_accuracy_low"] = low
+            measures["teacher_label_accuracy_high"] = high
     explained = [row for row in rows if row["rationale"] is not None and row["label"] is not None]
-    if reply == "rationale_then_label" and explained:
+    if form.holds_rationale and explained:
         consistent = [
-            is_consistent(row["rationale"], row["label"], metric, examples[row["id"]]["choices"])
+            form.kind(examples[row["id"]]["choices"]).ends_on(row["rationale"], row["label"])
             for row in explained
         ]
         measures["rationale_consistency"] = sum(consistent) / len(consistent)
     return measures
 
 
-def _agrees_with_gold(row: Row, example: Mapping[str, Any], metric: Metric) -> bool:
+def _group(example: Mapping[str, Any]) -> Hashable:
+    """What a completion shares with others: several samples of a row are not several rows."""
+    group = example["group"]
+    return ("row", example["id"]) if group is None else ("group", group)
+
+
+def _score(row: Row, example: Mapping[str, Any], form: Form) -> float:
     label = row["label"]
-    return label is not None and is_correct(label, example["label"], metric, example["choices"])
+    return 0.0 if label is None else form.kind(example["choices"]).score(label, example["label"])

@@ -1,13 +1,19 @@
-"""What to try next: commands chosen by what the results say."""
+"""What to try next: commands chosen by what the results say.
+
+Test rows choose nothing: no value of a knob is proposed for what the student scores on them. Where
+the dataset has validation rows, these do; where it has none, the advice is to set some aside.
+"""
 
 from dataclasses import dataclass
 
+from stillhouse.evaluation.method import LEAST_SEEDS
 from stillhouse.reporting.summary import Metrics
 
 MOST = 3
 TRUNCATED_SHARE = 0.05
 UNPARSED_SHARE = 0.2
 RETRIEVAL_MARGIN = 0.02
+ON_VALIDATION = "validation_accuracy"
 
 
 @dataclass(frozen=True)
@@ -22,14 +28,6 @@ def advice(summary: Metrics) -> list[Advice]:
     """The three most useful next steps, faults of the data before refinements."""
     found = [*_teacher(summary["teacher"]), *_student(summary), *_retrieval(summary["retrieval"])]
     return (found + _refinements(summary))[:MOST]
-
-
-def overlap(one: Metrics, other: Metrics) -> bool:
-    """Whether the two accuracies' 95% intervals overlap."""
-    return bool(
-        one["accuracy_low"] <= other["accuracy_high"]
-        and other["accuracy_low"] <= one["accuracy_high"]
-    )
 
 
 def _teacher(teacher: Metrics) -> list[Advice]:
@@ -57,29 +55,51 @@ def _teacher(teacher: Metrics) -> list[Advice]:
 
 
 def _student(summary: Metrics) -> list[Advice]:
-    student, found = summary["student"], []
-    if student["accuracy_low"] <= summary["untrained"]["accuracy_high"]:
-        rows = 2 * int(summary["data"]["rows"]["train"])
-        found.append(
-            Advice(
-                f"dvc exp run -S limit={rows}",
-                "the student is not clearly better than the untrained one: give it more rows",
-            )
+    student = summary["student"]
+    references = {name: summary[name] for name in ("untrained", "majority")}
+    if ON_VALIDATION not in student or not all(ON_VALIDATION in r for r in references.values()):
+        return [_no_validation_rows()] if _near(student, references, "accuracy") else []
+    near = _near(student, references, ON_VALIDATION)
+    return [*_more_rows(summary["data"], near), *_other_weight(near)]
+
+
+def _near(student: Metrics, references: dict[str, Metrics], key: str) -> list[str]:
+    """The references that the student does not clearly beat."""
+    return [name for name, r in references.items() if student[key] <= r[f"{key}_high"]]
+
+
+def _no_validation_rows() -> Advice:
+    return Advice(
+        "splits: {validation: {hold_out_from: train, share: 0.1}}",
+        "in the dataset's YAML: the student does not clearly beat its references on the test rows, "
+        "and test rows choose nothing. On validation rows you can choose `limit` and `lambda`",
+    )
+
+
+def _more_rows(data: Metrics, near: list[str]) -> list[Advice]:
+    rows = int(data["rows"]["train"])
+    wanted = min(2 * rows, int(data.get("unlimited", {}).get("train", rows)))
+    if "untrained" not in near or wanted <= rows:
+        return []
+    return [
+        Advice(
+            f"dvc exp run -S limit={wanted}",
+            "on the validation rows the student is not clearly better than the untrained one: give "
+            "it more rows",
         )
-    if student["accuracy_low"] <= summary["majority"]["accuracy_high"]:
-        relation = (
-            "their intervals overlap"
-            if overlap(student, summary["majority"])
-            else "it lies below it"
+    ]
+
+
+def _other_weight(near: list[str]) -> list[Advice]:
+    if "majority" not in near:
+        return []
+    return [
+        Advice(
+            "dvc exp run -S lambda=0.5",
+            "on the validation rows the student does not clearly beat the majority class: let the "
+            "labels weigh more than the rationales",
         )
-        found.append(
-            Advice(
-                "dvc exp run -S lambda=0.5",
-                f"the student does not beat the majority class ({relation}): let the labels weigh "
-                "more than the rationales",
-            )
-        )
-    return found
+    ]
 
 
 def _retrieval(retrieval: Metrics) -> list[Advice]:
@@ -98,10 +118,10 @@ def _retrieval(retrieval: Metrics) -> list[Advice]:
 def _refinements(summary: Metrics) -> list[Advice]:
     several = Advice(
         "dvc exp run -S 'seeds=[0,1,2]'",
-        "one seed says nothing of the spread between runs; adding two trains only those",
+        "fewer than three seeds say nothing of the method; further ones train only themselves",
     )
     return [
-        *([several] if summary["student"]["seeds"] == 1 else []),
+        *([several] if summary["student"]["seeds"] < LEAST_SEEDS else []),
         Advice("dvc exp run -S lambda=0", "labels alone: what are the rationales worth?"),
         Advice("dvc exp run -S fraction=0.5", "half of the rows: would more of them help?"),
         Advice("dvc metrics diff", "every figure side by side with the last commit's"),

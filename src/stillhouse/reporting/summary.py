@@ -9,8 +9,9 @@ from stillhouse.core import paths
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.joins import by_id
 from stillhouse.core.tables import Row
-from stillhouse.evaluation.intervals import Interval, bootstrap_interval
-from stillhouse.evaluation.paired import Accuracy, Correct, compare
+from stillhouse.evaluation.intervals import Interval
+from stillhouse.evaluation.paired import Accuracy, ByRow, Scores, Seeds, aligned, compare
+from stillhouse.evaluation.planning import detectable_method, detectable_student
 
 Metrics = Mapping[str, Any]
 
@@ -37,15 +38,17 @@ def summarise(
     baseline. `evaluations`: the metrics of each seed's student. `predictions`: the rows of each of
     `models`, which must be over exactly the test rows.
     """
-    correct = {name: _correct(name, rows) for name, rows in predictions.items()}
-    require_same_rows((row["id"] for row in examples if row["split"] == "test"), correct)
-    students = {seed: correct[f"seed={seed}"] for seed in evaluations}
-    gain = compare({0: correct[paths.BASELINE]}, students)
+    scored = {name: _scores(name, rows) for name, rows in predictions.items()}
+    groups = {row["id"]: row["group"] for row in examples if row["split"] == "test"}
+    require_same_rows(groups, scored)
+    students = {seed: scored[f"seed={seed}"] for seed in evaluations}
+    gain = compare({0: scored[paths.BASELINE]}, students, groups, fixed=True)
     summary = {
         "student": student(list(evaluations.values()), gain.other, gain.rows),
         "untrained": stages["baseline"]["untrained"],
         "majority": stages["baseline"]["majority"],
-        "gain_over_untrained": ends(gain.difference),
+        "gain_over_untrained": ends(gain.method.difference if gain.method else gain.difference),
+        "detectable": detectable(students, groups),
         "teacher": teacher(stages["parse"], stages["teacher"], price),
         "data": stages["ingest"],
         "retrieval": stages["retrieve"],
@@ -58,8 +61,19 @@ def summarise(
     return numbers(summary)
 
 
-def _correct(name: str, rows: Iterable[Row]) -> Correct:
-    return {id_: bool(row["correct"]) for id_, row in by_id(rows, f"predictions {name}").items()}
+def _scores(name: str, rows: Iterable[Row]) -> Scores:
+    return {id_: row["score"] for id_, row in by_id(rows, f"predictions {name}").items()}
+
+
+def detectable(students: Seeds, groups: ByRow) -> dict[str, float]:
+    """The smallest differences that would be seen on these rows with 80% power.
+
+    `student`: between two students. `method`: between two methods of as many seeds as here.
+    """
+    scores, by_row = aligned(students, groups)
+    found = {"student": detectable_student(scores, by_row)}
+    of_method = detectable_method(scores, by_row)
+    return found if of_method is None else found | {"method": of_method}
 
 
 def ends(interval: Interval, name: str = "accuracy") -> dict[str, float]:
@@ -70,7 +84,7 @@ def ends(interval: Interval, name: str = "accuracy") -> dict[str, float]:
 def student(evaluations: Sequence[Metrics], measured: Accuracy, rows: int) -> dict[str, float]:
     """The student over its seeds: means, the interval, the standard error where there are several.
 
-    The interval is over rows, and with several seeds over seeds, too.
+    The interval is over rows, and with three seeds or more over seeds, too.
     """
     names = set.intersection(*(set(metrics) for metrics in evaluations))
     means = {
@@ -90,16 +104,7 @@ def teacher(parse: Metrics, usage: Metrics, price: Price) -> dict[str, Any]:
         usage.get("prompt_tokens", 0) * price.prompt
         + usage.get("completion_tokens", 0) * price.completion
     ) / PER_MILLION
-    return dict(usage) | dict(parse) | _teacher_interval(parse) | {"cost": {price.currency: cost}}
-
-
-def _teacher_interval(parse: Metrics) -> dict[str, float]:
-    if TEACHER_ACCURACY not in parse:
-        return {}
-    # Right or wrong is all a row says, so their number stands for the rows themselves.
-    right = round(parse[TEACHER_ACCURACY] * parse["rows"])
-    values = [1.0] * right + [0.0] * (parse["rows"] - right)
-    return ends(bootstrap_interval(values), TEACHER_ACCURACY)
+    return dict(usage) | dict(parse) | {"cost": {price.currency: cost}}
 
 
 def numbers(value: Mapping[str, Any]) -> dict[str, Any]:
@@ -113,10 +118,10 @@ def numbers(value: Mapping[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def require_same_rows(test_ids: Iterable[str], correct: Mapping[str, Correct]) -> None:
+def require_same_rows(test_ids: Iterable[str], scored: Mapping[str, Scores]) -> None:
     """Fail when predictions are not over exactly the test rows: they come from different runs."""
     expected = set(test_ids)
-    for name, rows in correct.items():
+    for name, rows in scored.items():
         if rows.keys() != expected:
             example = min(rows.keys() ^ expected)
             raise StillhouseError(

@@ -105,7 +105,8 @@ def notes(summary: Metrics, seconds: Seconds) -> list[str]:
     gain, teacher = summary["gain_over_untrained"], summary["teacher"]
     lines = [
         f"Gain over the untrained student: {100 * gain['accuracy']:+.1f} points "
-        f"({100 * gain['accuracy_low']:+.1f} to {100 * gain['accuracy_high']:+.1f}, paired by row)"
+        f"({100 * gain['accuracy_low']:+.1f} to {100 * gain['accuracy_high']:+.1f}, paired by row)",
+        *_detectable(summary),
     ]
     statuses = [f"{name} {share:.1%}" for name, share in teacher.get("status", {}).items() if share]
     if statuses:
@@ -120,3 +121,33 @@ def notes(summary: Metrics, seconds: Seconds) -> list[str]:
         spent = ", ".join(f"{stage} {value:,.0f}" for stage, value in seconds.items())
         lines.append(f"Seconds of each stage's latest run: {spent}")
     return lines
+
+
+def _detectable(summary: Metrics) -> list[str]:
+    """What the student's interval is of, and what so many rows and seeds could show."""
+    student, found = summary["student"], summary.get("detectable", {})
+    if not found:
+        return []  # written by an older version
+    rows, seeds = student["rows"], student["seeds"]
+    if "method" in found:
+        of = "The student's interval, of all seeds, is over seeds and test rows."
+    else:
+        students = "this student" if seeds == 1 else f"these {seeds} students"
+        of = (
+            f"The student's interval is over test rows: it is of {students}. Of the method nothing "
+            "can be said with fewer than 3 seeds."
+        )
+    if found["student"] > 1:
+        return [of, f"So few test rows ({rows}) tell no two students apart in 80% of trials."]
+    seen = (
+        f"With {rows:,} test rows a difference of {100 * found['student']:.1f} points between two "
+        "students is seen in 80% of trials"
+    )
+    if seeds == 1:
+        seen += ", a smaller one if the two often agree"
+    if "method" in found:
+        seen += (
+            f"; with {seeds} seeds a side, one of {100 * found['method']:.1f} points between "
+            "methods"
+        )
+    return [of, f"{seen}."]

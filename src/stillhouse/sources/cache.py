@@ -6,6 +6,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from stillhouse.core.files import allow
+
 
 def cache_root() -> Path:
     """`$STILLHOUSE_CACHE`, else `~/.cache/stillhouse`."""
@@ -26,7 +28,7 @@ def entry(name: str, fill: Callable[[Path], None]) -> Path:
     try:
         fill(temporary)
         _settle(temporary)
-        temporary.chmod(0o755)
+        allow(temporary)
         try:
             temporary.rename(target)
         except OSError:
@@ -40,6 +42,6 @@ def entry(name: str, fill: Callable[[Path], None]) -> Path:
 def _settle(folder: Path) -> None:
     for path in folder.rglob("*"):
         if path.is_file():
-            path.chmod(0o644)  # some writers make private files; a cache may be shared
+            allow(path)  # some writers make private files; a cache may be shared
             with path.open("rb") as written:
                 os.fsync(written.fileno())

@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Literal
 
 from stillhouse.core.errors import StillhouseError
-from stillhouse.sources.uri import HubSource
+from stillhouse.core.uri import HubSource
 
-# Weights as safetensors, the configuration and the tokenizer; never code. Pickled weights come
-# only when asked for by name, where there are no others.
+# Weights as safetensors, the configuration and the tokenizer. Pickled weights come only when asked
+# for by name, where there are no others; code only where the conf allows it to run.
 MODEL_FILES = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja")
-# Other formats of the same weights, and code.
-UNUSED_FILES = ("onnx/*", "openvino/*", "original/*", "consolidated*", "*.py", "*.duckdb")
+CODE_FILES = ("*.py",)
+# Other formats of the same weights.
+UNUSED_FILES = ("onnx/*", "openvino/*", "original/*", "consolidated*", "*.duckdb")
 
 
 class HubUnreachable(StillhouseError):
@@ -19,12 +20,17 @@ class HubUnreachable(StillhouseError):
 
 
 def fetch_snapshot(
-    source: HubSource, kind: Literal["model", "dataset"], paths: Sequence[str] = ()
+    source: HubSource,
+    kind: Literal["model", "dataset"],
+    paths: Sequence[str] = (),
+    *,
+    code: bool = False,
 ) -> Path:
     """The file or folder that `source` names, downloaded unless the hub cache has it.
 
-    Only what is needed comes: of a model the configuration, tokenizer and safetensors; with
-    `paths` (or a path in the source) only those. Honours HF_HOME, HF_TOKEN and HF_HUB_OFFLINE.
+    Only what is needed comes: of a model the configuration, tokenizer and safetensors, and with
+    `code` its Python files; with `paths` (or a path in the source) only those. Honours HF_HOME,
+    HF_TOKEN and HF_HUB_OFFLINE.
     """
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
@@ -34,8 +40,8 @@ def fetch_snapshot(
             source.repo,
             repo_type=kind,
             revision=source.revision,
-            allow_patterns=_patterns(source, kind, paths),
-            ignore_patterns=list(UNUSED_FILES),
+            allow_patterns=_patterns(source, kind, paths, code),
+            ignore_patterns=list(UNUSED_FILES if code else UNUSED_FILES + CODE_FILES),
         )
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         unreachable = isinstance(error, LocalEntryNotFoundError)
@@ -51,10 +57,10 @@ def fetch_snapshot(
     return found
 
 
-def _patterns(source: HubSource, kind: str, paths: Sequence[str]) -> list[str] | None:
+def _patterns(source: HubSource, kind: str, paths: Sequence[str], code: bool) -> list[str] | None:
     roots = [f"{source.path}/{path}".strip("/") for path in paths] or [source.path]
     if roots == [""]:
-        return list(MODEL_FILES) if kind == "model" else None
+        return list(MODEL_FILES + CODE_FILES * code) if kind == "model" else None
     return [pattern for root in roots for pattern in (root, f"{root}/*")]
 
 

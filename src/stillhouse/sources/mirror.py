@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from stillhouse.core.errors import StillhouseError
+from stillhouse.core.inner_paths import inner_path
 
 
 def mirror_root() -> Path | None:
@@ -25,8 +26,16 @@ def mirror_root() -> Path | None:
 
 def mirrored(path: str | None) -> Path | None:
     """The mirror's copy of `path`, a path below the mirror's root, if there is one."""
-    root = mirror_root()
-    if root is None or path is None:
+    if path is None:
         return None
-    found = root / path
+    try:
+        inner = inner_path(path)
+    except ValueError as error:
+        raise StillhouseError(f"`mirror` is {path!r}: {error}.") from None
+    root = mirror_root()
+    if root is None:
+        return None
+    found = root / inner
+    if found.exists() and not (found.is_file() or found.is_dir()):
+        raise StillhouseError(f"STILLHOUSE_MIRROR: {found} is neither a file nor a folder.")
     return found if found.exists() else None

@@ -5,7 +5,6 @@ tensors and plain containers, and fails at any other; what it gives is written a
 can hold nothing else. Many models of before 2023, T5 v1.1 among them, were published no other way.
 """
 
-import json
 import shutil
 import zipfile
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ from stillhouse.core.errors import StillhouseError
 from stillhouse.core.files import require_disk_space, write_json
 from stillhouse.core.progress import progress
 from stillhouse.sources.cache import cache_root
+from stillhouse.sources.model_files import shards
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,7 +31,7 @@ def pickled_files(folder: Path) -> list[str]:
     index = folder / INDEX
     if not index.exists():
         return [SINGLE]
-    return sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+    return shards(index)
 
 
 def convert_pickled(folder: Path, target: Path) -> None:

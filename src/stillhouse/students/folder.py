@@ -1,16 +1,19 @@
 """The folder of a trained student: all that predicting needs, and where it came from."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from stillhouse.config.base import Conf
 from stillhouse.config.student import Family, Precision, StudentConf, Templates
 from stillhouse.core import paths
 from stillhouse.core.errors import StillhouseError
-from stillhouse.core.files import atomic_directory, require_disk_space, write_json
+from stillhouse.core.files import allow, atomic_directory, require_disk_space, write_json
+from stillhouse.core.json_text import read_json_object
+from stillhouse.sources.model_files import require_sound
 from stillhouse.students.text import StudentText
 from stillhouse.students.weights import load_weights, read_model, read_tokenizer, torch_type
 
@@ -94,12 +97,13 @@ def save_student(
         text.tokenizer.save_pretrained(temporary)
         write_json(temporary / paths.MANIFEST, manifest.model_dump())
         for file in temporary.iterdir():
-            file.chmod(0o644)  # safetensors writes files that only their owner may read
+            allow(file)  # safetensors writes files that only their owner may read
 
 
 def load_student(folder: Path) -> Student:
     """Read a saved student; nothing but its folder is needed."""
     manifest = read_manifest(folder)
+    require_sound(folder, str(folder))
     return Student(
         read_model(folder, manifest.family, manifest.precision),
         StudentText(
@@ -120,13 +124,20 @@ def read_manifest(folder: Path) -> Manifest:
             f"{path} does not exist: {folder} holds no trained student. Run `dvc repro` to train "
             "it, or `dvc pull` to fetch it."
         )
-    values = json.loads(path.read_text(encoding="utf-8"))
+    values = read_json_object(path)
     if values.get("format") != FORMAT:
         raise StillhouseError(
             f"{path} has format {values.get('format')!r}, this version reads {FORMAT}: "
             "run `dvc repro` to train the student again."
         )
-    return Manifest.model_validate(values)
+    try:
+        return Manifest.model_validate(values)
+    except ValidationError as error:
+        detail = error.errors()[0]
+        where = ".".join(map(str, detail["loc"]))
+        raise StillhouseError(
+            f"{path} is damaged: `{where}`: {detail['msg']}. Fetch the student anew."
+        ) from error
 
 
 def greedy(student: Student) -> "GenerationConfig":

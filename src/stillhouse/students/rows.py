@@ -11,6 +11,9 @@ from stillhouse.students.text import StudentText
 
 logger = logging.getLogger(__name__)
 
+MOST_NAMED = 20
+"""Characters that a message names."""
+
 
 @dataclass(frozen=True)
 class TokenSequence:
@@ -72,9 +75,12 @@ def tokenize_rows(
 ) -> tuple[list[TokenRow], Truncation]:
     """Tokenise the training table once; `lambda_` 0 drops the rationale task altogether.
 
-    A label longer than `max_target_tokens` is an error. A rationale is cut there (it is only a
-    training signal) and so is a query at `max_query_tokens`; both are counted and warned about.
+    A label longer than `max_target_tokens` is an error, and so is one with characters that the
+    student's vocabulary lacks: no prediction could ever be right. A rationale is cut there (it is
+    only a training signal) and so is a query at `max_query_tokens`; both are counted and warned
+    about.
     """
+    _require_sayable(rows, text)
     tokenized, queries, rationales = [], 0, 0
     for row in rows:
         prompt, cut = text.prompt(row["query"], "label")
@@ -91,6 +97,21 @@ def tokenize_rows(
     truncation = Truncation(queries, rationales)
     _warn(truncation, len(rows), text)
     return tokenized, truncation
+
+
+def _require_sayable(rows: Sequence[Mapping[str, Any]], text: StudentText) -> None:
+    unsayable = {label: text.unsayable(label) for label in {row["label"] for row in rows}}
+    found = [row for row in rows if unsayable[row["label"]]]
+    if found:
+        missing = sorted(set().union(*unsayable.values()))
+        named = " ".join("a line break" if c == "\n" else repr(c) for c in missing[:MOST_NAMED])
+        more = f" and {len(missing) - MOST_NAMED} more" if len(missing) > MOST_NAMED else ""
+        raise StillhouseError(
+            f"The student's vocabulary cannot write {named}{more}, which {len(found):,} of "
+            f"{len(rows):,} labels hold (row {found[0]['id']!r}: {found[0]['label'][:80]!r}). "
+            "Write the labels otherwise in the dataset's `fields.label`, or choose a student whose "
+            "vocabulary has these characters, as byte-level ones (SmolLM2, Llama 3) have all."
+        )
 
 
 def _label_target(row: Mapping[str, Any], text: StudentText) -> list[int]:

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 from stillhouse.config.student import Family, Precision, StudentConf
 from stillhouse.core.errors import StillhouseError, did_you_mean
 from stillhouse.sources.checkpoints import checkpoint
+from stillhouse.sources.code import ANSWERING, NEVER, needs_code
+from stillhouse.sources.model_files import loading, require_all_weights
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,12 +35,14 @@ def load_weights(
 
 
 def read_tokenizer(folder: "Path") -> "PreTrainedTokenizerBase":
-    """The tokenizer of a local folder."""
+    """The tokenizer of a local folder; no code of the folder's runs."""
     from transformers import AutoTokenizer
 
-    tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
-        folder, local_files_only=True
-    )
+    needs_code(folder, str(folder), (), allowed=False, advice=NEVER)
+    with loading(f"The tokenizer in {folder}"):
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
+            folder, local_files_only=True, trust_remote_code=False
+        )
     return tokenizer
 
 
@@ -51,19 +55,28 @@ def read_model(
 ) -> "PreTrainedModel":
     """The model of a local folder, its weights in `precision`; the family must be the conf's.
 
-    What is quantised is put on `device` at once, by default the current GPU.
+    What is quantised is put on `device` at once, by default the current GPU. No code of the
+    folder's runs.
     """
     from transformers import AutoConfig
 
-    config = AutoConfig.from_pretrained(folder, local_files_only=True)
+    what = f"The model in {folder}"
+    needs_code(folder, str(folder), ANSWERING, allowed=False, advice=NEVER)
+    with loading(what):
+        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     _require_family(config.is_encoder_decoder, family, config.model_type)
-    model: PreTrainedModel = _auto(family).from_pretrained(
-        folder,
-        dtype=torch_type(precision),
-        local_files_only=True,
-        quantization_config=quantization,
-        device_map=device,
-    )
+    with loading(what):
+        model, found = _auto(family).from_pretrained(
+            folder,
+            dtype=torch_type(precision),
+            local_files_only=True,
+            trust_remote_code=False,
+            use_safetensors=True,
+            quantization_config=quantization,
+            device_map=device,
+            output_loading_info=True,
+        )
+    require_all_weights(found, what)
     return _attending(model)
 
 

@@ -87,14 +87,14 @@ def _load(name: str, small: bool) -> tuple[Study, list[Condition]]:
 
 def _write(name: str, study: Study, found: list[Found], small: bool) -> None:
     from stillhouse.studies.plot import svg
-    from stillhouse.studies.table import as_csv, markdown, results
+    from stillhouse.studies.table import as_csv, markdown, print_results, results
 
     made = results(name, study, found, small=small)
     target = RESULTS / (f"{name}-small" if small else name)
-    text = markdown(made)
-    for suffix, content in ((".md", text), (".csv", as_csv(made)), (".svg", svg(made))):
+    for suffix, content in ((".md", markdown(made)), (".csv", as_csv(made)), (".svg", svg(made))):
         write_text(_with(target, suffix), content)
-    typer.echo(f"\n{text}")
+    typer.echo()
+    print_results(made)
     typer.echo(f"Written to {target}.md, .csv and .svg", file=sys.stderr)
 
 

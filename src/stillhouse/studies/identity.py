@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from stillhouse.config.load import parse_yaml
 from stillhouse.core import paths
 from stillhouse.core.errors import StillhouseError
+from stillhouse.core.yaml import parse_yaml
 from stillhouse.experiments.git import objects, read_text
 
 PIPELINE = "dvc.yaml"

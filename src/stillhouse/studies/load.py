@@ -6,10 +6,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from stillhouse.config.agreement import Chosen, contradictions
 from stillhouse.config.knobs import Knobs
-from stillhouse.config.load import GROUPS, checked_conf, fail_on, names, problems_of, read_yaml
+from stillhouse.config.load import GROUPS, Entries, checked_conf, fail_on, names, problems_of
+from stillhouse.config.messages import look_alike
 from stillhouse.core import paths
 from stillhouse.core.errors import StillhouseError, did_you_mean
+from stillhouse.core.yaml import read_yaml
 from stillhouse.studies.config import Condition, Study
 
 STUDIES = Path("studies")
@@ -25,7 +28,7 @@ def read_study(name: str, root: Path = Path()) -> Study:
     if name not in study_names(root):
         raise StillhouseError(f"There is no study {name!r}.{did_you_mean(name, study_names(root))}")
     problems: list[str] = []
-    study = _checked(name, root, problems)
+    study = _checked(name, Entries(root), problems)
     fail_on(problems)
     assert study
     return study
@@ -35,26 +38,36 @@ def load_study(name: str, root: Path = Path()) -> Study:
     """Load a study and check all its conditions and the entries that they name."""
     study = read_study(name, root)
     problems: list[str] = []
-    _check_entries(_conditions(name, study), root, problems)
+    _check_entries(_conditions(name, study), Entries(root), problems)
     fail_on(problems)
     return study
 
 
-def check_studies(root: Path, problems: list[str]) -> int:
-    """Check every study, but not the entries that it names; returns how many there are."""
-    found = study_names(root)
+def check_studies(entries: Entries, problems: list[str]) -> int:
+    """Check every study and how its conditions' entries go together, but not the entries
+    themselves; returns how many studies there are.
+    """
+    found = study_names(entries.root)
     for name in found:
-        _checked(name, root, problems)
+        _checked(name, entries, problems)
     return len(found)
 
 
-def _checked(name: str, root: Path, problems: list[str]) -> Study | None:
-    study = checked_conf(root / STUDIES / f"{name}.yaml", Study, problems)
-    if study:
-        # Conditions share their mistakes, and the small form repeats those of the large one.
-        found = dict.fromkeys(_mistakes(name, study, root))
-        problems.extend(problem for problem in found if problem not in problems)
-    return study
+def _checked(name: str, entries: Entries, problems: list[str]) -> Study | None:
+    before = len(problems)
+    study = checked_conf(entries.root / STUDIES / f"{name}.yaml", Study, problems)
+    if study is None:
+        return None
+    whole = len(problems) == before
+    # Conditions share their mistakes, and the small form repeats those of the large one.
+    try:
+        found = dict.fromkeys(_mistakes(name, study, entries))
+    except AttributeError:
+        if whole:
+            raise
+        return None  # the conditions need what is wrong
+    problems.extend(problem for problem in found if problem not in problems)
+    return study if whole else None
 
 
 def _conditions(name: str, study: Study) -> list[Condition]:
@@ -62,23 +75,30 @@ def _conditions(name: str, study: Study) -> list[Condition]:
     return study.conditions(name, small=False) + small
 
 
-def _mistakes(name: str, study: Study, root: Path) -> Iterator[str]:
+def _mistakes(name: str, study: Study, entries: Entries) -> Iterator[str]:
+    root = entries.root
     base = _params(root)
     if base is None:
         return  # params.yaml has mistakes of its own
     for condition in _conditions(name, study):
         where = f"{root / STUDIES / name}.yaml, condition {condition.row}, {condition.column}"
+        values = base | dict(condition.overrides)
         try:
-            Knobs.model_validate(base | dict(condition.overrides))
+            knobs = Knobs.model_validate(values)
         except ValidationError as error:
-            yield from problems_of(where, error, Knobs)
+            yield from problems_of(where, error)
+            knobs = Knobs.what_is_right(values, error)
         for group in GROUPS.keys() & condition.overrides.keys():
             entry, known = condition.overrides[group], names(group, root)
             if isinstance(entry, str) and entry not in known:
                 yield (
                     f"{where}: `{group}` is {entry!r}, but conf/{group}/{entry}.yaml does not "
-                    f"exist.{did_you_mean(entry, known)}"
+                    f"exist.{did_you_mean(entry, known)}{look_alike(entry)}"
                 )
+        read = {group: entries.known(group, values.get(group)) for group in GROUPS}
+        found = {group: entry for group, entry in read.items() if entry}
+        for problem in contradictions(Chosen(root, knobs, found)):
+            yield f"{where}: {problem}."
 
 
 def _params(root: Path) -> dict[str, Any] | None:
@@ -90,13 +110,13 @@ def _params(root: Path) -> dict[str, Any] | None:
     return dict(values)
 
 
-def _check_entries(conditions: Iterable[Condition], root: Path, problems: list[str]) -> None:
-    base = _params(root) or {}
+def _check_entries(conditions: Iterable[Condition], entries: Entries, problems: list[str]) -> None:
+    base = _params(entries.root) or {}
     chosen = {
         (group, entry)
         for condition in conditions
         for group, entry in (base | dict(condition.overrides)).items()
-        if group in GROUPS and entry in names(group, root)
+        if group in GROUPS and entry in names(group, entries.root)
     }
     for group, entry in sorted(chosen):
-        checked_conf(root / paths.CONF / group / f"{entry}.yaml", GROUPS[group], problems)
+        entries.read(group, entry, problems)

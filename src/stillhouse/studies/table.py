@@ -1,13 +1,25 @@
-"""The table of a study: accuracies, their differences from the reference, published figures."""
+"""The table of a study: accuracies, their differences from the reference, published figures.
+
+As in `stillhouse compare`, what holds of these students and what of the methods stands apart.
+"""
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import fmean
+
+from rich import box
+from rich.console import Console
+from rich.table import Table as RichTable
+from rich.text import Text
 
 from stillhouse.core.errors import StillhouseError
+from stillhouse.evaluation.intervals import Interval
+from stillhouse.evaluation.method import LEAST_SEEDS
 from stillhouse.evaluation.paired import Accuracy, Comparison, compare, measure
-from stillhouse.experiments.compare import percent, points
+from stillhouse.evaluation.pairs import holm
+from stillhouse.experiments.compare import WIDTH, p_value, percent, points
 from stillhouse.experiments.runs import Run, read_run, require_same_rows
 from stillhouse.studies.config import Study
 from stillhouse.studies.state import Found
@@ -27,6 +39,10 @@ class Cell:
     accuracy: Accuracy | None
     comparison: Comparison | None
     """With the reference's condition of the same column."""
+    students_holm: float | None = None
+    """The p-value of two single students, adjusted for all those of the column (Holm 1979)."""
+    method_holm: float | None = None
+    """The same of the methods' tests."""
 
 
 @dataclass(frozen=True)
@@ -59,9 +75,10 @@ def results(name: str, study: Study, found: Sequence[Found], *, small: bool) -> 
         run, reference = runs.get((row, column)), runs.get((compared_with, column))
         cells[rows[row].title, columns[column].title] = Cell(
             found=each,
-            accuracy=measure(run.seeds) if run else None,
+            accuracy=measure(run.seeds, run.groups) if run else None,
             comparison=_compared(reference, run) if row != compared_with else None,
         )
+    _adjust(cells)
     # Published figures are of the papers' students: beside another one's they would mislead.
     published = study.published if not small else None
     return Results(
@@ -80,6 +97,35 @@ def results(name: str, study: Study, found: Sequence[Found], *, small: bool) -> 
     )
 
 
+def _adjust(cells: dict[Titles, Cell]) -> None:
+    """Put in the p-values adjusted for how many comparisons their column of the study has."""
+    for column in {column for _, column in cells}:
+        here = {titles: cell for titles, cell in cells.items() if titles[1] == column}
+        students = _adjusted(here, _students_p)
+        methods = _adjusted(here, _method_p)
+        for titles, cell in here.items():
+            cells[titles] = replace(
+                cell, students_holm=students.get(titles), method_holm=methods.get(titles)
+            )
+
+
+def _adjusted(
+    cells: Mapping[Titles, Cell], p_of: Callable[[Cell], float | None]
+) -> dict[Titles, float]:
+    known = {titles: p for titles, cell in cells.items() if (p := p_of(cell)) is not None}
+    return dict(zip(known, holm(list(known.values())), strict=True))
+
+
+def _students_p(cell: Cell) -> float | None:
+    pair = cell.comparison.pair if cell.comparison else None
+    return pair.p_value if pair else None
+
+
+def _method_p(cell: Cell) -> float | None:
+    method = cell.comparison.method if cell.comparison else None
+    return method.p_value if method else None
+
+
 def _compared(reference: Run | None, run: Run | None) -> Comparison | None:
     if reference is None or run is None:
         return None
@@ -87,23 +133,54 @@ def _compared(reference: Run | None, run: Run | None) -> Comparison | None:
         require_same_rows(reference, run)
     except StillhouseError:
         return None  # a column whose rows have different datasets
-    return compare(reference.seeds, run.seeds)
+    return compare(reference.seeds, run.seeds, run.groups)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as text."""
+
+    headings: Sequence[str]
+    lines: Sequence[Sequence[str]]
+
+
+def parts(found: Results) -> list[str | Table]:
+    """What the study found, in the order in which it is read."""
+    return [
+        found.description,
+        "Accuracy in percent on the test rows: mean over seeds ± its standard error.",
+        _grid(found),
+        f"Intervals are 95%: over test rows and, with {LEAST_SEEDS} seeds or more, over seeds.",
+        Table(
+            ("Row", "Column", "Accuracy", "95% interval", "Seeds"),
+            [_accuracy(cell, titles) for titles, cell in found.cells.items()],
+        ),
+        *_comparisons(found),
+        *_notes(found),
+    ]
 
 
 def markdown(found: Results) -> str:
     """The table as Markdown: accuracies side by side, then each condition with its difference."""
-    parts = [
-        f"# {found.title}",
-        found.description,
-        "Accuracy in percent on the test rows: mean over seeds ± its standard error.",
-        _grid(found),
-        f"Each condition against *{found.reference}* in the same column, paired by row. Intervals "
-        "are 95% bootstraps over test rows, and over seeds where there are several; *yes* means "
-        "significant at 5%, each taken by itself.",
-        _aligned(LONG, [_long(cell, titles) for titles, cell in found.cells.items()]),
-        *_notes(found),
-    ]
-    return "\n\n".join(parts) + "\n"
+    shown = [_aligned(part) if isinstance(part, Table) else part for part in parts(found)]
+    return "\n\n".join([f"# {found.title}", *shown]) + "\n"
+
+
+def print_results(found: Results) -> None:
+    """Print the same in 80 columns."""
+    console = Console(width=WIDTH, highlight=False, markup=False)
+    console.print(Text(found.title, style="bold"))
+    for part in parts(found):
+        console.print(_for_terminal(part) if isinstance(part, Table) else Text(f"\n{part}"))
+
+
+def _for_terminal(part: Table) -> RichTable:
+    table = RichTable(box=box.SIMPLE_HEAD)
+    for heading in part.headings:
+        table.add_column(heading, no_wrap=heading in FIGURES)
+    for line in part.lines:
+        table.add_row(*map(Text, line))
+    return table
 
 
 def as_csv(found: Results) -> str:
@@ -118,7 +195,7 @@ def as_csv(found: Results) -> str:
     return text.getvalue()
 
 
-def _grid(found: Results) -> str:
+def _grid(found: Results) -> Table:
     def cell(row: str, column: str) -> str:
         here, published = found.cells.get((row, column)), found.published.get((row, column))
         shown = [_mean(here) if here.accuracy else here.found.state] if here else []
@@ -126,7 +203,7 @@ def _grid(found: Results) -> str:
         return " ".join(shown)
 
     lines = [[row, *(cell(row, column) for column in found.columns)] for row in found.rows]
-    return _aligned(["", *found.columns], lines)
+    return Table(["", *found.columns], lines)
 
 
 def _mean(cell: Cell) -> str:
@@ -137,18 +214,62 @@ def _mean(cell: Cell) -> str:
     return f"{100 * cell.accuracy.accuracy.mean:.1f}{spread}{mark}"
 
 
-LONG = ("Row", "Column", "Accuracy", "95% interval", "Seeds", "Difference", "Significant")
-
-
-def _long(cell: Cell, titles: Titles) -> list[str]:
+def _accuracy(cell: Cell, titles: Titles) -> list[str]:
     if cell.accuracy is None:
-        return [*titles, cell.found.state, "", "", "", ""]
-    shown = [*titles, _mean(cell), percent(cell.accuracy.accuracy), str(cell.accuracy.seeds)]
-    if cell.comparison is None:
-        return [*shown, "", ""]
-    gap = cell.comparison.difference
-    difference = f"{points(gap.mean)} ({points(gap.low)} to {points(gap.high)})"
-    return [*shown, difference, "yes" if cell.comparison.significant else "no"]
+        return [*titles, cell.found.state, "", ""]
+    return [*titles, _mean(cell), percent(cell.accuracy.accuracy), str(cell.accuracy.seeds)]
+
+
+def _comparisons(found: Results) -> list[str | Table]:
+    compared = {titles: cell.comparison for titles, cell in found.cells.items() if cell.comparison}
+    if not compared:
+        return []
+    methods = [
+        _method(found.cells[titles], titles) for titles, each in compared.items() if each.method
+    ]
+    shown: list[str | Table] = [
+        f"Each condition against {found.reference!r} in the same column, by row: difference in "
+        "points with its 95% interval, p-value, the p-value adjusted for all comparisons of the "
+        "column (Holm), and the smallest difference that would be seen at 5% in 80% of trials.",
+        "These students: intervals over test rows; McNemar's exact test of two single "
+        "students, for several seeds one for each that both have.",
+        Table(COMPARED, [_students(found.cells[titles], titles) for titles in compared]),
+    ]
+    if not methods:
+        return [*shown, f"The method: no verdict. It needs {LEAST_SEEDS} seeds a side."]
+    said = "The method: intervals and t-test over seeds and test rows."
+    if len(methods) < len(compared):
+        said += f" Conditions with fewer than {LEAST_SEEDS} seeds a side have no verdict."
+    return [*shown, said, Table(COMPARED, methods)]
+
+
+FIGURES = ("Accuracy", "95% interval", "Difference", "Holm", "Seen from")
+COMPARED = ("Row", "Column", "Difference", "p", "Holm", "Seen from")
+
+
+def _students(cell: Cell, titles: Titles) -> list[str]:
+    assert cell.comparison
+    tests = cell.comparison.pairs.values()
+    seen = points(fmean(test.detectable for test in tests)).lstrip("+") if tests else ""
+    p_values = ", ".join(p_value(test.p_value) for test in tests)
+    gap = _difference(cell.comparison.difference)
+    return [*titles, gap, p_values, _optional(cell.students_holm), seen]
+
+
+def _method(cell: Cell, titles: Titles) -> list[str]:
+    assert cell.comparison and cell.comparison.method
+    test = cell.comparison.method
+    seen = points(test.detectable).lstrip("+")
+    gap, p = _difference(test.difference), p_value(test.p_value)
+    return [*titles, gap, p, _optional(cell.method_holm), seen]
+
+
+def _difference(gap: Interval) -> str:
+    return f"{points(gap.mean)} ({points(gap.low)} to {points(gap.high)})"
+
+
+def _optional(value: float | None) -> str:
+    return "" if value is None else p_value(value)
 
 
 CSV = (
@@ -162,11 +283,19 @@ CSV = (
     "accuracy_low",
     "accuracy_high",
     "difference",
-    "difference_low",
-    "difference_high",
-    "significant",
+    "students_low",
+    "students_high",
+    "students_p",
+    "students_holm",
+    "students_detectable",
+    "method_low",
+    "method_high",
+    "method_p",
+    "method_holm",
+    "method_detectable",
     "published",
 )
+"""A p-value of students is of two single ones; their detectable difference of one pair."""
 
 
 def _csv_line(cell: Cell, titles: Titles) -> list[object]:
@@ -177,10 +306,16 @@ def _csv_line(cell: Cell, titles: Titles) -> list[object]:
         line += [cell.accuracy.seeds, *_rounded(ends.mean, error, ends.low, ends.high)]
     else:
         line += [""] * 5
-    if cell.comparison:
-        gap = cell.comparison.difference
-        return [*line, *_rounded(gap.mean, gap.low, gap.high), cell.comparison.significant]
-    return line + [""] * 4
+    if cell.comparison is None:
+        return line + [""] * 11
+    gap, tests = cell.comparison.difference, cell.comparison.pairs.values()
+    seen = fmean(test.detectable for test in tests) if tests else None
+    line += _rounded(gap.mean, gap.low, gap.high, _students_p(cell), cell.students_holm, seen)
+    method = cell.comparison.method
+    if method is None:
+        return line + [""] * 5
+    ends = method.difference
+    return line + _rounded(ends.low, ends.high, method.p_value, cell.method_holm, method.detectable)
 
 
 def _rounded(*values: float | None) -> list[object]:
@@ -203,9 +338,10 @@ def _notes(found: Results) -> list[str]:
     return notes
 
 
-def _aligned(headings: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+def _aligned(table: Table) -> str:
     """A Markdown table whose columns are also aligned as plain text."""
-    escaped = [[text.replace("|", "\\|") for text in line] for line in (headings, *lines)]
+    lines = (table.headings, *table.lines)
+    escaped = [[text.replace("|", "\\|") for text in line] for line in lines]
     widths = [max(3, *map(len, column)) for column in zip(*escaped, strict=True)]
     rows = [
         "| " + " | ".join(f"{text:<{w}}" for text, w in zip(line, widths, strict=True)) + " |"

@@ -47,7 +47,7 @@ class Workplace:
             env=dict(self.environment),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
+            encoding="utf-8",
             errors="replace",
             start_new_session=True,  # so that all that it starts can be ended with it
         )
@@ -124,7 +124,12 @@ def _dvc(folder: Path, *arguments: str) -> str:
             "There is no `dvc` on PATH. Activate the environment: `source .venv/bin/activate`."
         )
     done = subprocess.run(  # noqa: S603 - no shell
-        [DVC, *arguments], cwd=folder, check=False, capture_output=True, text=True
+        [DVC, *arguments],
+        cwd=folder,
+        check=False,
+        capture_output=True,
+        encoding="utf-8",
+        errors="surrogateescape",  # the path of a cache may be any bytes
     )
     if done.returncode:
         raise StillhouseError(f"`dvc {' '.join(arguments[:2])}` failed: {done.stderr.strip()}")

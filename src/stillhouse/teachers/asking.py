@@ -9,6 +9,7 @@ from stillhouse.config.teacher import Price, TeacherConf
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.log import read_events
 from stillhouse.core.progress import Progress, announce, progress
+from stillhouse.teachers import feed
 from stillhouse.teachers.context import check_context, count_prompt_tokens
 from stillhouse.teachers.estimate import (
     describe,
@@ -17,10 +18,11 @@ from stillhouse.teachers.estimate import (
     has_price,
     money,
 )
-from stillhouse.teachers.feed import Elsewhere, Feed
+from stillhouse.teachers.feed import Elsewhere, Feed, Portions
+from stillhouse.teachers.parent import Parent
 from stillhouse.teachers.plan import Plan
 from stillhouse.teachers.protocol import Answer, Completion, Failure, Teacher
-from stillhouse.teachers.registry import open_teacher
+from stillhouse.teachers.registry import backend, open_teacher
 from stillhouse.teachers.spending import Ledger, Tokens
 from stillhouse.teachers.store.store import Store
 from stillhouse.teachers.store.writer import Writer
@@ -42,6 +44,12 @@ class Run:
     failures: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     """Row ids by reason."""
     spent: Tokens = field(default_factory=Tokens)
+    unaffordable: Tokens | None = None
+    """The most that one request may cost which the budget did not admit."""
+    lost: int = 0
+    """Answers that came and could not be written."""
+    in_flight: int = 0
+    """Requests that were open when the run was given up."""
     seconds: float = 0.0
     error: str | None = None
     """Why the whole run was given up."""
@@ -52,29 +60,46 @@ class Run:
         return sum(len(ids) for ids in self.failures.values())
 
 
-def ask(plan: Plan, conf: TeacherConf, store: Store) -> Run:
+def ask(plan: Plan, conf: TeacherConf, store: Store, ledger: Ledger | None = None) -> Run:
     """Ask for every missing answer; whatever ends it, the answers so far are in the store.
 
-    A fault of the whole run ends up in `error`; a prompt that exceeds the context raises before
-    anything is asked.
+    A fault of the whole run ends up in `error`; a store that cannot be written, or a prompt that
+    exceeds the context, raises before anything is asked.
     """
+    store.require_writable()
     with closing(open_teacher(conf)) as teacher:
         tokens = count_prompt_tokens(teacher, plan)
         check_context(plan, conf, tokens)
         expected = expected_tokens(plan, conf, tokens)
         seconds = expected_seconds(len(plan.missing), conf, read_events("teacher"))
         announce(describe(plan, conf, expected, seconds))
-        writer = store.writer(
-            max_tokens=conf.decoding.max_tokens,
-            model=conf.model.name,
-            backend=conf.compute.backend,
-        )
-        with writer, progress("teacher", len(plan.missing)) as bar:
-            limit = conf.decoding.max_tokens
-            ledger = Ledger(conf.price, conf.compute.budget)
-            feed = Feed(plan, tokens, limit, ledger, Elsewhere(store, writer, plan.missing, limit))
-            note = _Note(plan.reused, conf.price, time.monotonic())
-            return _Asking(feed, ledger, writer, bar, note).run(teacher)
+        limit = conf.decoding.max_tokens
+        ledger = ledger or Ledger(conf.price, conf.compute.budget)
+        writer = store.writer(max_tokens=limit, model=conf.model.name, backend=conf.compute.backend)
+        with (
+            writer,
+            store.claims() as claims,
+            progress("teacher", len(plan.missing)) as bar,
+        ):
+            requests = Feed(
+                plan,
+                tokens,
+                limit,
+                ledger,
+                elsewhere=Elsewhere(store, writer, plan, limit),
+                claims=claims,
+                portions=_portions(conf.compute.backend),
+            )
+            note = _Note(plan.reused, conf.price, time.monotonic(), ledger.spent)
+            run = _Asking(requests, ledger, writer, bar, note, Parent.of_stage()).run(teacher)
+        if writer.unwritten:
+            run.lost, run.error = writer.unwritten, run.error or str(writer.problem)
+        return run
+
+
+def _portions(name: str) -> Portions:
+    chosen = backend(name)
+    return Portions(chosen.streams, chosen.least)
 
 
 @dataclass(frozen=True)
@@ -84,8 +109,11 @@ class _Note:
     reused: int
     price: Price
     started: float
+    before: Tokens
+    """What the ledger had as spent when the run began."""
 
-    def text(self, failed: int, spent: Tokens) -> str:
+    def text(self, failed: int, ledger: Tokens) -> str:
+        spent = ledger - self.before
         speed = spent.total / max(1e-9, time.monotonic() - self.started)
         parts = [f"{self.reused:,} reused", f"{failed:,} failed", f"{speed:,.0f} tokens/s"]
         if has_price(self.price):
@@ -100,34 +128,50 @@ class _Asking:
     writer: Writer
     bar: Progress
     note: _Note
+    parent: Parent
     outcome: Run = field(default_factory=Run)
 
     def run(self, teacher: Teacher) -> Run:
         outcome = self.outcome
         try:
-            while self._round(teacher) and self.feed.left:
+            while self.feed.left and (self._round(teacher) or self._wait()):
                 pass
         except StillhouseError as error:
             outcome.error = str(error)
+            outcome.in_flight = self.feed.open
         outcome.left = self.feed.left
+        outcome.unaffordable = self.feed.unaffordable
         outcome.elsewhere = self.feed.answered_elsewhere
-        outcome.spent = self.ledger.spent
+        outcome.spent = self.ledger.spent - self.note.before
         outcome.seconds = time.monotonic() - self.note.started
         return outcome
 
     def _round(self, teacher: Teacher) -> bool:
-        """Ask what the budget admits; whether there was anything."""
+        """Ask what is handed out; whether there was anything."""
         before = self.outcome.asked
         for answers in teacher.generate(self.feed):
             for answer in answers:
                 self._take(answer)
-            self.writer.flush_if_due()
+            if self.writer.flush_if_due():
+                self.feed.release()
             note = self.note.text(self.outcome.failed, self.ledger.spent)
             self.bar.advance(len(answers), note)
+            self.parent.require_alive()
         for id_, _sample in self.feed.take_unanswered():
             self.outcome.asked += 1
             self.outcome.failures[NO_ANSWER].append(id_)
+        self.writer.flush()
+        self.feed.release()
         return self.outcome.asked > before
+
+    def _wait(self) -> bool:
+        """Wait a moment when all that is left is asked by others; False when it is not."""
+        if not self.feed.waits:
+            return False
+        self.bar.advance(0, "waiting for another process that asks for the rest")
+        self.parent.require_alive()
+        time.sleep(feed.LOOK_SECONDS)
+        return True
 
     def _take(self, answer: Answer) -> None:
         key = self.feed.settle(answer)

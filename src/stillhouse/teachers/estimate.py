@@ -7,10 +7,13 @@ import pyarrow.compute as pc
 
 from stillhouse.config.teacher import Price, TeacherConf
 from stillhouse.teachers.plan import Plan
+from stillhouse.teachers.registry import backend
 from stillhouse.teachers.spending import MESSAGE_TOKENS, Tokens
 
 BYTES_PER_TOKEN = 4
 """Of English text, roughly; only for the estimate."""
+SHORTEST_SECONDS = 1e-6
+"""No run is shorter than the digits that the log keeps."""
 
 
 def expected_tokens(plan: Plan, conf: TeacherConf, prompt_tokens: Sequence[int] | None) -> Tokens:
@@ -36,14 +39,17 @@ def _prompt_guess(plan: Plan) -> int:
 def expected_seconds(
     asked: int, conf: TeacherConf, runs: Iterable[Mapping[str, Any]]
 ) -> float | None:
-    """How long asking will take at the speed of this teacher's last run; None without one."""
+    """How long asking will take at the speed of this teacher's last run; None without one.
+
+    Runs that failed say nothing about the speed: refusals come fast, and time-outs slowly.
+    """
     speeds = [
-        run["asked"] / run["seconds"]
+        (run["asked"] - run["failed"]) / max(run["seconds"], SHORTEST_SECONDS)
         for run in runs
         if run.get("model") == conf.model.name
         and run.get("backend") == conf.compute.backend
-        and run.get("asked")
-        and run.get("seconds")
+        and run.get("asked", 0) > 2 * run.get("failed", 0)
+        and not run.get("given_up")
     ]
     return asked / speeds[-1] if speeds else None
 
@@ -52,6 +58,8 @@ def describe(plan: Plan, conf: TeacherConf, expected: Tokens, seconds: float | N
     """One line: answers to ask and reused, tokens, money, time."""
     asked = len(plan.missing)
     reused, total = plan.reused, len(plan.keys)
+    if not backend(conf.compute.backend).stored:
+        return f"{conf.model.name}: {total:,} recorded answers are read; nobody is asked."
     head = f"{conf.model.name}: {reused:,} of {total:,} answers are in the store"
     if not asked:
         return f"{head}; nothing to ask."

@@ -37,6 +37,8 @@ class Plan:
     """The key of every answer, binary(32)."""
     found: pa.Table
     """What the store had for every answer, nulls where nothing."""
+    looked_through: frozenset[str] = frozenset()
+    """Names of the segments that this was found in; whatever else there is came later."""
 
     @cached_property
     def missing(self) -> dict[bytes, int]:
@@ -71,8 +73,9 @@ class Plan:
 def make_plan(prompts: pa.Table, conf: TeacherConf, store: Store) -> Plan:
     """Look up every answer that `prompts` needs of this teacher."""
     keys = answer_keys(prompts, conf)
+    listed = frozenset(path.name for path in store.paths())
     found = store.look_up(keys, conf.decoding.max_tokens)
-    return Plan(prompts, conf.decoding.samples, is_greedy(conf.decoding), keys, found)
+    return Plan(prompts, conf.decoding.samples, is_greedy(conf.decoding), keys, found, listed)
 
 
 def answer_keys(prompts: pa.Table, conf: TeacherConf) -> "pa.Array[Any]":

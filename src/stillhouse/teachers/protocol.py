@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple, Protocol
 
 from stillhouse.config.teacher import TeacherConf
 
-FinishReason = Literal["stop", "length"]
+FinishReason = Literal["stop", "length", "refusal"]
 
 
 class Message(NamedTuple):
@@ -35,13 +35,16 @@ class Completion:
     """What the model wrote, without the stop string; token counts None where nobody counted.
 
     `completion_tokens` counts what was generated, an end-of-text token included where the engine
-    includes it. `finish_reason` is "length" only when `max_tokens` cut the text.
+    includes it. `finish_reason` is "length" only when `max_tokens` cut the text, and "refusal" when
+    the model, or a filter around it, declined to answer: that is paid for and kept, as any answer.
+    `reasoning` is what the server gave as the model's thinking, apart from the text.
     """
 
     text: str
     finish_reason: FinishReason
     prompt_tokens: int | None
     completion_tokens: int | None
+    reasoning: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

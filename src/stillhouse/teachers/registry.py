@@ -19,16 +19,21 @@ class Backend:
 
     False where they belong to a row (outputs on file): those are read anew, which costs nothing.
     """
+    streams: bool = False
+    """It takes a request only when it asks it. Others take all that they are given before they
+    begin, and so are given a portion at a time: what is not taken is left to other processes."""
+    least: int = 16
+    """The fewest requests of a portion; more where beginning and ending one costs much."""
     extra: str | None = None
     """The optional dependency group that it needs."""
 
 
 BACKENDS = {
-    "transformers": Backend("stillhouse.teachers.backends.transformers"),
-    "openai": Backend("stillhouse.teachers.backends.openai"),
-    "vllm": Backend("stillhouse.teachers.backends.vllm", extra="vllm"),
-    "ray": Backend("stillhouse.teachers.backends.ray", extra="ray"),
-    "recorded": Backend("stillhouse.teachers.backends.recorded", stored=False),
+    "transformers": Backend("stillhouse.teachers.backends.transformers", least=64),
+    "openai": Backend("stillhouse.teachers.backends.openai", streams=True),
+    "vllm": Backend("stillhouse.teachers.backends.vllm", least=1_024, extra="vllm"),
+    "ray": Backend("stillhouse.teachers.backends.ray", least=100_000, extra="ray"),
+    "recorded": Backend("stillhouse.teachers.backends.recorded", stored=False, least=100_000),
     "scripted": Backend("stillhouse.teachers.backends.scripted"),
 }
 

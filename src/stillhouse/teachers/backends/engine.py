@@ -1,5 +1,6 @@
 """What the backends `vllm` and `ray` share: vLLM's options, and the order of requests."""
 
+import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,8 +10,15 @@ from typing import Any
 from stillhouse.config.teacher import Decoding, TeacherConf
 from stillhouse.core.errors import StillhouseError
 from stillhouse.sources.checkpoints import checkpoint
-from stillhouse.teachers.backends.encoding import encode, load_tokenizer
+from stillhouse.teachers.backends.encoding import (
+    check_template,
+    encode,
+    load_tokenizer,
+    prompt_opening,
+    runs_code,
+)
 from stillhouse.teachers.protocol import Answer, Failure, Request
+from stillhouse.teachers.structured import for_vllm
 
 EMPTY = "the prompt is empty"
 
@@ -18,32 +26,45 @@ EMPTY = "the prompt is empty"
 def engine_options(conf: TeacherConf, folder: Path) -> dict[str, Any]:
     """Arguments of a vLLM engine that serves `conf` from the checkpoint in `folder`.
 
-    `compute.engine` adds options; one that another key of the conf decides is an error.
+    `model.engine` and `compute.engine` add options; the configuration has checked which may.
     """
     options: dict[str, Any] = {
         "model": str(folder),
-        "dtype": conf.compute.dtype,
+        "dtype": weights_dtype(conf, folder),
         "max_model_len": conf.context,
         "tensor_parallel_size": conf.compute.tensor_parallel,
         "enable_prefix_caching": True,
         # The decoding is the conf's alone: a checkpoint's own defaults would change answers.
         "generation_config": "vllm",
         "seed": 0,
+        "trust_remote_code": runs_code(conf, folder),
     }
-    decided = {"model", "dtype", "max_model_len", "tensor_parallel_size", "generation_config"}
-    decided |= {"tokenizer", "revision", "trust_remote_code"}
-    for name in conf.compute.engine:
-        if name in decided:
-            raise StillhouseError(
-                f"`compute.engine` of the teacher {conf.model.name!r} sets {name!r}, which follows "
-                "from its `model`, `context`, `compute.dtype` or `compute.tensor_parallel`. Leave "
-                "it out, and set those."
-            )
-    return options | conf.compute.engine
+    return options | conf.model.engine | conf.compute.engine
+
+
+def weights_dtype(conf: TeacherConf, folder: Path) -> str:
+    """The type of the weights: `model.dtype`, where `auto` is the checkpoint's own.
+
+    The engine's own `auto` would round float32 weights, and differently on different hardware,
+    under one and the same key.
+    """
+    return conf.model.dtype if conf.model.dtype != "auto" else own_dtype(folder)
+
+
+def own_dtype(folder: Path) -> str:
+    """The type that a checkpoint names as that of its weights; float32 where it names none."""
+    try:
+        config = json.loads((folder / "config.json").read_bytes())
+    except FileNotFoundError:
+        return "float32"
+    parts = [config, config.get("text_config") or {}]
+    named = [part.get(name) for part in parts for name in ("dtype", "torch_dtype")]
+    found = next((name for name in named if isinstance(name, str)), "float32")
+    return found.removeprefix("torch.")
 
 
 def sampling_options(decoding: Decoding, seed: int | None) -> dict[str, Any]:
-    """Arguments of vLLM's SamplingParams for one request."""
+    """Arguments of vLLM's SamplingParams for one request, in plain values."""
     options: dict[str, Any] = {
         "temperature": decoding.temperature,
         "max_tokens": decoding.max_tokens,
@@ -52,7 +73,7 @@ def sampling_options(decoding: Decoding, seed: int | None) -> dict[str, Any]:
         options |= {"top_p": decoding.top_p, "seed": seed}
     if decoding.stop:
         options["stop"] = list(decoding.stop)
-    return options | decoding.extra
+    return options | for_vllm(decoding.extra)
 
 
 def quiet() -> None:
@@ -75,16 +96,26 @@ class Encoder:
 
     def __init__(self, conf: TeacherConf, folder: Path) -> None:
         self._format = conf.format
-        self._tokenizer = load_tokenizer(folder, conf.format, conf.model.name)
+        self._template = conf.decoding.chat_template_kwargs
+        code = runs_code(conf, folder)
+        self._tokenizer = load_tokenizer(folder, conf.format, conf.model.name, code=code)
+        check_template(self._tokenizer, conf)
         self.ends = _end_tokens(folder, self._tokenizer.eos_token_id)
 
     def prompt_tokens(self, requests: Sequence[Request]) -> list[int]:
         """Tokens of each prompt, template included."""
-        return [len(tokens) for tokens in encode(self._tokenizer, requests, self._format)]
+        return [len(tokens) for tokens in self._encode(requests)]
+
+    def _encode(self, requests: Sequence[Request]) -> list[list[int]]:
+        return encode(self._tokenizer, requests, self._format, self._template)
+
+    def opening(self, tokens: Sequence[int]) -> str:
+        """The tag of a block of thinking that a prompt ends in: the answer's text begins there."""
+        return prompt_opening(self._tokenizer, tokens)
 
     def in_order(self, requests: Sequence[Request]) -> tuple[list[Encoded], list[Answer]]:
         """The requests sorted so that shared beginnings meet, and failures for empty prompts."""
-        encoded = encode(self._tokenizer, requests, self._format)
+        encoded = self._encode(requests)
         rows = [Encoded(*pair) for pair in zip(requests, encoded, strict=True)]
         failures = [Answer(row.request, Failure(EMPTY)) for row in rows if not row.tokens]
         filled = [row for row in rows if row.tokens]
@@ -110,4 +141,5 @@ def teacher_folder(conf: TeacherConf) -> Path:
             "on the hardware that it was built for. Write `device: auto`; CUDA_VISIBLE_DEVICES "
             "chooses among several accelerators."
         )
-    return checkpoint(conf.model.source, conf.model.mirror)
+    model = conf.model
+    return checkpoint(model.source, model.mirror, code=model.trust_remote_code)

@@ -62,6 +62,7 @@ class EncodedRows:
             {
                 "id": each.request.id,
                 "sample": each.request.sample,
+                "opening": self._encoder.opening(each.tokens),
                 "tokenized_prompt": each.tokens,
                 "sampling_params": sampling_options(self._decoding, each.request.seed) | keep_stop,
             }
@@ -115,7 +116,7 @@ def engine_answer(
     return {
         "id": row["id"],
         "sample": int(row["sample"]),
-        "text": text,
+        "text": row.get("opening", "") + text,
         "finish_reason": "stop" if ended else "length",
         "prompt_tokens": int(row["num_input_tokens"]),
         "completion_tokens": len(written),

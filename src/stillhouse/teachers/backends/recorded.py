@@ -4,15 +4,16 @@ A file holds the raw text that a model wrote, often running on past its answer. 
 running model's would be: cut at the first of `decoding.stop`, which then is why it ended.
 """
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from stillhouse.config.pinning import require_pinned
 from stillhouse.config.teacher import Recorded, TeacherConf
 from stillhouse.core.errors import StillhouseError, did_you_mean
-from stillhouse.core.templates import render
+from stillhouse.core.json_text import parse_json
+from stillhouse.core.templates import of_row, render
 from stillhouse.sources.resolve import resolve
 from stillhouse.teachers.protocol import Answer, Completion, Failure, Request
 from stillhouse.teachers.rendering import cut
@@ -22,7 +23,10 @@ NO_OUTPUT = "the recorded outputs have none for this row's id"
 
 
 def open_teacher(conf: TeacherConf) -> "RecordedTeacher":
-    """Read every output; files that do not fit together are an error."""
+    """Read every output; files that do not fit together are an error.
+
+    They need a pin even below data/raw, which DVC does not watch for this stage.
+    """
     sets = conf.model.recorded
     if not sets:
         raise StillhouseError(
@@ -34,6 +38,7 @@ def open_teacher(conf: TeacherConf) -> "RecordedTeacher":
             f"The teacher {conf.model.name!r} is recorded: it has one answer for each row, so "
             f"`decoding.samples: {conf.decoding.samples}` cannot be had. Write `samples: 1`."
         )
+    require_pinned(conf.model.source)
     folder = _folder(conf)
     completions: dict[str, Completion] = {}
     for recorded in sets:
@@ -77,13 +82,13 @@ def read_outputs(folder: Path, recorded: Recorded) -> Iterator[tuple[str, str]]:
             )
     for place, (row, (_, text)) in enumerate(zip(rows, outputs, strict=True)):
         where = f"model.recorded.id, row {place} of {recorded.rows or recorded.outputs[0]}"
-        yield render(recorded.id, {**row, "_row": place}, where).strip(), text
+        yield render(recorded.id, of_row({**row, "_row": place}), where).strip(), text
 
 
 def _items(path: Path, field: str | None) -> Iterator[tuple[Mapping[str, Any], str]]:
     """Rows and texts: JSON Lines with the text in `field`, else one JSON array of strings."""
     if field is None:
-        texts = _json(path.read_text(encoding="utf-8"), str(path))
+        texts = parse_json(_text(path), str(path))
         if not isinstance(texts, list):
             raise StillhouseError(
                 f"{path} is not a JSON array of strings; name its text's `field`."
@@ -105,20 +110,21 @@ def _field(row: Mapping[str, Any], field: str, path: Path) -> object:
 
 def _lines(path: Path) -> Iterator[Mapping[str, Any]]:
     # Not splitlines(), which also splits at separators that JSON strings may hold.
-    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), 1):
+    for number, line in enumerate(_text(path).split("\n"), 1):
         if line.strip():
-            row = _json(line, f"{path}, line {number}")
+            row = parse_json(line, f"{path}, line {number}")
             if not isinstance(row, dict):
                 raise StillhouseError(f"{path}, line {number}: expected a JSON object.")
             yield row
 
 
-def _json(text: str, where: str) -> object:
+def _text(path: Path) -> str:
     try:
-        value: object = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise StillhouseError(f"{where}: not well-formed JSON: {error}.") from error
-    return value
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise StillhouseError(
+            f"{path} is not UTF-8 text (byte {error.start}); convert it to UTF-8."
+        ) from error
 
 
 def as_completion(text: str, recorded: Recorded, stop: Sequence[str]) -> Completion:

@@ -5,9 +5,10 @@ Requests are taken a chunk at a time, sorted by length, and decoded in batches o
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -18,8 +19,16 @@ from stillhouse.core.progress import announce
 from stillhouse.models.attention import adapt
 from stillhouse.models.sampler import Sampler
 from stillhouse.sources.checkpoints import checkpoint
+from stillhouse.sources.model_files import loading, require_all_weights
 from stillhouse.teachers.backends.decoding import Decoder, Ending
-from stillhouse.teachers.backends.encoding import encode, load_tokenizer
+from stillhouse.teachers.backends.encoding import (
+    check_template,
+    encode,
+    load_tokenizer,
+    prompt_opening,
+    runs_code,
+)
+from stillhouse.teachers.backends.engine import own_dtype
 from stillhouse.teachers.protocol import Answer, Completion, Failure, Request
 
 CHUNK = 8_192
@@ -35,15 +44,21 @@ def open_teacher(conf: TeacherConf) -> "LocalTeacher":
                 f"The backend 'transformers' has no decoding option {option!r}."
                 f"{did_you_mean(option, EXTRA)}"
             )
-    folder = checkpoint(conf.model.source, conf.model.mirror)
-    tokenizer = load_tokenizer(folder, conf.format, conf.model.name)
-    model = load_model(folder, conf.compute.device, conf.compute.dtype)
+    source, code = conf.model.source, conf.model.trust_remote_code
+    folder = checkpoint(source, conf.model.mirror, code=code)
+    code = runs_code(conf, folder)
+    tokenizer = load_tokenizer(folder, conf.format, conf.model.name, code=code)
+    check_template(tokenizer, conf)
+    model = load_model(folder, conf.compute.device, conf.model.dtype, code=code)
     _require_room(model, conf)
     return LocalTeacher(conf, model, tokenizer)
 
 
-def load_model(folder: Path, device: str, dtype: str) -> PreTrainedModel:
-    """The causal or encoder-decoder model in `folder`, ready to decode."""
+def load_model(folder: Path, device: str, dtype: str, *, code: bool = False) -> PreTrainedModel:
+    """The causal or encoder-decoder model in `folder`, ready to decode.
+
+    With `code`, the folder's own code may run.
+    """
     from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM
     from transformers.utils.logging import disable_progress_bar
 
@@ -51,18 +66,32 @@ def load_model(folder: Path, device: str, dtype: str) -> PreTrainedModel:
 
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    encoded = AutoConfig.from_pretrained(folder).is_encoder_decoder
-    kind = AutoModelForSeq2SeqLM if encoded else AutoModelForCausalLM
-    chosen = getattr(torch, dtype) if dtype != "auto" else fastest_dtype(device)
-    try:
-        model: PreTrainedModel = kind.from_pretrained(folder, dtype=chosen)
+    local: dict[str, Any] = {"local_files_only": True, "trust_remote_code": code}
+    with loading(f"The teacher's config.json in {folder}"):
+        encoded = AutoConfig.from_pretrained(folder, **local).is_encoder_decoder
+    kind: Any = AutoModelForSeq2SeqLM if encoded else AutoModelForCausalLM
+    chosen = getattr(torch, dtype) if dtype != "auto" else computing_dtype(folder, device)
+    with loading(f"The teacher's weights in {folder}, on `device: {device}`,"):
+        model: PreTrainedModel
+        model, found = kind.from_pretrained(
+            folder, dtype=chosen, use_safetensors=True, output_loading_info=True, **local
+        )
         torch.nn.Module.to(model, device).train(False)
-    except (RuntimeError, AssertionError) as error:
-        raise StillhouseError(
-            f"The teacher's weights do not load on `device: {device}`: {error}"
-        ) from error
+    require_all_weights(found, f"The teacher in {folder}")
     adapt(model)
     return model
+
+
+def computing_dtype(folder: Path, device: str) -> torch.dtype:
+    """In what to compute with weights of the checkpoint's own type, without rounding them.
+
+    That is their own type, or float32, which holds each of them exactly, where the hardware does
+    not multiply their own.
+    """
+    own: torch.dtype = getattr(torch, own_dtype(folder), torch.float32)
+    if own == torch.float16:
+        return own if device.startswith("cuda") else torch.float32
+    return fastest_dtype(device) if own == torch.bfloat16 else torch.float32
 
 
 def fastest_dtype(device: str) -> torch.dtype:
@@ -110,6 +139,7 @@ class LocalTeacher:
         decoding = conf.decoding
         ends = _end_tokens(model, tokenizer)
         self._tokenizer, self._format = tokenizer, conf.format
+        self._template = decoding.chat_template_kwargs
         self._decoder = Decoder(
             model,
             Ending(tokenizer, ends, decoding.stop, decoding.max_tokens),
@@ -119,13 +149,16 @@ class LocalTeacher:
 
     def prompt_tokens(self, requests: Sequence[Request]) -> list[int]:
         """Tokens of each prompt, template included."""
-        return [len(tokens) for tokens in encode(self._tokenizer, requests, self._format)]
+        return [len(tokens) for tokens in self._encode(requests)]
+
+    def _encode(self, requests: Sequence[Request]) -> list[list[int]]:
+        return encode(self._tokenizer, requests, self._format, self._template)
 
     def generate(self, requests: Iterable[Request]) -> Iterator[list[Answer]]:
         """Answer one chunk after the other, the longest prompts first."""
         stream = iter(requests)
         while chunk := list(islice(stream, CHUNK)):
-            encoded = encode(self._tokenizer, chunk, self._format)
+            encoded = self._encode(chunk)
             rows = [_Row(*pair) for pair in zip(chunk, encoded, strict=True)]
             if empty := [row.request for row in rows if not row.tokens]:
                 yield [Answer(request, Failure("the prompt is empty")) for request in empty]
@@ -145,7 +178,11 @@ class LocalTeacher:
 
     def _complete(self, batch: Sequence[_Row]) -> list[Completion]:
         seeds = [row.request.seed for row in batch]
-        return self._decoder.complete([row.tokens for row in batch], seeds)
+        completions = self._decoder.complete([row.tokens for row in batch], seeds)
+        return [
+            replace(done, text=prompt_opening(self._tokenizer, row.tokens) + done.text)
+            for row, done in zip(batch, completions, strict=True)
+        ]
 
     def _most_tokens(self, row: _Row) -> int:
         return len(row.tokens) + self._max_tokens

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-from stillhouse.config.teacher import TeacherConf
+from stillhouse.config.teacher import Decoding, TeacherConf
 from stillhouse.core.errors import StillhouseError
 from stillhouse.teachers.backends.engine import (
     Encoded,
@@ -34,6 +34,12 @@ def open_teacher(conf: TeacherConf) -> "VllmTeacher":
 
     folder = teacher_folder(conf)
     try:
+        _params(conf.decoding, 0)
+    except (ValueError, TypeError) as error:
+        raise StillhouseError(
+            f"vLLM refuses the `decoding` of the teacher {conf.model.name!r}: {error}"
+        ) from error
+    try:
         llm = LLM(**engine_options(conf, folder))
     except (ValueError, TypeError, RuntimeError) as error:
         raise StillhouseError(
@@ -42,15 +48,26 @@ def open_teacher(conf: TeacherConf) -> "VllmTeacher":
     return VllmTeacher(conf, llm, Encoder(conf, folder))
 
 
+def _params(decoding: Decoding, seed: int | None, **options: Any) -> Any:
+    """What one request is decoded by; ValueError or TypeError where vLLM refuses it."""
+    from vllm import SamplingParams
+    from vllm.sampling_params import StructuredOutputsParams
+
+    chosen = sampling_options(decoding, seed)
+    form = chosen.pop("structured_outputs", None)
+    if form is not None:
+        options["structured_outputs"] = StructuredOutputsParams(**form)
+    return SamplingParams(**chosen, **options)
+
+
 class VllmTeacher:
     """An engine, fed request by request."""
 
     def __init__(self, conf: TeacherConf, llm: Any, encoder: Encoder) -> None:
-        from vllm import SamplingParams
         from vllm.sampling_params import RequestOutputKind
 
         self._decoding, self._encoder = conf.decoding, encoder
-        self._params, self._kind = SamplingParams, RequestOutputKind.FINAL_ONLY
+        self._kind = RequestOutputKind.FINAL_ONLY
         self.llm = llm
         self._engine = llm.llm_engine
         self._at_once = self._engine.vllm_config.scheduler_config.max_num_seqs
@@ -80,9 +97,8 @@ class VllmTeacher:
         for row in rows:
             name = str(self._added)
             self._added += 1
-            options = sampling_options(self._decoding, row.request.seed)
             try:
-                params = self._params(**options, output_kind=self._kind)
+                params = _params(self._decoding, row.request.seed, output_kind=self._kind)
                 rendered = self._engine.renderer.render_cmpl([{"prompt_token_ids": row.tokens}])
                 self._engine.add_request(name, rendered[0], params)
             except (ValueError, TypeError) as error:
@@ -102,7 +118,7 @@ class VllmTeacher:
             reason = f"the engine ended it with {written.finish_reason!r}"
             return Answer(row.request, Failure(reason))
         completion = Completion(
-            text=written.text,
+            text=self._encoder.opening(row.tokens) + written.text,
             finish_reason=written.finish_reason,
             prompt_tokens=len(row.tokens),
             completion_tokens=len(written.token_ids),

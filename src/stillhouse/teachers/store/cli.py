@@ -17,7 +17,12 @@ app = typer.Typer(
     help="The completion store: teacher answers, each paid for once.",
 )
 Report = (
-    commands.Stats | commands.Verified | commands.Packed | commands.Published | commands.Imported
+    commands.Stats
+    | commands.Verified
+    | commands.Packed
+    | commands.Published
+    | commands.Merged
+    | commands.Imported
 )
 Json = Annotated[bool, typer.Option("--json", help="Print a JSON object.")]
 
@@ -72,6 +77,17 @@ def publish(as_json: Json = False) -> None:
     """Copy new answers to data/store and put it under DVC."""
     report = commands.publish(_store())
     text = f"{report.segments} segments ({report.bytes / 1e6:,.1f} MB) added to {report.folder}"
+    _show(report, as_json, f"{text}; now `git add {report.folder}.dvc`, commit, and `dvc push`")
+
+
+@app.command("merge")
+def merge(as_json: Json = False) -> None:
+    """After `git merge`: put the answers that both sides published into data/store.
+
+    Also when Git or a merge driver has already taken one side.
+    """
+    report = commands.merge()
+    text = f"{report.segments} segments in {report.folder}, {report.brought} of them brought in"
     _show(report, as_json, f"{text}; now `git add {report.folder}.dvc`, commit, and `dvc push`")
 
 

@@ -15,6 +15,7 @@ from stillhouse.core.files import write_bytes
 from stillhouse.teachers.store import location, segments
 from stillhouse.teachers.store.pack import pack as pack_folder
 from stillhouse.teachers.store.store import Store
+from stillhouse.teachers.store.versions import fetch_published, settle
 
 
 @dataclass
@@ -65,6 +66,15 @@ class Published:
     folder: str
     segments: int
     bytes: int
+
+
+@dataclass(frozen=True)
+class Merged:
+    """Segments of other versions that were brought into `folder`, and all that are there now."""
+
+    folder: str
+    brought: int
+    segments: int
 
 
 @dataclass(frozen=True)
@@ -149,16 +159,32 @@ def pack(store: Store) -> Packed:
 def publish(store: Store, *, track: bool = True) -> Published:
     """Pack, copy what is new to `data/store`, and `dvc add` it.
 
-    Published segments are never changed or removed, so that two branches' stores merge as a union.
-    This machine keeps its own copy: checking out an older revision must not lose paid answers.
+    Published segments are never changed or removed: what others have published is kept, also where
+    it was not pulled, or a merge took one side. This machine keeps its own copy: checking out an
+    older revision must not lose paid answers.
     """
     target = location.PUBLISHED
+    if track:
+        fetch_published(target)
     pack(Store(store.live, [*store.published, target]))
     copied = [_copy(path, target) for path in segments.segment_paths(store.live)]
     new = [size for size in copied if size]
-    if track and (new or not target.with_name(f"{target.name}.dvc").exists()):
-        _dvc_add(target)
+    if track:
+        _track(target)
     return Published(str(target), len(new), sum(new))
+
+
+def merge() -> Merged:
+    """Make `data/store` hold all that both sides of a merge have published, and `dvc add` it."""
+    target = location.PUBLISHED
+    brought = fetch_published(target)
+    if not target.is_dir():
+        raise StillhouseError(
+            f"There is nothing to merge: no version of {target}.dvc was committed here. "
+            "`stillhouse store publish` makes the first."
+        )
+    _track(target)
+    return Merged(str(target), brought, len(segments.segment_paths(target)))
 
 
 def import_segments(store: Store, source: Path) -> Imported:
@@ -187,15 +213,22 @@ def _copy(path: Path, target: Path) -> int:
     return len(content)
 
 
-def _dvc_add(folder: Path) -> None:
+def _track(folder: Path) -> None:
+    settle(folder)
     here = Path(sys.executable).parent  # an environment that is used without being activated
     program = shutil.which("dvc", path=os.pathsep.join([str(here), os.environ.get("PATH", "")]))
     if program is None:
         raise StillhouseError(f"`dvc` is not installed here. Run `dvc add {folder}` yourself.")
     done = subprocess.run(  # noqa: S603 - fixed arguments
-        [program, "add", "--quiet", str(folder)], capture_output=True, text=True, check=False
+        [program, "add", "--quiet", str(folder)],
+        check=False,
+        capture_output=True,
+        text=True,
+        errors="replace",
     )
     if done.returncode:
         raise StillhouseError(
-            f"The segments are in {folder}, but `dvc add {folder}` failed: {done.stderr.strip()}"
+            f"The segments are in {folder}, but `dvc add {folder}` failed: {done.stderr.strip()} "
+            "In the middle of a merge, settle the other conflicts first (dvc.lock: take either "
+            "side), and run this again."
         )

@@ -5,12 +5,14 @@ The key is the SHA-256 of canonical JSON (sorted keys, no spaces, ASCII escapes)
 | field    | holds                                                                         |
 |----------|-------------------------------------------------------------------------------|
 | version  | KEY_VERSION                                                                   |
-| model    | name and pinned source                                                        |
+| model    | name and pinned source; `dtype` unless it is `auto`, the checkpoint's own;    |
+|          | `engine` when there is any                                                    |
 | format   | chat or plain                                                                 |
 | messages | role and content of every message (chat)                                      |
 | prompt   | the rendered text (plain), so that a change of the rendering changes the key  |
-| decoding | temperature; stop strings, sorted; `extra` when there is any; top_p and seed  |
-|          | only when sampled, since greedy decoding ignores both                         |
+| decoding | temperature; stop strings, sorted; `extra`, with an enforced form of the      |
+|          | reply, and `chat_template_kwargs` when there are any; top_p and seed only     |
+|          | when sampled, since greedy decoding ignores both                              |
 | sample   | index of the sample; 0 when greedy                                            |
 
 Not in the key, because they do not change the answer: row id, order, k, parser, engine, host,
@@ -28,7 +30,7 @@ from itertools import islice
 from json.encoder import encode_basestring_ascii as quoted
 from typing import Any
 
-from stillhouse.config.teacher import Decoding, TeacherConf
+from stillhouse.config.teacher import Decoding, Model, TeacherConf
 from stillhouse.teachers.protocol import Message
 from stillhouse.teachers.rendering import as_text
 
@@ -48,8 +50,19 @@ def _decoding(decoding: Decoding) -> dict[str, Any]:
     }
     if decoding.extra:
         values["extra"] = decoding.extra
+    if decoding.chat_template_kwargs:
+        values["chat_template_kwargs"] = decoding.chat_template_kwargs
     if not is_greedy(decoding):
         values |= {"top_p": float(decoding.top_p), "seed": decoding.seed}
+    return values
+
+
+def _model(model: Model) -> dict[str, Any]:
+    values: dict[str, Any] = {"name": model.name, "source": model.source}
+    if model.dtype != "auto":
+        values["dtype"] = model.dtype
+    if model.engine:
+        values["engine"] = model.engine
     return values
 
 
@@ -62,7 +75,7 @@ def _prompt(conf: TeacherConf, messages: Sequence[Message]) -> object:
 def _payload(conf: TeacherConf, prompt: object, sample: int) -> dict[str, Any]:
     return {
         "version": KEY_VERSION,
-        "model": {"name": conf.model.name, "source": conf.model.source},
+        "model": _model(conf.model),
         "format": conf.format,
         "prompt" if conf.format == "plain" else "messages": prompt,
         "decoding": _decoding(conf.decoding),
@@ -87,10 +100,7 @@ def answer_key(conf: TeacherConf, messages: Sequence[Message], sample: int) -> b
 
 def key_function(conf: TeacherConf, sample: int) -> Callable[[str], bytes]:
     """`answer_key` as a function of the prompt's canonical JSON, all else settled beforehand."""
-    hole = "\0"
-    # `decoding`, the only part with nested keys of the user's, sorts before the prompt; so the
-    # last hole is the prompt's.
-    head, tail = canonical(_payload(conf, hole, sample)).rsplit(canonical(hole), 1)
+    head, tail = _around_prompt(conf, sample)
     start, end = hashlib.sha256(head.encode()), tail.encode()
 
     def key(prompt: str) -> bytes:
@@ -99,6 +109,15 @@ def key_function(conf: TeacherConf, sample: int) -> Callable[[str], bytes]:
         return digest.digest()
 
     return key
+
+
+def _around_prompt(conf: TeacherConf, sample: int) -> list[str]:
+    """The canonical payload before and behind the prompt."""
+    hole = "\0"
+    # The user's own values may hold any text, this one, too: a hole is what is there once.
+    while len(parts := canonical(_payload(conf, hole, sample)).split(canonical(hole))) > 2:
+        hole += "\0"
+    return parts
 
 
 def chat_prompts(

@@ -2,7 +2,8 @@
 
 A merge writes the new segment first and removes the old ones after: a kill in between leaves rows
 twice, which readers take once. A reader that finds a listed segment gone lists again. Two processes
-that merge the same segments write the same file.
+that merge the same segments write the same file. Rows that came later than their time says stay in
+segments of their own, since `sightings` knows them by that name.
 """
 
 import time
@@ -12,6 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from stillhouse.teachers.store import segments
+from stillhouse.teachers.store.sightings import Sightings
 
 SMALL_BYTES = 1 << 20
 MERGE_AT = 32
@@ -27,11 +29,20 @@ def merge_small(folder: Path) -> Path | None:
 
 
 def merge(folder: Path, paths: Sequence[Path]) -> Path | None:
-    """Replace segments by one with the same rows; damaged or vanished ones stay as they are."""
-    read = {path: rows for path in paths if (rows := _rows(path)) is not None}
+    """Replace segments by one with the same rows; damaged, vanished and late ones stay."""
+    seen = Sightings.read(folder)
+    read = {
+        path: rows
+        for path in paths
+        if (rows := _rows(path)) is not None and not seen.is_late(path.name, rows["created"])
+    }
     if len(read) < 2:
         return None
-    merged = segments.write_segment(folder, segments.distinct(segments.concatenated(read.values())))
+    rows = segments.distinct(segments.concatenated(read.values()))
+    name, _ = segments.encoded(rows)
+    if seen.is_late(name, rows["created"]):  # as it would seem to who sees it first
+        seen.adopt(name)
+    merged = segments.write_segment(folder, rows)
     for path in read:
         if path != merged:
             path.unlink(missing_ok=True)

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stillhouse.core.errors import StillhouseError
-from stillhouse.core.files import require_disk_space, write_bytes
+from stillhouse.core.files import write_bytes
 from stillhouse.teachers.store.key import KEY_BYTES
 
 SUFFIX = ".parquet"
@@ -22,6 +22,7 @@ FIELDS: list["pa.Field[Any]"] = [
     pa.field("max_tokens", pa.int32(), nullable=False),
     pa.field("created", pa.int64(), nullable=False),
     pa.field("text", pa.string(), nullable=False),
+    pa.field("reasoning", pa.string()),
     pa.field("finish_reason", pa.string(), nullable=False),
     pa.field("prompt_tokens", pa.int32()),
     pa.field("completion_tokens", pa.int32()),
@@ -30,7 +31,14 @@ FIELDS: list["pa.Field[Any]"] = [
 ]
 SCHEMA = pa.schema(FIELDS)
 """`max_tokens` is the limit an answer was asked under, `created` its arrival in milliseconds since
-1970; `model` and `backend` are for people (`store stats`) and decide nothing."""
+1970; `model` and `backend` are for people (`store stats`) and decide nothing. `reasoning` is what a
+server says the model thought, kept beside the text; segments written before it was kept lack it."""
+LATER = frozenset({"reasoning"})
+"""Columns that older segments lack: read as nulls."""
+
+ARRIVED: "pa.Field[Any]" = pa.field("arrived", pa.int64())
+"""When a row arrived on this machine (see `sightings`); worked out when rows are read."""
+WITH_ARRIVAL = SCHEMA.append(ARRIVED)
 
 
 class DamagedSegmentError(Exception):
@@ -50,11 +58,8 @@ def _listing(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob(f"*{SUFFIX}") if not path.name.startswith("."))
 
 
-def write_segment(folder: Path, rows: pa.Table) -> Path:
-    """Write rows as one segment; when this returns it survives a crash of the machine.
-
-    Equal rows make one file, however often they are written.
-    """
+def encoded(rows: pa.Table) -> tuple[str, bytes]:
+    """The name of a segment of these rows, and its content: equal rows, equal names."""
     sink = pa.BufferOutputStream()
     pq.write_table(
         rows.select(SCHEMA.names).cast(SCHEMA).combine_chunks(),
@@ -64,8 +69,16 @@ def write_segment(folder: Path, rows: pa.Table) -> Path:
         write_statistics=False,
     )
     content = sink.getvalue().to_pybytes()
-    path = folder / f"{hashlib.sha256(content).hexdigest()}{SUFFIX}"
-    require_disk_space(folder, len(content), "the completion store")
+    return f"{hashlib.sha256(content).hexdigest()}{SUFFIX}", content
+
+
+def write_segment(folder: Path, rows: pa.Table) -> Path:
+    """Write rows as one segment; when this returns it survives a crash of the machine.
+
+    Equal rows make one file, however often they are written.
+    """
+    name, content = encoded(rows)
+    path = folder / name
     # Also when it is there already: a damaged file of this name must not stand for these rows.
     write_bytes(path, content)
     _sync_folder(folder)
@@ -94,17 +107,24 @@ def verified_bytes(path: Path) -> bytes:
         if error.errno == errno.EIO:
             raise DamagedSegmentError(str(path)) from error
         raise
-    if hashlib.sha256(content).hexdigest() != path.stem:
-        raise DamagedSegmentError(str(path))
+    verified(path.name, content)
+    return content
+
+
+def verified(name: str, content: bytes) -> bytes:
+    """The content, or DamagedSegmentError when it is not what the segment's name says."""
+    if f"{hashlib.sha256(content).hexdigest()}{SUFFIX}" != name:
+        raise DamagedSegmentError(name)
     return content
 
 
 def open_segment(path: Path) -> pq.ParquetFile:
     """A segment ready to be read by column, its checksum verified."""
     opened = pq.ParquetFile(pa.BufferReader(verified_bytes(path)))
-    if opened.schema_arrow.names != SCHEMA.names:
+    names = opened.schema_arrow.names
+    if names != [name for name in SCHEMA.names if name in names or name not in LATER]:
         raise StillhouseError(
-            f"The segment {path} has columns {opened.schema_arrow.names}, not {SCHEMA.names}: "
+            f"The segment {path} has columns {names}, not {SCHEMA.names}: "
             "another version of stillhouse wrote it. Move it out of the store."
         )
     return opened
@@ -112,7 +132,16 @@ def open_segment(path: Path) -> pq.ParquetFile:
 
 def read_segment(path: Path) -> pa.Table:
     """All rows of a segment, its checksum verified."""
-    return open_segment(path).read().cast(SCHEMA)
+    return all_rows(open_segment(path))
+
+
+def all_rows(segment: pq.ParquetFile) -> pa.Table:
+    """All rows of an opened segment; a column that it lacks is null."""
+    rows = segment.read()
+    for name in LATER - set(rows.column_names):
+        field = SCHEMA.field(name)
+        rows = rows.append_column(field, pa.nulls(rows.num_rows, field.type))
+    return rows.select(SCHEMA.names).cast(SCHEMA)
 
 
 def set_aside(path: Path) -> Path:
@@ -133,5 +162,5 @@ def distinct(rows: pa.Table) -> pa.Table:
 
 
 def concatenated(tables: Iterable[pa.Table], columns: Sequence[str] = SCHEMA.names) -> pa.Table:
-    """The rows of all tables; none give an empty table."""
-    return pa.concat_tables([SCHEMA.empty_table().select(columns), *tables])
+    """The rows of all tables, which have these columns; none give an empty table."""
+    return pa.concat_tables([WITH_ARRIVAL.empty_table().select(columns), *tables])

@@ -1,1 +1,0 @@
-"""Answers: reading them, evaluating them, and deciding whether two are the same."""

@@ -1,0 +1,290 @@
+"""What knobs and the entries that they name say against each other: found before anything runs.
+
+Each rule looks at what it needs; one that needs an entry or a field that is missing or wrong is
+left out, so the other mistakes are reported beside that one.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from stillhouse.config.augment import AugmentConf
+from stillhouse.config.base import Conf
+from stillhouse.config.dataset import DatasetConf
+from stillhouse.config.judge import JudgeConf
+from stillhouse.config.knobs import Recipe
+from stillhouse.config.prompt import PromptConf
+from stillhouse.config.running import problems_of_judge
+from stillhouse.config.student import StudentConf
+from stillhouse.config.teacher import TeacherConf
+from stillhouse.core.errors import did_you_mean
+from stillhouse.core.templates import names_used
+
+
+class Chosen:
+    """The knobs and the entries that they name; what could not be read is not there."""
+
+    knobs: Recipe
+    dataset: DatasetConf
+    prompt: PromptConf
+    teacher: TeacherConf
+    student: StudentConf
+    judge: JudgeConf
+    augment: AugmentConf
+
+    def __init__(self, root: Path, knobs: Recipe | None, entries: Mapping[str, Conf]) -> None:
+        self.root = root
+        self.__dict__.update(entries)
+        if knobs is not None:
+            self.knobs = knobs
+
+    @property
+    def asks_judge_of_answers(self) -> bool:
+        """Whether the judge scores the teacher's and the student's answers."""
+        return self.knobs.feedback in ("hard", "mixed")
+
+    @property
+    def asks_judge_of_questions(self) -> bool:
+        """Whether the judge scores new questions and their answers."""
+        return self.knobs.synthetic > 0 and self.augment.verify.min_score is not None
+
+
+Rule = Callable[[Chosen], Iterator[str]]
+
+
+def contradictions(chosen: Chosen) -> list[str]:
+    """A line for each."""
+    found = []
+    for rule in RULES:
+        try:
+            found += list(rule(chosen))
+        except (AttributeError, KeyError):
+            continue  # it needs what is missing or wrong
+    return found
+
+
+def _test_rows(c: Chosen) -> Iterator[str]:
+    if "test" not in c.dataset.splits:
+        yield (
+            f"`dataset: {c.knobs.dataset}` has no `test` split, so no student could be scored; "
+            "hold one out, such as `test: {hold_out_from: train, share: 0.2}`"
+        )
+
+
+def _task_has_a_prompt(c: Chosen) -> Iterator[str]:
+    if c.dataset.task not in c.prompt.tasks:
+        yield (
+            f"`prompt: {c.knobs.prompt}` has no parts for the task of `dataset: "
+            f"{c.knobs.dataset}`, {c.dataset.task}; it serves {', '.join(sorted(c.prompt.tasks))}"
+        )
+
+
+def _rows_to_ask_about(c: Chosen) -> Iterator[str]:
+    splits = c.dataset.splits
+    if "train" in splits and not set(c.prompt.splits) & set(splits):
+        yield (
+            f"`prompt: {c.knobs.prompt}` asks about {' and '.join(c.prompt.splits)} rows, and "
+            f"`dataset: {c.knobs.dataset}` has none of them"
+        )
+
+
+def _teacher_gives_labels(c: Chosen) -> Iterator[str]:
+    if c.prompt.reply.content != "rationale":
+        return
+    for knob, value in (
+        ("label_source", "teacher"),
+        ("label_filter", "correct"),
+        ("feedback", "hard"),
+        ("feedback", "mixed"),
+    ):
+        if getattr(c.knobs, knob) == value:
+            yield (
+                f"`{knob}: {value}` needs the teacher's labels, and `prompt: {c.knobs.prompt}` "
+                "asks for none (`reply: rationale`); choose a prompt that asks for a label"
+            )
+    if c.knobs.synthetic:
+        yield (
+            f"`synthetic: {c.knobs.synthetic}` needs a label for each new question, and `prompt: "
+            f"{c.knobs.prompt}` explains one that is given (`reply: rationale`); choose a prompt "
+            "that asks for a label"
+        )
+
+
+def _teacher_gives_rationales(c: Chosen) -> Iterator[str]:
+    if c.knobs.rationale_source == "teacher" and c.prompt.reply.content == "label":
+        yield (
+            f"`rationale_source: teacher`, but `prompt: {c.knobs.prompt}` asks for no rationale "
+            "(`reply: label`); set `rationale_source: none` and `lambda: 0`, or choose a prompt "
+            "that asks for one"
+        )
+
+
+def _dataset_gives_rationales(c: Chosen) -> Iterator[str]:
+    if c.knobs.rationale_source == "gold" and c.dataset.fields_of("train").rationale is None:
+        yield (
+            f"`rationale_source: gold`, but `dataset: {c.knobs.dataset}` has no "
+            "`fields.rationale`; set `rationale_source: teacher`, or `none` and `lambda: 0`"
+        )
+
+
+def _room_for_the_label(c: Chosen) -> Iterator[str]:
+    """A token is seldom more than a word, and never more than one with a space in it."""
+    marker = c.dataset.answer.markers[0]
+    least = len(marker.split()) + 1
+    tokens = c.teacher.decoding.max_tokens
+    if c.prompt.reply.content == "rationale_then_label" and tokens < least:
+        yield (
+            f"`decoding.max_tokens` of `teacher: {c.knobs.teacher}` is {tokens}, too few to write "
+            f"{marker!r} and a label: at least {least}"
+        )
+
+
+def _people_wrote_exemplars(c: Chosen) -> Iterator[str]:
+    wanted = c.knobs.exemplars == "human" and c.knobs.k > 0
+    name = c.dataset.human_exemplars
+    if name is None:
+        if wanted:
+            yield (
+                f"`exemplars: human`, but `dataset: {c.knobs.dataset}` has no `human_exemplars`; "
+                "name their file, or choose other `exemplars`"
+            )
+        return
+    file = c.root / name
+    if not file.is_file():
+        near = [str(each.relative_to(c.root)) for each in file.parent.glob("*") if each.is_file()]
+        yield (
+            f"`human_exemplars` of `dataset: {c.knobs.dataset}` is {name!r}, which is no file."
+            f"{did_you_mean(name, near)}".removesuffix(".")
+        )
+        return
+    if not wanted or file.suffix != ".jsonl":
+        return
+    with file.open(encoding="utf-8", errors="replace") as lines:
+        count = sum(bool(line.strip()) for line in lines)
+    if count < c.knobs.k:
+        yield f"`k` is {c.knobs.k}, but {name} has only {count} exemplars; lower `k`, or add some"
+
+
+def _prefix_tells_the_tasks_apart(c: Chosen) -> Iterator[str]:
+    templates = c.student.templates
+    alike = templates.label_prefix == templates.rationale_prefix
+    if c.knobs.lambda_ > 0 and (alike or "prefix" not in names_used(templates.query)):
+        yield (
+            f"`student: {c.knobs.student}` cannot tell which of label and rationale is asked for: "
+            "`templates.query` has to show `{{ prefix }}`, and `label_prefix` and "
+            "`rationale_prefix` have to differ; or set `lambda: 0`"
+        )
+
+
+def _validation_rows(c: Chosen) -> Iterator[str]:
+    if c.student.training.validation and "validation" not in c.dataset.splits:
+        yield (
+            f"`student: {c.knobs.student}` asks for `training.validation`, and `dataset: "
+            f"{c.knobs.dataset}` has no `validation` split; hold one out, such as `validation: "
+            "{hold_out_from: train, share: 0.1}`"
+        )
+
+
+def _choices_to_decode(c: Chosen) -> Iterator[str]:
+    if c.student.generation.decode == "choices" and not c.dataset.fields_of("test").choices:
+        yield (
+            f"`student: {c.knobs.student}` decodes among choices, and `dataset: "
+            f"{c.knobs.dataset}` has no `fields.choices`; set `decode: generate`"
+        )
+
+
+def _rows_left(c: Chosen) -> Iterator[str]:
+    rows = c.dataset.splits["train"].rows
+    known = [size for size in (rows, c.knobs.limit) if size is not None] if rows else []
+    if not known:
+        return
+    size = min(known)
+    if c.knobs.exemplars in ("topk", "random") and c.knobs.k >= size:
+        yield (
+            f"`k` is {c.knobs.k}, but `dataset: {c.knobs.dataset}` keeps {size} train rows, and a "
+            "row is not its own exemplar"
+        )
+    if size * c.knobs.fraction < 0.5:
+        yield (
+            f"`fraction` is {c.knobs.fraction:g}, which is no row of the {size} that `dataset: "
+            f"{c.knobs.dataset}` keeps"
+        )
+
+
+def _new_questions_have_a_teacher(c: Chosen) -> Iterator[str]:
+    if c.knobs.synthetic and c.teacher.compute.backend == "recorded":
+        yield (
+            f"`synthetic: {c.knobs.synthetic}` has new questions written and answered, which "
+            f"`teacher: {c.knobs.teacher}`, recorded outputs, cannot do; choose another teacher"
+        )
+    if c.knobs.synthetic and c.augment.decoding.max_tokens >= c.teacher.context:
+        yield (
+            f"`augment: {c.knobs.augment}` asks for questions of {c.augment.decoding.max_tokens} "
+            f"tokens, which leaves no room for a prompt in the `context` of `teacher: "
+            f"{c.knobs.teacher}`, {c.teacher.context}"
+        )
+
+
+def _judge_of_answers(c: Chosen) -> Iterator[str]:
+    if not c.asks_judge_of_answers:
+        return
+    if c.judge.form == "query":
+        yield (
+            f"`feedback: {c.knobs.feedback}` needs a judge that sees answers, and `judge: "
+            f"{c.knobs.judge}` sees questions alone (form `query`), such as `judge: pairwise`"
+        )
+    low, high = c.judge.scale
+    most = high - low
+    if c.knobs.tau > most or (c.knobs.tau == most and not c.knobs.hard_at_tau):
+        yield (
+            f"`tau` is {c.knobs.tau:g}, but scores of `judge: {c.knobs.judge}` are at most "
+            f"{most:g} apart, so no row could be hard; lower `tau`"
+        )
+
+
+def _judge_of_questions(c: Chosen) -> Iterator[str]:
+    least = c.augment.verify.min_score
+    if not c.asks_judge_of_questions or least is None:
+        return
+    if c.judge.form not in ("answer", "query"):
+        yield (
+            f"`verify.min_score` of `augment: {c.knobs.augment}` needs a judge that scores one "
+            f"answer or question, and `judge: {c.knobs.judge}` has the form `{c.judge.form}`; set "
+            "`judge: hhh`, or `verify.min_score: null`"
+        )
+    low, high = c.judge.scale
+    if not low <= least <= high:
+        yield (
+            f"`verify.min_score` of `augment: {c.knobs.augment}` is {least:g}, outside the scale "
+            f"of `judge: {c.knobs.judge}`, {low:g} to {high:g}"
+        )
+
+
+def _judge_can_be_asked(c: Chosen) -> Iterator[str]:
+    if not (c.asks_judge_of_answers or c.asks_judge_of_questions):
+        return
+    problems = [] if c.judge.teacher else problems_of_judge(c.judge, c.teacher)
+    for problem in problems:
+        yield (
+            f"`judge: {c.knobs.judge}` is asked through `teacher: {c.knobs.teacher}`, and cannot "
+            f"be: {problem}"
+        )
+
+
+RULES: tuple[Rule, ...] = (
+    _test_rows,
+    _task_has_a_prompt,
+    _rows_to_ask_about,
+    _teacher_gives_labels,
+    _teacher_gives_rationales,
+    _dataset_gives_rationales,
+    _room_for_the_label,
+    _people_wrote_exemplars,
+    _prefix_tells_the_tasks_apart,
+    _validation_rows,
+    _choices_to_decode,
+    _rows_left,
+    _new_questions_have_a_teacher,
+    _judge_of_answers,
+    _judge_of_questions,
+    _judge_can_be_asked,
+)

@@ -1,0 +1,235 @@
+"""What pydantic finds wrong, in plain words: the one place that knows its vocabulary."""
+
+import unicodedata
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
+
+from stillhouse.core.errors import did_you_mean
+
+SAID = "said"
+"""In an error's context: the words, once they are found."""
+UNKNOWN_KEY = "unknown_key"
+RULE = "value_error"
+MISSING = "missing"
+SECRET = "secret"  # noqa: S105 - an error's type
+"""Of a value that must not be shown."""
+MOST_SHOWN = 80
+
+
+def shown(value: object) -> str:
+    """A value as it stands in the file, more or less, and not too much of it."""
+    names = {None: "null", True: "true", False: "false"}
+    if value is None or isinstance(value, bool):
+        return names[value]
+    text = repr(list(value) if isinstance(value, tuple) else value)
+    return text if len(text) <= MOST_SHOWN else text[: MOST_SHOWN - 3] + "..."
+
+
+def look_alike(text: object) -> str:
+    """A hint when a name holds a character that can be mistaken for another."""
+    foreign = (
+        next((c for c in text if not " " <= c <= "~"), None) if isinstance(text, str) else None
+    )
+    if foreign is None:
+        return ""
+    return f" It holds the character {foreign!a} ({unicodedata.name(foreign, 'unnamed')})."
+
+
+def in_plain_words(
+    details: Iterable[ErrorDetails], model: type[BaseModel]
+) -> list[InitErrorDetails]:
+    """The mistakes in the fields of `model`, with the words that people are told."""
+    told, of_unions = [], defaultdict(list)
+    for detail in details:
+        if _names_a_kind(detail, model):
+            of_unions[detail["loc"][0]].append(detail)
+        else:
+            told.append(_told(detail, model))
+    return told + [each for found in of_unions.values() for each in _of_union(found, model)]
+
+
+def _names_a_kind(detail: ErrorDetails, model: type[BaseModel]) -> bool:
+    """Whether a mistake's place has pydantic's name for one kind of a union in it."""
+    loc = detail["loc"]
+    fields = [f for name, f in model.model_fields.items() if loc and loc[0] in (name, f.alias)]
+    return len(loc) > 1 and any(is_union(f.annotation) and _kinds(f.annotation) > 1 for f in fields)
+
+
+def _of_union(details: Iterable[ErrorDetails], model: type[BaseModel]) -> list[InitErrorDetails]:
+    """What is wrong with a value that may be of several kinds: what its own kind objects to, or,
+    when it is of none of them, which there are.
+    """
+    kinds = defaultdict(list)
+    for detail in details:
+        kinds[detail["loc"][1]].append(detail)
+    close = [found for found in kinds.values() if not _is_of_another_kind(found)]
+    if close:
+        return [
+            _told(detail | {"loc": (detail["loc"][0], *detail["loc"][2:])}, model)
+            for found in close
+            for detail in found
+        ]
+    firsts = [found[0] for found in kinds.values()]
+    wanted = [
+        _known_values(detail) if detail["type"] == "literal_error" else [_kind_wanted(detail)]
+        for detail in firsts
+    ]
+    words = [word for found in wanted for word in found]
+    value = firsts[0]["input"]
+    near = did_you_mean(value, words) if isinstance(value, str) else ""
+    said = f"it has to be {' or '.join(words)}"
+    return [_error("union", (firsts[0]["loc"][0],), value, f"{said}.{near}" if near else said)]
+
+
+def _is_of_another_kind(details: list[ErrorDetails]) -> bool:
+    (first, *others) = details
+    of_type = first["type"].endswith("_type") or first["type"] == "literal_error"
+    return not others and len(first["loc"]) == 2 and of_type
+
+
+def _kind_wanted(detail: ErrorDetails) -> str:
+    return _said(detail["type"], detail.get("ctx", {}), None).removeprefix("it has to be ")
+
+
+def _known_values(detail: ErrorDetails) -> list[str]:
+    expected = str(detail.get("ctx", {})["expected"]).replace(" or ", ", ")
+    return [part.strip("'") for part in expected.split(", ")]
+
+
+def _told(detail: ErrorDetails, model: type[BaseModel]) -> InitErrorDetails:
+    kind, loc, value, context = (
+        detail["type"],
+        detail["loc"],
+        detail["input"],
+        detail.get("ctx", {}),
+    )
+    if SAID in context:
+        return _error(kind, loc, value, context[SAID])
+    if loc and loc[-1] == "[key]":
+        return _told_of_key(detail)
+    if kind == "extra_forbidden":
+        return _error(UNKNOWN_KEY, loc, value, did_you_mean(str(loc[-1]), _keys(model)))
+    if kind == MISSING and isinstance(loc[-1], int):
+        return _error(RULE, loc[:-1], None, f"its item {loc[-1] + 1} is missing")
+    if kind == "literal_error":
+        known = _known_values(detail)
+        near = did_you_mean(value, known) if isinstance(value, str) else _listed(known)
+        return _error(kind, loc, value, f"this value is not known.{near}{look_alike(value)}")
+    return _error(kind, loc, value, _said(kind, context, value))
+
+
+def _told_of_key(detail: ErrorDetails) -> InitErrorDetails:
+    loc, key = detail["loc"][:-1], detail["input"]
+    if detail["type"] == "literal_error":
+        return _error(UNKNOWN_KEY, loc, key, did_you_mean(str(key), _known_values(detail)))
+    said = _said(detail["type"], detail.get("ctx", {}), key)
+    if detail["type"] == RULE:
+        return _error(RULE, loc, None, said)
+    return _error("key", loc, key, f"no key can be called so: {said}")
+
+
+def _listed(known: Iterable[str]) -> str:
+    return f" Known: {', '.join(known)}."
+
+
+def _error(kind: str, loc: tuple[int | str, ...], value: object, said: str) -> InitErrorDetails:
+    error = PydanticCustomError(kind, "{said}", {SAID: said})
+    return InitErrorDetails(type=error, loc=loc, input=value)
+
+
+def line(detail: ErrorDetails) -> str:
+    """A translated mistake as one line, without the file."""
+    where = ".".join(map(str, detail["loc"]))
+    context = detail.get("ctx", {})
+    said = context[SAID] if SAID in context else _said(detail["type"], context, detail["input"])
+    if detail["type"] == UNKNOWN_KEY:
+        return f"unknown key `{where}`.{said}"
+    if detail["type"] == MISSING:
+        return f"`{where}` is missing."
+    end = "" if said.endswith((".", "?")) else "."
+    if detail["type"] == SECRET:
+        return f"`{where}`: {said}{end}"
+    if detail["type"] == RULE and not isinstance(detail["input"], str | int | float | tuple | list):
+        return f"{f'`{where}`: ' if where else ''}{said}{end}"
+    if not where:
+        return f"{said}{end}"
+    return f"`{where}` is {shown(detail['input'])}: {said}{end}"
+
+
+def _keys(model: type[BaseModel]) -> list[str]:
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def is_union(annotation: Any) -> bool:
+    """Whether a field takes values of several kinds, null being one."""
+    return get_origin(annotation) in (Union, UnionType)
+
+
+def _kinds(annotation: Any) -> int:
+    return sum(kind is not type(None) for kind in get_args(annotation))
+
+
+def _said(kind: str, context: Mapping[str, Any], value: object) -> str:
+    if kind == RULE:
+        return str(context["error"])
+    words = _WORDS.get(kind, "this value cannot stand here")
+    said = words(context) if callable(words) else words
+    return said + _hint(kind, value)
+
+
+def _hint(kind: str, value: object) -> str:
+    if kind == "string_type" and isinstance(value, bool | int | float):
+        return "; write it in quotes"
+    if kind.startswith(("int", "float")) and isinstance(value, str):
+        return "; write it without quotes" if value.strip("-").replace(".", "", 1).isdigit() else ""
+    if kind.startswith("bool") and isinstance(value, str):
+        return "; YAML 1.2, which DVC reads, knows no other words"
+    return ""
+
+
+def _number(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:g}"
+
+
+def _items(number: int) -> str:
+    return f"{number} item{'s' if number != 1 else ''}"
+
+
+_WORDS: dict[str, str | Callable[[Mapping[str, Any]], str]] = {
+    MISSING: "it is missing",
+    "invalid_key": "a key has to be text",
+    "string_type": "it has to be text",
+    "string_too_short": "it must not be empty",
+    "string_too_long": lambda c: f"it has to have at most {c['max_length']} characters",
+    "string_pattern_mismatch": lambda c: (
+        f"it is not written as such a name is (the pattern {c['pattern']})"
+    ),
+    "string_unicode": "it holds characters that are none",
+    "int_type": "it has to be a whole number",
+    "int_parsing": "it has to be a whole number",
+    "int_parsing_size": "it is too large a number",
+    "int_from_float": "it has to be a whole number",
+    "float_type": "it has to be a number",
+    "float_parsing": "it has to be a number",
+    "finite_number": "it has to be a finite number",
+    "bool_type": "it has to be true or false",
+    "bool_parsing": "it has to be true or false",
+    "tuple_type": "it has to be a list",
+    "list_type": "it has to be a list",
+    "dict_type": "it has to be a mapping of keys to values",
+    "mapping_type": "it has to be a mapping of keys to values",
+    "model_type": "it has to be a mapping of keys to values",
+    "model_attributes_type": "it has to be a mapping of keys to values",
+    "greater_than": lambda c: f"it has to be above {_number(c['gt'])}",
+    "greater_than_equal": lambda c: f"it has to be at least {_number(c['ge'])}",
+    "less_than": lambda c: f"it has to be below {_number(c['lt'])}",
+    "less_than_equal": lambda c: f"it has to be at most {_number(c['le'])}",
+    "too_short": lambda c: f"it has to have at least {_items(c['min_length'])}",
+    "too_long": lambda c: f"it has to have at most {_items(c['max_length'])}",
+    "recursion_loop": "it holds itself",
+}

@@ -1,0 +1,72 @@
+"""JSON as people's files hold it, with what Python's own reader chokes on."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from stillhouse.core.errors import StillhouseError
+
+LONGEST_INTEGER = 1000
+"""Digits. Longer ones stay texts: Python refuses to convert them."""
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+def parse_json(text: str, where: str) -> Any:
+    """The value of a JSON text; `where` names it in an error.
+
+    `NaN` is null, as in tables that other tools wrote: a missing number. Half a character (a lone
+    surrogate, of a text cut in an emoji) becomes U+FFFD. A byte order mark is passed over.
+    """
+    try:
+        value = json.loads(
+            text.removeprefix("\ufeff"), parse_int=_integer, parse_constant=_constant
+        )
+        return whole(value) if _ESCAPED_SURROGATE.search(text) else value
+    except json.JSONDecodeError as error:
+        hint = " Name it .jsonl if it has an object a line." if error.msg == "Extra data" else ""
+        raise StillhouseError(
+            f"{where} is not well-formed JSON: {error.msg} at line {error.lineno}, column "
+            f"{error.colno}.{hint}"
+        ) from error
+    except RecursionError as error:
+        raise StillhouseError(
+            f"{where} is JSON nested too deeply to be read. Flatten it."
+        ) from error
+
+
+def _integer(digits: str) -> int | str:
+    return int(digits) if len(digits) <= LONGEST_INTEGER else digits
+
+
+def _constant(name: str) -> float | None:
+    return None if name == "NaN" else float(name)
+
+
+def whole(value: Any) -> Any:
+    """The value with U+FFFD for every lone surrogate in its texts, which UTF-8 cannot hold."""
+    if isinstance(value, str):
+        return _SURROGATE.sub("\ufffd", value)
+    if isinstance(value, dict):
+        return {whole(key): whole(part) for key, part in value.items()}
+    return [whole(part) for part in value] if isinstance(value, list) else value
+
+
+def read_json_file(path: Path) -> Any:
+    """The value of a JSON file that somebody else wrote."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise StillhouseError(
+            f"{path} is not well-formed JSON: byte {error.start} is not UTF-8."
+        ) from error
+    return parse_json(text, str(path))
+
+
+def read_json_object(path: Path) -> dict[str, Any]:
+    """The same for a file that has to hold an object."""
+    value = read_json_file(path)
+    if not isinstance(value, dict):
+        raise StillhouseError(f"{path} should be a JSON object, found {type(value).__name__}.")
+    return value

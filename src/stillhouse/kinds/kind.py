@@ -1,0 +1,52 @@
+"""What every kind of answer can do; a new kind is one module and one line of the registry."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+MAX_STATEMENT = 2_000
+"""Characters beyond which a statement is no answer; reading never costs more than these."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A label, and whether the statement was the answer alone (`exact`) or said more."""
+
+    label: str
+    exact: bool
+
+
+class Kind(ABC):
+    """One kind of answer, for the choices of one row where it has any."""
+
+    score_name: ClassVar[str]
+    """The metric's name in metrics files, such as `exact_match`."""
+
+    @abstractmethod
+    def read(self, statement: str) -> Reading | None:
+        """The answer that a statement gives: the text behind a marker, up to the end of its line.
+
+        None unless the whole of the statement is understood: two answers, a negation, or a word
+        that may turn the meaning leave it unread. Never raises.
+        """
+
+    @abstractmethod
+    def canonical(self, answer: str) -> str | None:
+        """The one text of all answers that are equal to `answer`; None when it has no value."""
+
+    def score(self, prediction: str, gold: str) -> float:
+        """How well `prediction` answers `gold`, in [0, 1]; without a value it is 0."""
+        predicted = self.canonical(prediction)
+        return float(predicted is not None and predicted == self.canonical(gold))
+
+    @abstractmethod
+    def ends_on(self, rationale: str, label: str) -> bool:
+        """Whether the answer that a rationale itself ends on is `label`."""
+
+    @abstractmethod
+    def names_answer(self, text: str) -> bool:
+        """Whether `text` holds anything that could be meant as an answer of this kind."""
+
+    def is_settled(self, statement: str) -> bool:  # noqa: ARG002 (for kinds that can tell)
+        """Whether no continuation of `statement` would be another answer."""
+        return False

@@ -1,0 +1,324 @@
+"""Numbers as people write them: `$1,080`, `9 (apples)`, `1 1/2`, `3,5 kg`, `5 million`."""
+
+import re
+from fractions import Fraction
+
+from stillhouse.kinds.arithmetic import evaluate
+from stillhouse.kinds.kind import MAX_STATEMENT
+from stillhouse.kinds.markup import bare
+
+DECIMALS = 6
+
+_ONES = """
+zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen
+sixteen seventeen eighteen nineteen
+"""
+_SMALL = {word: value for value, word in enumerate(_ONES.split())}
+_TENS = {
+    "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80,
+    "ninety": 90,
+}  # fmt: skip
+_SCALES = {
+    "hundred": 100,
+    "thousand": 1_000,
+    "million": 10**6,
+    "billion": 10**9,
+    "trillion": 10**12,
+}
+_PARTS = {
+    "halves": 2, "thirds": 3, "quarters": 4, "fourths": 4, "fifths": 5, "sixths": 6, "sevenths": 7,
+    "eighths": 8, "ninths": 9, "tenths": 10, "hundredths": 100, "thousandths": 1_000,
+}  # fmt: skip
+_VULGAR = {"½": "1/2", "¼": "1/4", "¾": "3/4", "⅓": "1/3", "⅔": "2/3", "⅕": "1/5", "⅛": "1/8"}
+
+_CURRENCY = r"(?:[$€£¥₹]|US\$|USD|EUR|GBP)"
+_NUMBER = re.compile(
+    rf"""(?P<sign>[-+]?)\s*{_CURRENCY}?\s*(?P<minus>-?)
+    (?P<value>
+        [0-9]{{1,3}}(?:,[0-9]{{3}})+(?![0-9,])(?:\.[0-9]+)?           # 1,080.50
+        |[0-9]{{1,3}}(?:\ [0-9]{{3}})+(?![0-9])(?:\.[0-9]+)?          # 1 080
+        |[0-9]+,[0-9](?![0-9,])                                       # 3,5
+        |[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]{{1,3}})?(?![0-9,]*[0-9]) # 42, 0.5, 1.5e3
+        |\.[0-9]+
+    )
+    (?:\s*/\s*(?P<divisor>[0-9]+)(?![0-9.,]*[0-9])
+      |\s+(?P<over>[0-9]+)\s*/\s*(?P<under>[0-9]+)(?![0-9.,]*[0-9])
+      |\s*(?P<vulgar>[{"".join(_VULGAR)}]))?""",
+    re.VERBOSE,
+)
+_SCALE = re.compile(rf"\s*(?:-\s*)?({'|'.join(_SCALES)})s?\b|\s*k\b(?!/)", re.IGNORECASE)
+_PART = re.compile(rf"\s+({'|'.join(_PARTS)})\b", re.IGNORECASE)
+
+# Words that make another number of the one they stand beside, or of the sentence another claim.
+_TURNING_WORDS = """
+a.m am pm p.m o'clock or not no never none without plus minus times divided squared cubed
+factorial dozen dozens pair pairs couple couples half halves third thirds quarter quarters
+double twice triple nth st nd rd th power root mod modulo except either neither unless until if
+maybe perhaps cannot isn't aren't wasn't won't don't doesn't didn't gross score fold
+"""
+_TURNING = frozenset(_TURNING_WORDS.split())
+# Before the number they do, and right behind it; behind its unit they compare or count on.
+_COMPARING_WORDS = """
+and to than less more fewer greater least most over under above below between up down out by but
+almost nearly approaching another first second negative positive step page option question line
+equation number part problem chapter section exercise item
+"""
+_COMPARING = frozenset(_COMPARING_WORDS.split())
+_NUMBER_WORD = re.compile(
+    rf"(?:{'|'.join((*_SMALL, *_TENS, *_SCALES, 'and'))})(?![^\W_])", re.IGNORECASE
+)
+_HEDGE = re.compile(
+    r"(?:about|approximately|approx\.?|roughly|around|circa|exactly|only|just|simply|equal to"
+    r"|equals|a total of|it is|it's|≈|=|~)[\s:]*",
+    re.IGNORECASE,
+)
+_NOT_BUT = re.compile(
+    r"not\s+(?P<denied>[^,]{1,40}?)(?:,?\s+but(?:\s+rather)?|,\s+it(?:'s|\s+is))\s+(?P<meant>.+)",
+    re.IGNORECASE,
+)
+_BELOW_ZERO = re.compile(r"(?:negative|minus)\s+", re.IGNORECASE)
+# What a sentence says before its number: `Tom has 42`, `there are 42`, `the total is 42`.
+_FRAME = re.compile(
+    r"(?:[^\W\d_]+(?:['-][^\W\d_]+)?\s+){0,6}?"
+    r"(?:is|are|was|were|be|has|have|had|equals|costs?|needs?|gets?|got|makes?|made|takes?|took|paid"
+    r"|pays|earns?|earned|spends?|spent|sold|sells|bought|buys|left|saves?|saved|of|about|exactly)"
+    r"\s+(?:(?:about|exactly|only|now|still|a total of)\s+)?",
+    re.IGNORECASE,
+)
+_WORD = re.compile(r"[^\W\d_]+(?:[.'’-][^\W\d_]+)*")
+_ENDS = re.compile(r"\s*(?:[.;,!?]+(?:\s|$)|\n|$)")
+# Units that may stand right behind the digits, or hold digits or signs of their own.
+_UNIT = re.compile(
+    r"\s*(?:%|[€£¥₹$]|°\s*[CFKcf]?\b|°|k?m/h|mph|km/h"
+    r"|(?:[a-zA-Zµ]{1,4}(?:\^?[23]|[²³])?)(?:/(?:[a-zA-Zµ]{1,4}(?:\^?[23]|[²³])?))?(?![\w'^+*!]))"
+)
+_SHORT_UNITS_WORDS = """
+m cm mm km kg g mg lb lbs oz ft in l ml s h hr hrs min mins sec mph kmh pts
+"""
+_SHORT_UNITS = frozenset(_SHORT_UNITS_WORDS.split())
+_HYPHENED = (
+    "foot|feet|inche?|mile|meter|metre|yard|year|day|hour|minute|second|week|month|pound|degree"
+)
+_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
+_CJK_TURNING = re.compile("[十百千万億亿半多余几数倍分点成或和到至から]")
+_CONTRAST = re.compile(r",?\s+(?:and\s+)?not\b", re.IGNORECASE)
+_EXPLAINS = re.compile(
+    r"\s*(?:,\s*)?(?:because|since|as|which|so|when|given|where|for)\b|\s+[-–—]\s+(?=[^\W\d])",
+    re.IGNORECASE,
+)
+_COMMA = re.compile(r"\s*[,;]\s+")
+_BRACKET = re.compile(r"\s*\(([^()]*)\)")
+# A minus behind an operand subtracts; anywhere else it is the number's sign.
+_IN_TEXT = r"(?:(?<![\w)])(?<![0-9)]\s)-)?[0-9][0-9,]*(?:\.[0-9]+)?"
+_RESULT = r"=\s*[$€£¥]?\s*(-?[0-9][0-9,]*(?:\.[0-9]+)?)"
+
+
+def read_number(statement: str) -> tuple[Fraction, bool] | None:
+    """The one number that a statement is, and whether it says no more than that.
+
+    A percent sign is a unit: `50%` is 50. Two numbers (`5 or 6`), ranges (`5-6`), times (`3:30`)
+    and words that make another number of it (`2 pairs`, `6 squared`, `at least 5`) have no value.
+    """
+    if len(statement) > MAX_STATEMENT:
+        return None
+    text = bare(statement)
+    if turned := _NOT_BUT.fullmatch(text):
+        denied, meant = read_number(turned["denied"]), read_number(turned["meant"])
+        return (meant[0], False) if denied and meant and denied[0] != meant[0] else None
+    if below := _BELOW_ZERO.match(text):
+        found = read_number(text[below.end() :])
+        return (-found[0], found[1]) if found and found[0] > 0 else None
+    start, framed = _start(text)
+    if start is None:
+        return _in_words(text)
+    match = _NUMBER.match(text, start)
+    value = _value(match) if match else None
+    if match is None or value is None:
+        return None
+    end = match.end()
+    if scale := _SCALE.match(text, end):
+        value, end = value * _SCALES.get((scale[1] or "thousand").lower(), 0), scale.end()
+    elif part := _PART.match(text, end):
+        value, end = value / _PARTS[part[1].lower()], part.end()
+    rest = _understood(text, end, value)
+    return None if rest is None else (value, not framed and not rest and end == match.end())
+
+
+def last_number(text: str) -> Fraction | None:
+    """The result that a piece of reasoning ends on: behind its last `=`, else its last number."""
+    found = re.findall(_RESULT, text) or re.findall(_IN_TEXT, text)
+    return evaluate(found[-1].rstrip(",")) if found else None
+
+
+def holds_number(text: str) -> bool:
+    """Whether a number stands in `text`, in digits or in words."""
+    return bool(re.search(r"[0-9]|[½¼¾⅓⅔]", text)) or any(map(_is_number_word, _words(text)))
+
+
+def is_unit(text: str) -> bool:
+    """Whether what stands behind a number leaves it what it is: ` m/s`, ` because ...`."""
+    return _understood(f"1{text}", 1, Fraction(1)) is not None
+
+
+def written(value: Fraction) -> str:
+    """The canonical text of a number: `42`, `1080`, `0.5`; `1/3` where six decimals do not do."""
+    if value.denominator == 1:
+        return str(value.numerator)
+    scaled = value * 10**DECIMALS
+    if scaled.denominator != 1:
+        return str(value)
+    digits = str(abs(scaled.numerator)).rjust(DECIMALS + 1, "0")
+    whole, decimals = digits[:-DECIMALS], digits[-DECIMALS:].rstrip("0")
+    return f"{'-' if value < 0 else ''}{whole}.{decimals}"
+
+
+def _start(text: str) -> tuple[int | None, bool]:
+    """Where the number begins, and whether words stand before it; None where none begins."""
+    for frame in (None, _HEDGE, _FRAME):
+        match = frame.match(text) if frame else None
+        start = match.end() if match else 0
+        if (match or frame is None) and _NUMBER.match(text, start):
+            before = text[:start]
+            turning = _turns(before) or not _COMPARING.isdisjoint(_words(before))
+            return (None, False) if turning else (start, start > 0)
+    return None, False
+
+
+def _value(match: re.Match[str]) -> Fraction | None:
+    if match["sign"] and match["minus"]:
+        return None
+    digits = match["value"].replace(" ", "")
+    if "e" in digits.lower():
+        value = Fraction(digits) if abs(int(re.split("[eE]", digits)[1])) <= 18 else None
+    else:
+        value = evaluate(digits)
+    divisor, over, vulgar = match["divisor"], match["over"], match["vulgar"]
+    if value is not None and divisor:
+        value = value / int(divisor) if int(divisor[:18]) else None
+    if value is not None and over:
+        part = evaluate(f"{over}/{match['under']}")
+        value = None if part is None or part >= 1 or value.denominator != 1 else value + part
+    if value is not None and vulgar:
+        value += Fraction(_VULGAR[vulgar])
+    negative = match["sign"] == "-" or bool(match["minus"])
+    return -value if value is not None and negative else value
+
+
+def _in_words(text: str) -> tuple[Fraction, bool] | None:
+    """`twelve`, `Twenty-five apples`, `one hundred and five`, `twelve (12)`: words at the start."""
+    value, part, end, last = 0, 0, 0, ""  # `part` of the thousand that is being said
+    for word in _NUMBER_WORD.finditer(text):
+        if text[end : word.start()].strip(" -"):
+            break
+        said = word[0].lower()
+        if said == "and":
+            if last not in _SCALES or not _NUMBER_WORD.match(text, word.end() + 1):
+                break
+            end = word.end()
+            continue
+        if said in _SMALL or said in _TENS:
+            if last in _SMALL or (last in _TENS and not 0 < _SMALL.get(said, 10) < 10):
+                return None
+            part += _SMALL.get(said, _TENS.get(said, 0))
+        elif said == "hundred" and 0 < part < 10:
+            part *= 100
+        elif said != "hundred" and 0 < part < 1000:
+            value, part = value + part * _SCALES[said], 0
+        else:
+            return None
+        last, end = said, word.end()
+    if not last:
+        return None
+    found = Fraction(value + part)
+    return None if _understood(text, end, found) is None else (found, False)
+
+
+def _understood(text: str, end: int, value: Fraction) -> str | None:
+    """What stands behind a number, when all of it leaves the number what it is; else None."""
+    rest = text[end:]
+    if rest.startswith("!"):  # a factorial, perhaps
+        return None
+    if not rest.strip(" .,;!?"):
+        return ""
+    if unit := _unit(rest):
+        rest = rest[unit:]
+    if unit_word := _CJK.match(rest):
+        return None if _CJK_TURNING.search(unit_word[0]) else text[end:]
+    if _CONTRAST.match(rest):  # `14, not 12`
+        return text[end:]
+    while bracket := _BRACKET.match(rest):
+        if not _is_aside(bracket[1], value):
+            return None
+        rest = rest[bracket.end() :]
+    if _ENDS.match(rest) and (not rest.strip(" .,;!?") or _sentence_ends(rest)):
+        return text[end:]
+    if explained := _EXPLAINS.match(rest):
+        return text[end:] if unit or rest[0] in " ," or explained else None
+    if re.fullmatch(rf"-(?:{_HYPHENED})s?[.!?]?", rest):
+        return text[end:]
+    if comma := _COMMA.match(rest):
+        return text[end:] if not _turns(rest[comma.end() :]) else None
+    return _words_behind(text[end:], rest)
+
+
+def _words_behind(whole: str, rest: str) -> str | None:
+    """Unit words up to an explanation or the sentence's end: ` apples per day, since ...`."""
+    if rest[:1] not in (" ", ""):
+        return None
+    stop = re.search(r"[.;!?](?:\s|$)|\n|,\s|\(|\s(?:because|since|as|which|so|when|where)\s", rest)
+    words = rest[: stop.start()] if stop else rest
+    if not re.fullmatch(r"(?:\s+[^\W\d_]+(?:['/-][^\W\d_]+)*)*\s*", words) or _turns(words):
+        return None
+    if _words(words)[:1] and _words(words)[0] in _COMPARING:
+        return None
+    after = rest[stop.start() :] if stop else ""
+    if after.startswith(",") and not _EXPLAINS.match(after) and _turns(after):
+        return None
+    if after.startswith("("):
+        bracket = _BRACKET.match(after)
+        if not bracket or _turns(bracket[1]):
+            return None
+    return whole
+
+
+def _unit(rest: str) -> int:
+    """The length of a unit that is a sign or an abbreviation: `%`, ` €`, `kg`, ` m/s`, ` m^2`."""
+    match = _UNIT.match(rest)
+    if not match:
+        return 0
+    unit = match[0].strip()
+    if (
+        rest[0] != " "
+        and unit[0].isalpha()
+        and re.split(r"[\^/²³0-9]", unit)[0] not in _SHORT_UNITS
+    ):
+        return 0
+    return 0 if unit.lower() in _TURNING or _EXPLAINS.match(match[0]) else match.end()
+
+
+def _is_aside(inside: str, value: Fraction) -> bool:
+    """Whether brackets repeat the number (`twelve (12)`, `0.5 (50%)`) or hold words alone."""
+    said = evaluate(inside.strip().removesuffix("%").strip())
+    if said is not None:
+        return said == value or (inside.strip().endswith("%") and said == 100 * value)
+    return not _turns(inside)
+
+
+def _sentence_ends(rest: str) -> bool:
+    return bool(re.match(r"\s*(?:[.;!?]+\s|\n)", rest)) and not re.match(r"\s*[;,]\s*\d", rest)
+
+
+def _turns(text: str) -> bool:
+    """Whether words or digits in `text` could make another number of the one before."""
+    return bool(re.search(r"[0-9=+*^]", text)) or any(
+        word in _TURNING or word in _SCALES or word in _PARTS or _is_number_word(word)
+        for word in _words(text)
+    )
+
+
+def _words(text: str) -> list[str]:
+    return [word.lower() for word in _WORD.findall(text)]
+
+
+def _is_number_word(word: str) -> bool:
+    return all(part in _SMALL or part in _TENS for part in word.split("-")) and word != "one"

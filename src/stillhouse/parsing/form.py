@@ -1,0 +1,54 @@
+"""What the replies to a prompt look like: all that parsing knows beside a reply and its choices."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from stillhouse.config.dataset import Answer, DatasetConf, Task
+from stillhouse.config.prompt import PromptConf, Reply
+from stillhouse.kinds.kind import Kind
+from stillhouse.kinds.registry import kind_of
+
+_OPENING = re.compile(r"\s*(?P<heading>[^\W\d_][^:：{}\n]{0,40}[:：])")
+
+
+@dataclass(frozen=True)
+class Form:
+    """What a reply should look like, the same for all rows of a dataset and a prompt."""
+
+    reply: Reply
+    task: Task
+    answer: Answer
+    headings: tuple[str, ...] = ()
+    """What heads the prompt's own examples (`Example:`), and so ends a reply."""
+
+    @property
+    def holds_rationale(self) -> bool:
+        """Whether a rationale is asked for before a label."""
+        return self.reply.content == "rationale_then_label"
+
+    def kind(self, choices: Sequence[str]) -> Kind:
+        """The kind of a row's answer."""
+        return kind_of(self.answer.metric, choices)
+
+
+def reply_form(prompt: PromptConf, dataset: DatasetConf) -> Form:
+    """The form of the replies to `prompt` for rows of `dataset`."""
+    return Form(prompt.reply, dataset.task, dataset.answer, _headings(prompt, dataset))
+
+
+def _headings(prompt: PromptConf, dataset: DatasetConf) -> tuple[str, ...]:
+    """What opens an example or the row's own question, as their templates write it.
+
+    `Example:` of `Example: {{ query }}`; `Premise:` of a dataset's own query. Where the reply is a
+    rationale alone, so does what heads an exemplar's answer (`Correct answer:`); elsewhere
+    that heads the reply's own.
+    """
+    parts = prompt.tasks.get(dataset.task)
+    templates = [dataset.fields.query]
+    if parts:
+        templates += [parts.exemplar_query, parts.query]
+        if prompt.reply.content == "rationale":
+            templates.append(parts.exemplar_reply)
+    found = (_OPENING.match(template) for template in templates)
+    return tuple(dict.fromkeys(match["heading"] for match in found if match))

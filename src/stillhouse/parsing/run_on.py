@@ -1,0 +1,46 @@
+"""Where a completion's own text ends: behind it are made-up further examples."""
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+
+# What heads a further example, whatever the prompt: a model goes on as its training texts do.
+COMMON = (
+    "Q:", "Question:", "Question for you:", "Case for you:", "Pair for you:", "Example:", "User:",
+    "Human:", "Premise:", "Problem:", "Input:", "Passage:", "Next question:", "Instruction:",
+    "### Question", "### Instruction", "### Input", "<|user|>", "问题：", "问题:",
+)  # fmt: skip
+
+
+def cut_run_on(text: str, cut: Sequence[str], headings: Sequence[str] = ()) -> str:
+    """The text before the first of `cut`, and before a heading that opens a further example.
+
+    A heading counts at the start of a line, whatever emphasis or number it has (`**Example 2:**`).
+    At the start of the reply it repeats the question, and cuts nothing.
+    """
+    own = text[: min((at for mark in cut if (at := text.find(mark)) >= 0), default=len(text))]
+    begun = re.search(r"\S", own)
+    if not begun:
+        return own
+    match = _headings(tuple(headings)).search(own, _behind_first_line(own, begun.start()))
+    return own[: match.start()] if match else own
+
+
+def _behind_first_line(text: str, start: int) -> int:
+    """Where to look from: behind the first line, which may repeat the question."""
+    line = text.find("\n", start)
+    return len(text) if line < 0 else line
+
+
+@lru_cache(maxsize=64)
+def _headings(headings: tuple[str, ...]) -> re.Pattern[str]:
+    known = sorted({*COMMON, *headings}, key=len, reverse=True)
+    return re.compile(rf"\n[ \t>]*(?:#+[ \t]*)?(?:{'|'.join(map(_heading, known))})", re.IGNORECASE)
+
+
+def _heading(heading: str) -> str:
+    """`Example:` as `**Example:**`, `Example 2:`, `Example 2.`; other text as it stands."""
+    words = re.escape(heading.rstrip(":： ")).replace(r"\ ", r"[ \t]+")
+    if heading.rstrip()[-1:] not in ":：":
+        return rf"{words}(?!\w)"
+    return rf"(?:\*\*|__)?{words}[ \t]*(?:\#?\d{{1,3}})?[ \t]*(?:\*\*|__)?[ \t]*[:：]"
