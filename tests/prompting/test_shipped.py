@@ -9,6 +9,8 @@ from stillhouse.config.load import load_entry, names
 from stillhouse.config.prompt import PromptConf
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.templates import render as template
+from stillhouse.parsing.completion import parse_completion
+from stillhouse.parsing.form import Form
 from stillhouse.prompting.render import render_prompts
 from stillhouse.teachers.protocol import Message
 from stillhouse.teachers.rendering import as_text
@@ -157,18 +159,24 @@ def test_prompts_for_base_models_are_one_text_that_ends_where_the_reply_begins(n
             assert text(prompt).endswith(":")
 
 
-def test_equation_datasets_are_asked_for_a_calculation():
-    examples = rows("math")
-    for name in ("clean", "vanilla", "rationalize"):
-        seen = {
-            metric: text(
-                render_prompts(
-                    load(name), "math", ANSWER.model_copy(update={"metric": metric}), examples, []
-                )[0]
-            )
-            for metric in ("equation", "number")
-        }
-        assert seen["equation"] != seen["number"]
+def math_text(name, metric):
+    answer = ANSWER.model_copy(update={"metric": metric})
+    return text(render_prompts(load(name), "math", answer, rows("math"), [])[0])
+
+
+@pytest.mark.parametrize("name", ["clean", "vanilla", "rationalize", "rag_text"])
+def test_each_metric_of_mathematics_is_asked_for_in_its_own_form(name):
+    asked = {math_text(name, metric) for metric in ("equation", "number", "latex")}
+    assert len(asked) == 3
+
+
+@pytest.mark.parametrize("metric", ["equation", "number", "latex"])
+def test_worked_examples_of_mathematics_have_the_form_that_is_read(metric):
+    worked = re.findall(r"^A: (.+)$", math_text("rag_text", metric), re.MULTILINE)
+    answer = ANSWER.model_copy(update={"metric": metric})
+    form = Form(load("rag_text").reply, "math", answer)
+    statuses = [parse_completion(reply, "stop", form).status for reply in worked]
+    assert statuses == ["ok", "ok"]
 
 
 def test_choices_are_lettered_however_many_there_are():

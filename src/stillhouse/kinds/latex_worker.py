@@ -5,15 +5,21 @@ It ends with its input, so with the process that started it.
 
 import json
 import logging
+import re
 import sys
+from fractions import Fraction
 from typing import Any
+
+_REPEATING = re.compile(
+    r"(?P<whole>[0-9]*)\.(?P<once>[0-9]*)\\(?:overline|bar)\{?(?P<cycle>[0-9]+)\}?"
+)
 
 
 def main() -> None:
     logging.disable(logging.CRITICAL)
     from math_verify import LatexExtractionConfig, parse, verify
 
-    def parsed(formula: str) -> Any:
+    def read(formula: str) -> Any:
         # No time limits of its own (they need signals): the process that asks ends this one.
         return parse(
             f"${formula}$",
@@ -22,6 +28,10 @@ def main() -> None:
             extraction_mode="any_match",
             parsing_timeout=None,
         )
+
+    def parsed(formula: str) -> Any:
+        formula = _REPEATING.sub(_fraction, formula)
+        return read(formula) or (r"\pm" in formula and read(_both_signs(formula)))
 
     def reply(request: dict[str, str]) -> str | bool | None:
         if "value" in request:
@@ -38,6 +48,21 @@ def main() -> None:
         except (Exception, RecursionError):  # whatever a formula does to it, it has no value
             answer = None
         print(json.dumps(answer), flush=True)
+
+
+def _fraction(decimal: re.Match[str]) -> str:
+    r"""`0.1\overline{6}` as `\frac{1}{6}`."""
+    once, cycle = decimal["once"], decimal["cycle"]
+    tail = Fraction(int(cycle), (10 ** len(cycle) - 1) * 10 ** len(once))
+    value = Fraction(f"{decimal['whole'] or 0}.{once or 0}") + tail
+    return rf"\frac{{{value.numerator}}}{{{value.denominator}}}"
+
+
+def _both_signs(formula: str) -> str:
+    r"""A formula with `\pm` somewhere within, as its two values."""
+    upper = formula.replace(r"\pm", "+").replace(r"\mp", "-")
+    lower = formula.replace(r"\pm", "-").replace(r"\mp", "+")
+    return f"{upper}, {lower}"
 
 
 if __name__ == "__main__":

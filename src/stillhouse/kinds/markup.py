@@ -1,6 +1,7 @@
 """What wraps an answer without being part of it: LaTeX, Markdown, tags, quotes, other scripts."""
 
 import re
+from typing import NamedTuple
 
 # One character for one, so that places in the text stay the same.
 _SCRIPTS = str.maketrans(
@@ -21,6 +22,8 @@ _TEXT_COMMAND = re.compile(
 )
 _FINAL = "<|channel|>final<|message|>"
 _BOXED = re.compile(r"\\f?boxed\s*\{")
+_CLOSING = re.compile(r"\s*(?P<delimiter>\$\$|\$|\\\)|\\\])")
+_OPENING = {"$$": "$$", "$": "$", r"\)": r"\(", r"\]": r"\["}
 _MATH = re.compile(r"\\[()\[\]]|\$\$")
 _FRACTION = re.compile(r"\\[dt]?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}")
 _SHORT_FRACTION = re.compile(r"\\[dt]?frac\s*(\d)\s*(\d)")
@@ -65,6 +68,32 @@ def boxed(text: str) -> list[tuple[int, int, str]]:
         found.append((match.start(), end + 1, text[match.end() : end]))
         position = end + 1
     return found
+
+
+class Box(NamedTuple):
+    r"""The last `\boxed{...}` of a text, and the text around it."""
+
+    before: str
+    """A formula that the box ends is closed: `So $x = \boxed{2}$` leaves `So $x = 2$.`"""
+    inside: str
+    after: str
+
+
+def last_box(text: str) -> Box | None:
+    """The last box, if there is one."""
+    boxes = boxed(text)
+    if not boxes:
+        return None
+    start, end, inside = boxes[-1]
+    before, after = text[:start], text[end:]
+    closing = _CLOSING.match(after)
+    if closing is None:
+        return Box(before, inside, after)
+    after = after[closing.end() :]
+    opened = before.rstrip().removesuffix(_OPENING[closing["delimiter"]])
+    if opened != before.rstrip():
+        return Box(opened, inside, after)
+    return Box(f"{before}{inside}{closing[0]}.", inside, after)
 
 
 def bare(statement: str) -> str:

@@ -6,8 +6,8 @@ from typing import Literal, NamedTuple
 
 from stillhouse.core.thinking import split_thinking
 from stillhouse.kinds.kind import Kind
-from stillhouse.kinds.markup import before_end_token, boxed
-from stillhouse.parsing.conclusion import Conclusion, conclude, conclude_unmarked
+from stillhouse.kinds.markup import before_end_token, boxed, last_box
+from stillhouse.parsing.conclusion import Conclusion, conclude, conclude_boxed, conclude_unmarked
 from stillhouse.parsing.form import Form
 from stillhouse.parsing.markers import Marker, find_markers
 from stillhouse.parsing.run_on import cut_run_on
@@ -112,13 +112,9 @@ def _free_label(own: str, form: Form, *, unfinished: bool) -> Parsed:
 
 
 def _of_text(own: str, form: Form, kind: Kind, *, unfinished: bool, thought: bool) -> Parsed:
-    boxes = boxed(own) if form.reply.form == "boxed" else []
-    if boxes:
-        start, end, inside = boxes[-1]
-        conclusion = conclude(inside + own[end:], kind)
-        bare = not own[end:].strip(" .$\\)]*\n")
-        conclusion = conclusion._replace(exact=conclusion.exact and bare)
-        return _parsed(own[:start], conclusion, form, cut=False, formal=True)
+    if form.reply.form == "boxed" and (box := last_box(own)):
+        before = _before_its_sentence(box.before, form)
+        return _parsed(before, conclude_boxed(box, kind), form, cut=False, formal=True)
     markers = find_markers(own, form.answer.markers)
     answering = answering_statement(own, markers, kind)
     if answering.statement is None and not answering.contested:
@@ -156,6 +152,14 @@ def _parsed(
     if status == "ok" and not (asked and formal):
         status = "repaired"
     return Parsed(rationale, conclusion.label, status)
+
+
+def _before_its_sentence(before: str, form: Form) -> str:
+    """The text before a box, without a marker that the box completes."""
+    markers = find_markers(before, form.answer.markers)
+    if markers and not re.search(r"[.!?]\s|\n", before[markers[-1].end :].strip()):
+        return before[: markers[-1].start]
+    return before
 
 
 def _end(own: str, markers: Sequence[Marker]) -> int:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from stillhouse.kinds.choice import Choice
 from stillhouse.kinds.kind import Kind, Reading
-from stillhouse.kinds.markup import boxed, visible
+from stillhouse.kinds.markup import Box, boxed, last_box, visible
 from stillhouse.kinds.text import Text
 
 MAX_TAIL = 20_000
@@ -61,6 +61,7 @@ _CONCLUDES = re.compile(
     r"|the\s+(?:correct|right|best)\s+(?:one|option|choice)\s+is)\b[\s,:]*",
     re.IGNORECASE,
 )
+_DENIED = re.compile(r"(?:\bnot|\bnever|n['’]t)(?:\s+\w+)?\W*$")
 
 
 class Conclusion(NamedTuple):
@@ -103,6 +104,25 @@ def conclude(tail: str, kind: Kind) -> Conclusion:
     return Conclusion(final.label, exact=exact, after=rest if reading else None)
 
 
+def conclude_boxed(box: Box, kind: Kind) -> Conclusion:
+    """The answer in a box, unless what stands around it takes it back."""
+    if _is_one_of_several(box, kind) or _DENIED.search(box.before):
+        return Conclusion(None)
+    after = box.after if box.after.strip(" .$\\)]*\n") else ""
+    return conclude(f"{box.inside}\n{after}", kind)
+
+
+def _is_one_of_several(box: Box, kind: Kind) -> bool:
+    r"""Whether another box stands beside it, as in `\boxed{3} and \boxed{4}`."""
+    boxes = boxed(box.before)
+    if not boxes:
+        return False
+    between, other = box.before[boxes[-1][1] :], kind.read(boxes[-1][2])
+    own = kind.read(box.inside)
+    same = own and other and own.label == other.label
+    return not same and not re.search(r"[.!?]\W*\s|\n", between)
+
+
 def conclude_unmarked(text: str, kind: Kind, *, thought: bool) -> Conclusion:
     """The answer of a reply without a marker: its box, last line, first line or last sentence.
 
@@ -111,9 +131,11 @@ def conclude_unmarked(text: str, kind: Kind, *, thought: bool) -> Conclusion:
     `thought` before.
     """
     found: list[tuple[Reading, str]] = []
-    boxes = boxed(text)
-    if boxes and (reading := kind.read(boxes[-1][2])):
-        found.append((reading, text[: boxes[-1][0]]))
+    if box := last_box(text):
+        if _is_one_of_several(box, kind):
+            return Conclusion(None)
+        if reading := kind.read(box.inside):
+            found.append((reading, box.before))
     lines = [line for line in text.strip().split("\n") if line.strip()]
     before, _, last = text.rstrip().rpartition("\n")
     reading = _line(last, kind)

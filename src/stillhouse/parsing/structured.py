@@ -16,7 +16,8 @@ _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}]', re.DOTALL)
 _TRAILING = re.compile(r'("(?:[^"\\]|\\.)*")|,(\s*[}\]])', re.DOTALL)
 # LaTeX that was not escaped: `\frac` is no form feed, `\(` no escape at all.
 _STRAY = re.compile(
-    r"\\(?:(?=[bf][a-zA-Z])|(?=(?:times|text|theta|tan|tfrac|rho|right|neq|nu|nabla)(?![a-z]))"
+    r"(?P<pair>\\\\)"
+    r"|\\(?:(?=[bf][a-zA-Z])|(?=(?:times|text|theta|tan|tfrac|rho|right|neq|nu|nabla)(?![a-z]))"
     r'|(?![\\"/bfnrtu]))'
 )
 MAX_OBJECTS = 20
@@ -98,7 +99,7 @@ def _objects(text: str) -> Iterator[tuple[dict[str, Any], int, int]]:
 
 def _load(source: str) -> dict[str, Any] | None:
     plain = _TRAILING.sub(lambda m: m[1] or m[2], source)
-    for candidate in (_STRAY.sub(r"\\\\", plain), plain):
+    for candidate in (_STRAY.sub(lambda m: m["pair"] or r"\\", plain), plain):
         try:
             # Numbers stay as they are written: 1.0 is no 1, and 5,000 digits cost nothing.
             piece = json.loads(candidate, parse_int=str, parse_float=str, strict=False)
