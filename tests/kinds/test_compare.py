@@ -1,9 +1,11 @@
 from fractions import Fraction
+from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stillhouse.config.dataset import Metric
 from stillhouse.kinds.numbers import read_number, written
 from stillhouse.kinds.registry import KINDS, kind_of
 
@@ -188,6 +190,12 @@ def test_exact():
 
 
 texts = st.text(max_size=40)
+
+
+def test_every_metric_has_its_kind():
+    assert set(KINDS) == set(get_args(Metric))
+
+
 metrics = st.sampled_from(sorted(KINDS.keys() - {"latex"}))
 
 

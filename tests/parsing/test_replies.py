@@ -5,14 +5,20 @@
 
 import io
 import json
+import re
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from stillhouse import cli
+from stillhouse.config.dataset import Answer
+from stillhouse.config.prompt import Reply
 from stillhouse.core.errors import StillhouseError
 from stillhouse.parsing.check import check_replies, read_replies
+from stillhouse.parsing.completion import parse_completion
+from stillhouse.parsing.form import Form
+from tests.conftest import REPOSITORY
 
 OWN = sorted((Path(__file__).parent / "replies").glob("*.jsonl"))
 # Read as ambiguous here, and as a label there: two readings of one form contradict each other
@@ -117,3 +123,26 @@ def test_the_command_prints_what_was_read_and_fails_where_it_differs(tmp_path):
 def test_a_line_that_is_no_reply_is_named(tmp_path, line, message):
     with pytest.raises(StillhouseError, match=message):
         read_replies(Path("-"), io.StringIO(line))
+
+
+PAGE = (REPOSITORY / "docs/parsing.md").read_text(encoding="utf-8")
+
+
+def test_the_example_lines_of_the_page_are_read_as_it_says():
+    (block,) = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)
+    source = io.StringIO(block)
+    checks = check_replies(read_replies(Path("-"), source))
+    assert [check.correct for check in checks] == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "label"),
+    re.findall(r"^\| `(\w+)` \| [^|]+ \| `([^|`]+)` \| ([^|]*) \|$", PAGE, re.MULTILINE),
+)
+def test_each_status_of_the_page_has_an_example_that_gets_it(status, text, label):
+    form = "json" if text.startswith("{") else "marker"
+    reply = Reply(content="rationale_then_label", form=form)
+    asked = Form(reply, "multiple_choice", Answer(metric="choice"))
+    finish_reason = "length" if status == "truncated" else "stop"
+    parsed = parse_completion(text, finish_reason, asked, ("bus depot", "train station"))
+    assert (parsed.status, parsed.label or "") == (status, label.strip())

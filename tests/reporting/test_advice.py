@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from stillhouse.config.knobs import Knobs
 from stillhouse.reporting.advice import advice
 from tests.reporting.test_summary import one_seed, three_seeds, two_seeds
@@ -24,9 +26,10 @@ def test_completions_cut_short_come_first():
     assert "25%" in first.reason
 
 
-def test_unreadable_completions_ask_for_another_prompt():
+@pytest.mark.parametrize("status", ["no_marker", "ambiguous", "empty", "malformed", "refused"])
+def test_unreadable_completions_ask_for_another_prompt(status):
     summary = better(one_seed())
-    summary["teacher"]["status"] = {"ok": 0.5, "no_marker": 0.3, "empty": 0.2}
+    summary["teacher"]["status"] = {"ok": 0.7, status: 0.3}
     assert commands(summary)[0] == "stillhouse list prompt"
 
 

@@ -12,6 +12,7 @@ from stillhouse.reporting.summary import Metrics
 MOST = 3
 TRUNCATED_SHARE = 0.05
 UNPARSED_SHARE = 0.2
+_UNPARSED = ("no_marker", "ambiguous", "empty", "malformed", "refused")
 RETRIEVAL_MARGIN = 0.02
 ON_VALIDATION = "validation_accuracy"
 
@@ -33,7 +34,7 @@ def advice(summary: Metrics) -> list[Advice]:
 def _teacher(teacher: Metrics) -> list[Advice]:
     status = teacher.get("status", {})
     truncated = status.get("truncated", 0)
-    unparsed = sum(status.get(name, 0) for name in ("no_marker", "ambiguous", "empty"))
+    unparsed = sum(status.get(name, 0) for name in _UNPARSED)
     found = []
     if truncated > TRUNCATED_SHARE:
         found.append(
