@@ -20,20 +20,24 @@ _MISTYPED = 0.7
 _LETTER = re.compile(
     r"""(?:(?:option|choice|letter|answer)\s+)?
     (?:[(\[]{1,2}(?P<boxed>[a-z])[)\]]{1,2}                           # (b)  [b]  [[b]]
-    |(?P<open>[a-z])(?:\)|(?=[.:,;!?](?:\s|$))|(?=\s+[-–—]\s)|$|(?=\s)))  # b)  b.  b:  b -  b
+    |(?P<open>[a-z])(?:\)|(?=[.:,;!?](?:\s|$)|\()|(?=\s+[-–—]\s)|$|(?=\s)))  # b)  b.  b:  b -  b
     """,
     re.VERBOSE,
 )
 # Behind a letter; a dash right before a number or a word belongs to that.
 _SEPARATOR = re.compile(r"\s*[.:,;!?]*(?:\s*[-–—]+(?=\s))?\s*")
 # A verb that stands behind its noun: `(b)です`, `(b)입니다`.
-_COPULA = re.compile(r"(?:です|である|になります|だ|입니다|이다|이에요|예요)$")
+_COPULA = re.compile(
+    r"(?:(?:だと思い|になり)ます|です|でしょう|である|だ|입니다|이다|이에요|예요)$"
+)
 _NUMBERED = re.compile(r"\d{1,2}\s*[.):]?\s*\(?(?P<text>[^()]+)\)?")
 
 # What may stand before a choice without turning it.
 _FRAME = re.compile(
     r"(?:(?:that|the|a|an|this|it|is|are|was|it['’]s|would|must|should|be|to|most|very|probably"
-    r"|likely|clearly|definitely|certainly|obviously|surely|simply|just|indeed|therefore|thus|so"
+    r"|(?:almost\s+)?certainly|without\s+a\s+doubt|resounding|definite|firm|clear|approximately|still"
+    r"|overwhelmingly|both(?=\s.*\sand\s)|eindeutig|donc"
+    r"|likely|clearly|definitely|obviously|surely|simply|just|indeed|therefore|thus|so"
     r"|hence|i['’]d|say|i|think|believe|choose|chose|pick|select|correct|best|right|final"
     r"|hypothesis|premise|sentence|statement|answer|option|choice|label|class|category|equals|one"
     r"|of|these|following|called|labell?ed|classified|as|considered|in|at|on)\b[\s:,]*"
@@ -47,8 +51,12 @@ _MEANT = re.compile(
 
 # `not X but Y`, in the languages that say it so.
 _NOT_BUT = re.compile(
-    r"(?:not|nicht|no|non)\s+(?P<denied>.+?),?\s+(?:but(?:\s+rather)?|sondern|sino|mais)\s+"
+    r"(?:not|nicht|keine?|no|non|ليست?)\s+(?P<denied>.+?)"
+    r"(?:,?\s+(?:but(?:\s+rather)?|sondern|sino|mais|بل)|[,;:]\s*(?:it(?:['’]s|\s+is)|rather|instead))\s+"
     r"(?P<meant>.+)"
+)
+_NOT_BUT_BEHIND = re.compile(
+    r"(?P<denied>.+?)(?:ではなく|じゃなく|(?:이|가)\s*아니라)[、,\s]*(?P<meant>.+)|不是(?P<first>.+?)，?而是(?P<second>.+)"
 )
 
 # What stands behind a choice and only says why.
@@ -65,6 +73,10 @@ _COORDINATED = re.compile(
     r"(?:(?:,\s*)?(?:or|and|and/or|nor|as well as|also|plus|but also|along with|together with"
     r"|either|maybe|possibly|perhaps|even|then)\b|[/&+|]|then\b)"
 )
+_SURE = re.compile(
+    r",?\s+(?:i (?:think|believe|guess|would say)|most likely|probably|obviously|clearly|for sure"
+    r"|without (?:a|any) doubt)\W*"
+)
 _NEGATION = re.compile(
     r"\b(?:not|no|never|none|neither|nor|cannot|hardly|barely|scarcely|without|except|wrong|incorrect"
     r"|unlikely|impossible|unsuitable|non)\b|n['’]t\b"
@@ -76,6 +88,14 @@ _GOES_ON = re.compile(
 )
 _PLURAL = re.compile(r"e?s")
 _LETTER_IN_BRACKETS = re.compile(r"[(\[](?P<letter>[a-z])[)\]]")
+
+
+_SET_ASIDE = re.compile(
+    rf"{_NEGATION.pattern}|\b(?:while|whereas|unlike|rather|instead|would|both|others?|but)\b"
+)
+# Another letter in a list: `, C and D are wrong`, `b) pine`.
+_NEXT_LETTER = re.compile(r"\s*(?:,|and\b|or\b|/|&)\s*[(\[]?[a-z][)\]]?(?=[\s,.;:)/&]|$)")
+_LETTERED = re.compile(r"(?:^|[\s,;{\"])[(\[]?[b-hj-z]\"?[):]\s")
 
 
 @dataclass(frozen=True)
@@ -107,7 +127,9 @@ class Choice(Kind):
             return Reading(self.choices[position], exact=True)
         if len(statement) > MAX_STATEMENT:
             return None
-        text = _key(_COPULA.sub("", bare(statement).replace('"', "").replace("`", "").strip(" .")))
+        text = _key(
+            _COPULA.sub("", bare(statement).replace('"', "").replace("`", "").strip().rstrip(" ."))
+        )
         position = self.index.answer(text)
         if position is not None:
             return Reading(self.choices[position], exact=True)
@@ -134,14 +156,29 @@ class Choice(Kind):
         key = _key(bare(text[:MAX_STATEMENT]))
         return bool(self.index.mentions(key)) or self.index.starts_with_letter(key)
 
+    def names_another(self, text: str, label: str) -> bool:
+        """Whether `text` names another choice than `label`, and not only to set it aside."""
+        own = self.index.first(self.choices.index(label))
+        text = _key(visible(text[:MAX_STATEMENT]))
+        if _NEXT_LETTER.match(text) or _LETTERED.search(text):
+            return True
+        return any(
+            self._others(sentence, own) and not _SET_ASIDE.search(sentence)
+            for sentence in re.split(r"[.!?;]\s|\n", text)
+        )
+
     def is_settled(self, statement: str) -> bool:
-        """Whether `statement` is a choice that is not the beginning of another."""
+        """Whether `statement` is a choice that is not the beginning of another.
+
+        A bare letter may be a word's first.
+        """
         key = _key(bare(statement[:MAX_STATEMENT]))
         reading = self.read(statement)
         if reading is None or not reading.exact:
             return False
-        closed = bool(re.search(r"[)\]]$", statement.strip()))
-        return closed or not self.index.begins_another(key, reading.label)
+        if re.search(r"(?:[)\]}\"”]|\*\*)$", statement.strip()):
+            return True
+        return len(key) > 1 and not self.index.begins_another(key, reading.label)
 
     def _understood(self, text: str) -> int | None:
         position = self._lettered(text)
@@ -149,11 +186,11 @@ class Choice(Kind):
             return position
         if self.index.starts_with_letter(text):
             return None
-        turned = _NOT_BUT.fullmatch(text)
-        if turned:
-            denied = self.index.mentions(turned["denied"])
-            position = self._understood(turned["meant"]) if denied else None
-            return None if position in {mention.position for mention in denied} else position
+        if turned := _NOT_BUT.fullmatch(text) or _NOT_BUT_BEHIND.fullmatch(text):
+            parts = [part for part in turned.groups() if part]
+            denied = self.index.mentions(parts[0]) or self.index.at_start(parts[0])
+            position = self._understood(_COPULA.sub("", parts[1])) if denied else None
+            return None if position in self._others(parts[0], -1) else position
         meant = list(_MEANT.finditer(text))
         if meant:
             position = self._named(text[meant[-1].end() :])
@@ -163,16 +200,23 @@ class Choice(Kind):
     def _lettered(self, text: str) -> int | None:
         """A letter with its text or a reason behind it: `(b) train station`, `B because ...`."""
         match = _LETTER.match(text)
-        position = self.index.by_letter(match["boxed"] or match["open"]) if match else None
+        letter = (match["boxed"] or match["open"]) if match else ""
+        position = self.index.by_letter(letter) if match else None
         if match is None or position is None:
             return None
+        if letter in self.index.keys and self.index.keys.index(letter) != position:
+            return None  # `(b)` where another choice reads `B`
         rest = text[match.end() :]
         sure = match["boxed"] or text[: match.end()].endswith(")") or match[0][:1] in "oc"
         separator = _SEPARATOR.match(rest)
         assert separator  # it may be empty
         said = rest[separator.end() :]
-        if not said:
+        if not said or _SURE.fullmatch(rest):
             return position
+        if (aside := re.match(r"\(([^()]+)\)", said)) and self.index.exactly(
+            aside[1].strip()
+        ) == position:
+            return position if self._closes(said, aside.end(), position) else None
         stopped = bool(re.match(r"\s*[.!?]\s|\s*\n", rest))
         own = self.index.at_start(said)
         if stopped and own and own[0] != position and not self._is_list(said):
@@ -214,12 +258,9 @@ class Choice(Kind):
 
     def _closes(self, text: str, end: int, position: int) -> bool:
         """Whether what stands behind a named choice leaves it the answer."""
-        rest = text[end:]
-        letter = re.match(r"\s*[(\[]([a-z])[)\]]", rest)
-        if letter:
-            if self.index.by_letter(letter[1]) != position:
-                return False
-            rest = rest[letter.end() :]
+        rest = self._behind_itself(text[end:], position)
+        if rest is None:
+            return False
         said = rest.strip(" .!?\"'*`")
         if not re.search(r"\w", said) and not re.search(r"[%+#°/&|]", said):
             return True
@@ -228,8 +269,14 @@ class Choice(Kind):
         if re.match(r"\s*[.!?]\s", rest):
             following = re.sub(r"^\s*[.!?]+\s+", "", rest)
             return not _COORDINATED.match(following) or not self._others(following, position)
+        if _SURE.fullmatch(rest):
+            return True
         after = re.match(r"\s*[,;:–—(-]+\s*", rest)
         said = rest[after.end() :] if after else rest.lstrip()
+        if re.match(r"(?:but|aber|mais|pero|sino)\b", said) and self._others(said, position):
+            return False
+        if re.match(r"(?:i\.\s?e\.|that is,|namely)", said):
+            return True
         if _COORDINATED.match(said):
             return bool(after) and not said.startswith("or ") and not self._others(said, position)
         if _INSTEAD.match(said):
@@ -239,6 +286,15 @@ class Choice(Kind):
         if not after and not _REASON.match(said):
             return False
         return self._is_reason(said, position)
+
+    def _behind_itself(self, rest: str, position: int) -> str | None:
+        """Without brackets that say the choice again; None if they hold another's letter."""
+        letter = re.match(r"\s*[(\[]([a-z])[)\]]", rest)
+        if letter:
+            return rest[letter.end() :] if self.index.by_letter(letter[1]) == position else None
+        aside = re.match(r"\s*[(]([^()]*)[)]", rest)
+        again = aside and _same_number(aside[1], self.index.keys[position])
+        return rest[aside.end() :] if aside and again else rest
 
     def _is_reason(self, said: str, position: int) -> bool:
         """Whether text behind the answer explains it and does not take it back."""
@@ -468,14 +524,20 @@ def _without_article(key: str) -> str:
 def _key(text: str) -> str:
     """Casefolded, whitespace collapsed, without quotes and punctuation around it."""
     collapsed = " ".join(text.casefold().split())
+    collapsed = collapsed.replace(" & ", " and ")
     collapsed = re.sub(r"^([-+]) (?=[\d.])", r"\1", collapsed)
     collapsed = re.sub(r"(?<=\d)[–—](?=\d)", "-", collapsed)
-    return (
-        re.sub(r"[\U0001F000-\U0001FAFF\u2600-\u27BF\ufe0f]+$", "", collapsed).strip(
-            " .,;:!?*_`\"“”‘’'"
-        )
-        or collapsed
-    )
+    plain = _EMOJI.sub("", collapsed).strip(" ,;:!?*_`\"“”‘’'").rstrip(" .,;:!?*_`\"“”‘’'")
+    return re.sub(r"^[\s.]+(?!\d)", "", plain) or collapsed
+
+
+_PICTURE = r"[\U0001F000-\U0001FAFF\u2600-\u27BF\ufe0f]"
+_EMOJI = re.compile(rf"^(?:{_PICTURE}+\s*)+|(?:\s*{_PICTURE}+)+$")
+
+
+def _same_number(one: str, other: str) -> bool:
+    first, second = read_number(one), read_number(other)
+    return first is not None and second is not None and first[0] == second[0]
 
 
 def _likeness(one: str, other: str) -> float:

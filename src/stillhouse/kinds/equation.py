@@ -7,8 +7,9 @@ from fractions import Fraction
 from stillhouse.kinds.arithmetic import evaluate
 from stillhouse.kinds.kind import MAX_STATEMENT, Kind, Reading
 from stillhouse.kinds.markup import bare
-from stillhouse.kinds.numbers import holds_number, last_number, read_number, written
+from stillhouse.kinds.numbers import holds_number, is_date, last_number, read_number, written
 
+_MULTIPLIED = re.compile(r"(?<=[0-9)])\(")
 _NAME = re.compile(r"\s*[^\W\d_]+\s*")
 # Behind the calculation: its result, in words or brackets, or the unit of it.
 _RESULT = re.compile(
@@ -17,6 +18,7 @@ _RESULT = re.compile(
 )
 _UNIT = re.compile(r"(?P<expression>.*[0-9)\]])\s+[^\W\d_]+(?:\s+[^\W\d_]+)?", re.DOTALL)
 MAX_SIDES = 8
+MAX_UNBALANCED = 120
 
 
 class Equation(Kind):
@@ -29,7 +31,9 @@ class Equation(Kind):
         """A calculation as it was written, its brackets mended; every result named must be its."""
         if len(statement) > MAX_STATEMENT:
             return None
-        text = bare(statement)
+        text = _MULTIPLIED.sub("*(", bare(statement))
+        if is_date(text):
+            return None
         for candidate in (text, _first_sentence(text)):
             expression = candidate.removesuffix(".").rstrip()
             if evaluate(expression) is not None:
@@ -100,12 +104,19 @@ def _value(side: str) -> Fraction | None:
 
 
 def _balanced(side: str) -> str:
-    """Close the brackets that were left open, drop the closing ones that are too many."""
+    """Add the one bracket that is missing, where every place for it gives the same value."""
     side = side.strip()
     missing = side.count("(") - side.count(")")
-    if missing >= 0:
-        return side + ")" * missing
-    return side[:missing] if side.endswith(")" * -missing) else side
+    if abs(missing) != 1 or len(side) > MAX_UNBALANCED:
+        return side
+    places = [
+        at for at in range(len(side) + 1) if not re.match(r"[0-9.,]{2}", side[at - 1 : at + 1])
+    ]
+    bracket = ")" if missing > 0 else "("
+    placed = [f"{side[:at]}{bracket}{side[at:]}" for at in places]
+    values = {value for text in placed if (value := evaluate(text)) is not None}
+    mended = f"{side})" if missing > 0 else side.removesuffix(")")
+    return mended if len(values) == 1 and evaluate(mended) in values else side
 
 
 def _first_sentence(text: str) -> str:

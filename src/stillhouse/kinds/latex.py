@@ -23,6 +23,7 @@ from stillhouse.kinds.numbers import is_unit, last_number, written
 
 MAX_LENGTH = 400
 SECONDS = 5.0
+MAX_POINTS = 4  # of a figure: `ABCD`
 
 # What a formula spells out: the names of functions, and products of variables.
 _FUNCTIONS = """
@@ -36,6 +37,10 @@ _SIGNS = {
     "⅔": r"\frac23", "¼": r"\frac14", "¾": r"\frac34", "±": r"\pm ", "∪": r"\cup ",
 }  # fmt: skip
 _ROOT = re.compile(r"√\s*(?:(?P<plain>[0-9]+|[a-z])|\((?P<inside>[^()]*)\))")
+# `10 000`, `1\,000`; and `3{,}14`, a decimal comma.
+_GAP = r"(?:\\[,;:! ]|~|[ \u2009]|\{,\})"
+_GROUPED = re.compile(rf"(?<![\d.])\d{{1,3}}(?:{_GAP}\d{{3}})+(?!\d)")
+_DECIMAL = re.compile(r"(?<!\d)(\d+)\{,\}(\d{1,2})(?!\d)")
 _RAISED = re.compile("[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+")
 _LOWER = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
 # Words of two letters; any other two are a product, as `xy` is.
@@ -58,17 +63,20 @@ _EQUATION = re.compile(r"\s*(?P<name>\\?[A-Za-z]+)\s*=[^=]+")
 _OR = re.compile(r"\s+or\s+|\s*\\text\s*\{\s*or\s*\}\s*")
 _JOINED = re.compile(r"\s*,?\s*\b(?P<word>and|or)\b\s*|\s*,\s*")
 _LEADS = re.compile(
-    r"(?:(?:exactly|simply|just|equal to|equals|it is|it's|given by|approximately|about|≈|=|:)\s*)*"
+    r"(?:(?:exactly|simply|just|equal to|equals|it is|it's|given by|approximately|about|≈|=|:"
+    r"|the (?:interval|set|point|pair|vector|matrix|value|number|fraction|expression))\s*)*"
     r"(?P<name>\\?[A-Za-z]\s*=\s*)?",
     re.IGNORECASE,
 )
 _NO_ANSWERS = re.compile(
     r"\b(?:not|cannot|unknown|unclear|unsure|ambiguous|maybe|perhaps|wrong|correct|incorrect|clear"
     r"|obvious|simple|easy|trivial|found|given|based|derived|explained|determined|follows|below"
-    r"|above|unique|important)\b"
+    r"|above|unique|important|(?:your |final )?answer|result|number|value|label)\b"
     r"|n['’]t\b",
     re.IGNORECASE,
 )
+# What a `\text{}` in a formula may make of it.
+_TURNED = re.compile(r"\b(?:not|at (?:least|most)|between|(?:more|less|fewer) than|about|or)\b")
 _ONE_WORD = re.compile(
     r"(?!(?:no|neither|either|both|nothing|here|this|that|there|the|it|as|so)$)[^\W\d_]+(?:-[^\W\d_]+)*"
     r"|no (?:(?:real|integer) )?solutions?",
@@ -87,6 +95,8 @@ class Latex(Kind):
     def read(self, statement: str) -> Reading | None:
         formula = _said(statement)
         if formula is None or _is_undecided(formula) or _WORKER.value(formula) is None:
+            return None
+        if any(_TURNED.search(match["words"]) for match in _TEXT_ALONE.finditer(formula)):
             return None
         if formula.endswith("!") and statement.rstrip().endswith("!"):  # a factorial, or a cry
             return None
@@ -205,6 +215,7 @@ def _undelimited_statement(text: str) -> str | None:
 
 def _in_latex(text: str) -> str:
     r"""`2π√3` and `sin x` as LaTeX writes them."""
+    text = _DECIMAL.sub(r"\1.\2", _GROUPED.sub(lambda m: re.sub(r"\D+", "", m[0]), text))
     text = _RAISED.sub(lambda match: f"^{{{match[0].translate(_LOWER)}}}", text)
     text = _ROOT.sub(lambda match: rf"\sqrt{{{match['plain'] or match['inside']}}}", text)
     text = re.sub(r"\s*°\s*[CF]?\b", r"^\\circ ", text)
@@ -222,7 +233,7 @@ def _prose(text: str) -> list[re.Match[str]]:
         word
         for word in _LETTERS.finditer(blank)
         if word[0] not in _NAMES
-        and not word[0].isupper()
+        and not (word[0].isupper() and len(word[0]) <= MAX_POINTS)
         and (len(word[0]) > 2 or word[0].lower() in _SHORT_WORDS)
     ]
 

@@ -11,10 +11,17 @@ _SCRIPTS = str.maketrans(
     | {"「": '"', "」": '"', "『": '"', "』": '"', "“": '"', "”": '"', "„": '"', "«": '"', "»": '"'}
     | {"‘": "'", "’": "'", "‚": "'", "−": "-", "﹣": "-", "‐": "-", "‑": "-"}
 )
-_QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "「": '"', "」": '"'})
+_QUOTES = str.maketrans(dict.fromkeys("“”„「」『』«»", '"'))
 _INVISIBLE = re.compile("[\u200b\u2060\ufeff\u00ad]")
 # What ends a model's turn; anything behind it is not its reply.
-_END = re.compile(r"</s>|<\|[\w-]{1,40}\|>|<(?:eos|end_of_turn|eot)>|\[/INST\]")
+_END = re.compile(
+    r"</s>|[<‹][|｜][\w▁-]{1,40}[|｜][>›]|<(?:eos|end_of_turn|eot|extra_id_\d+)>|\[/?INST\]|\[USER\]"
+)
+# What opens a model's turn, where a server hands it on.
+_START = re.compile(
+    r"\s*(?:<s>|\[/INST\]|<\|(?:im_start|start_header_id|assistant)\|>(?:assistant)?"
+    r"(?:<\|end_header_id\|>)?|<start_of_turn>(?:model)?)\s*"
+)
 
 _TEXT_COMMAND = re.compile(
     r"\\(?:text|textbf|textit|textrm|texttt|mathrm|mathbf|mathit|mathsf|operatorname|mbox)"
@@ -54,6 +61,8 @@ def before_end_token(text: str) -> str:
     Where a model writes channels, the one called final is its reply.
     """
     text = text.rpartition(_FINAL)[2]
+    if start := _START.match(text):
+        text = text[start.end() :]
     match = _END.search(text)
     return text[: match.start()] if match else text
 
@@ -151,10 +160,22 @@ def _closing(text: str, start: int) -> int | None:
     return None
 
 
+def without_struck(text: str) -> str:
+    """Without what is struck through, `~~so~~`."""
+    return _STRUCK.sub("", text)
+
+
 def without_wrappers(statement: str) -> str:
     r"""A free text without what wraps the whole of it; inside nothing is touched but `\boxed{}`."""
     text = _INVISIBLE.sub("", statement).strip()
     for start, end, inside in reversed(boxed(text)):
         text = f"{text[:start]}{inside}{text[end:]}"
     text = _without_tags(_EMPHASIS.sub(r"\1", _STRONG.sub(r"\2", text)))
-    return unwrapped(text.translate(_QUOTES))
+    return unwrapped(unwrapped(text.translate(_QUOTES)).removesuffix("。"))
+
+
+def plain(statement: str) -> str:
+    r"""A free text without what wraps it, `\text{}` included."""
+    text = without_wrappers(statement)
+    alone = _TEXT_COMMAND.fullmatch(text)
+    return alone[1] if alone else text

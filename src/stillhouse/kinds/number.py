@@ -8,7 +8,7 @@ from stillhouse.kinds.arithmetic import evaluate
 from stillhouse.kinds.equation import common_value
 from stillhouse.kinds.kind import MAX_STATEMENT, Kind, Reading
 from stillhouse.kinds.markup import bare
-from stillhouse.kinds.numbers import holds_number, last_number, read_number, written
+from stillhouse.kinds.numbers import holds_number, is_date, last_number, read_number, written
 
 # `5-6` and `2020–2025` are ranges; a difference has blanks around its sign.
 _RANGE = re.compile(r"[0-9]\s*[-–—][0-9]|[0-9]\s*[–—]\s*[0-9]")
@@ -45,7 +45,9 @@ def _value(statement: str) -> tuple[Fraction, bool] | None:
     if found := read_number(statement):
         return found
     text = bare(statement).removesuffix(".").replace("$", "")
-    if _RANGE.search(text) or _TWO_SIGNS.match(text):
+    if "=" in text:
+        text = re.sub(r"\s[–—]\s", " - ", text)
+    if _RANGE.search(text) or _TWO_SIGNS.match(text) or is_date(text):
         return None
     value = evaluate(text)
     if value is None:

@@ -36,7 +36,9 @@ _NUMBER = re.compile(
     rf"""(?P<sign>[-+]?)\s*{_CURRENCY}?\s*(?P<minus>-?)
     (?P<value>
         [0-9]{{1,3}}(?:,[0-9]{{3}})+(?![0-9,])(?:\.[0-9]+)?           # 1,080.50
-        |[0-9]{{1,3}}(?:\ [0-9]{{3}})+(?![0-9])(?:\.[0-9]+)?          # 1 080
+        |[0-9]{{1,3}}(?:\.[0-9]{{3}})+,[0-9]{{1,2}}(?![0-9.,])        # 1.080,51
+        |[0-9]{{1,3}}(?:\ [0-9]{{3}})+(?![0-9])(?:[.,][0-9]{{1,2}}(?![0-9,]))? # 1 080,5
+        |[0-9]{{1,3}}(?:'[0-9]{{3}})+(?![0-9'])                       # 1'250
         |[0-9]+,[0-9](?![0-9,])                                       # 3,5
         |[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]{{1,3}})?(?![0-9,]*[0-9]) # 42, 0.5, 1.5e3
         |\.[0-9]+
@@ -55,6 +57,9 @@ a.m am pm p.m o'clock or not no never none without plus minus times divided squa
 factorial dozen dozens pair pairs couple couples half halves third thirds quarter quarters
 double twice triple nth st nd rd th power root mod modulo except either neither unless until if
 maybe perhaps cannot isn't aren't wasn't won't don't doesn't didn't gross score fold
+docena docenas dutzend douzaine douzaines paar paare paire paires par pares trio trios quartets
+millionen mille mil millones mil tausend lakh lakhs crore crores hundert
+demie demi media medio halb halbe más mehr menos weniger moins oder ou uhr bc bce
 """
 _TURNING = frozenset(_TURNING_WORDS.split())
 # Before the number they do, and right behind it; behind its unit they compare or count on.
@@ -62,6 +67,12 @@ _COMPARING_WORDS = """
 and to than less more fewer greater least most over under above below between up down out by but
 almost nearly approaching another first second negative positive step page option question line
 equation number part problem chapter section exercise item
+o y e et und
+january february march april may june july august september october november december
+jan feb mar apr jun jul aug sep sept oct nov dec
+januar februar märz mai juni juli oktober dezember janvier février mars avril juin juillet août
+septembre octobre novembre décembre enero febrero marzo abril mayo junio julio agosto septiembre
+octubre noviembre diciembre
 """
 _COMPARING = frozenset(_COMPARING_WORDS.split())
 _NUMBER_WORD = re.compile(
@@ -73,9 +84,16 @@ _HEDGE = re.compile(
     re.IGNORECASE,
 )
 _NOT_BUT = re.compile(
-    r"not\s+(?P<denied>[^,]{1,40}?)(?:,?\s+but(?:\s+rather)?|,\s+it(?:'s|\s+is))\s+(?P<meant>.+)",
+    r"(?:not|nicht|no|non)\s+(?P<denied>[^,]{1,40}?)"
+    r"(?:,?\s+(?:but(?:\s+rather)?|sondern|sino|mais)|,\s+it(?:'s|\s+is))\s+(?P<meant>.+)",
     re.IGNORECASE,
 )
+_DATE = re.compile(
+    r"[0-9]{1,2}([/.-])[0-9]{1,2}\1(?:19|20)[0-9]{2}|(?:19|20)[0-9]{2}([/.-])[0-9]{1,2}\2[0-9]{1,2}"
+)
+# `1. 12 2. 15` is a list. `1.080 Euro` may be a thousand and eighty.
+_IS_LISTED = re.compile(r"1[.)]\s+\D{0,60}[0-9].{0,60}\s2[.)]\s")
+_POINT_OR_COMMA = re.compile(r"[$€]?\s?[0-9]{1,3}\.[0-9]{3}\s*(?:€|Euros?\b|EUR\b)")
 _BELOW_ZERO = re.compile(r"(?:negative|minus)\s+", re.IGNORECASE)
 # What a sentence says before its number: `Tom has 42`, `there are 42`, `the total is 42`.
 _FRAME = re.compile(
@@ -85,12 +103,23 @@ _FRAME = re.compile(
     r"\s+(?:(?:about|exactly|only|now|still|a total of)\s+)?",
     re.IGNORECASE,
 )
+# `the reciprocal of 5` is another number; `a total of 5` is none.
+_OF_SOMETHING = re.compile(
+    r"(?:(?<=absolute value)"
+    r"|(?<!total)(?<!value)(?<!number)(?<!amount)(?<!count)"
+    r"(?<!price)(?<!cost)(?<!sum)(?<!result)"
+    r"(?<!length)(?<!distance)(?<!weight)(?<!area)(?<!volume)(?<!average)(?<!answer))\s+of\s+\W*$",
+    re.IGNORECASE,
+)
+_PLACE = re.compile(
+    r"\s+(?:in the (?:morning|afternoon|evening)|de la (?:tarde|mañana|noche)|de [a-z]+o\b)"
+)
 _WORD = re.compile(r"[^\W\d_]+(?:[.'’-][^\W\d_]+)*")
 _ENDS = re.compile(r"\s*(?:[.;,!?]+(?:\s|$)|\n|$)")
 # Units that may stand right behind the digits, or hold digits or signs of their own.
 _UNIT = re.compile(
     r"\s*(?:%|[€£¥₹$]|°\s*[CFKcf]?\b|°|k?m/h|mph|km/h"
-    r"|(?:[a-zA-Zµ]{1,4}(?:\^?[23]|[²³])?)(?:/(?:[a-zA-Zµ]{1,4}(?:\^?[23]|[²³])?))?(?![\w'^+*!]))"
+    r"|(?:(?!R\d)[a-zA-Zµ]{1,4}(?:\^?[23]|[²³])?)(?:/(?:[a-zA-Zµ]{1,4}(?:\^?[23]|[²³])?))?(?![\w'^+*!]))"
 )
 _SHORT_UNITS_WORDS = """
 m cm mm km kg g mg lb lbs oz ft in l ml s h hr hrs min mins sec mph kmh pts
@@ -100,12 +129,22 @@ _HYPHENED = (
     "foot|feet|inche?|mile|meter|metre|yard|year|day|hour|minute|second|week|month|pound|degree"
 )
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
-_CJK_TURNING = re.compile("[十百千万億亿半多余几数倍分点成或和到至から]")
-_CONTRAST = re.compile(r",?\s+(?:and\s+)?not\b", re.IGNORECASE)
+_CJK_TURNING = re.compile(
+    "[十百千万億亿半多余几数倍点成或和到至减加乘除第番割打以未月日号]|から|分の|分之|ない|ません|また|ではなく"
+    "|또는|이상|이하|미만|아니|아닙|없|[0-9]|만|천"
+)
+# `千克` is a unit, and so is a day that is counted.
+_CJK_UNIT = re.compile("^(?:千[克米瓦卡]|日間|ヶ月|个月|個月)")
+_CONTRAST = re.compile(
+    r",?\s+(?:and\s+)?not\b|,?\s+(?:rather than|instead of|et non|und nicht|y no)\s", re.IGNORECASE
+)
 _EXPLAINS = re.compile(
     r"\s*(?:,\s*)?(?:because|since|as|which|so|when|given|where|for)\b|\s+[-–—]\s+(?=[^\W\d])",
     re.IGNORECASE,
 )
+# Brackets and clauses that say how much of it each has, and what that comes to.
+_RATE = re.compile(r"\s*[$€£¥]?\s*[0-9.,]+\s+(?:[^\W\d_]+\s+)?(?:per|each)\b")
+_SO_MANY = re.compile(r",\s+so\b[^.]*[0-9]")
 _COMMA = re.compile(r"\s*[,;]\s+")
 _BRACKET = re.compile(r"\s*\(([^()]*)\)")
 # A minus behind an operand subtracts; anywhere else it is the number's sign.
@@ -122,6 +161,10 @@ def read_number(statement: str) -> tuple[Fraction, bool] | None:
     if len(statement) > MAX_STATEMENT:
         return None
     text = bare(statement)
+    if text[:1] in _VULGAR:
+        text = f"0{text}"
+    if _IS_LISTED.match(text) or _POINT_OR_COMMA.match(text):
+        return None
     if turned := _NOT_BUT.fullmatch(text):
         denied, meant = read_number(turned["denied"]), read_number(turned["meant"])
         return (meant[0], False) if denied and meant and denied[0] != meant[0] else None
@@ -155,6 +198,11 @@ def holds_number(text: str) -> bool:
     return bool(re.search(r"[0-9]|[½¼¾⅓⅔]", text)) or any(map(_is_number_word, _words(text)))
 
 
+def is_date(text: str) -> bool:
+    """Whether a text is a full date in digits, `12/25/2021` or `2021-10-12`, no calculation."""
+    return bool(_DATE.fullmatch(text.strip(" .")))
+
+
 def is_unit(text: str) -> bool:
     """Whether what stands behind a number leaves it what it is: ` m/s`, ` because ...`."""
     return _understood(f"1{text}", 1, Fraction(1)) is not None
@@ -179,7 +227,11 @@ def _start(text: str) -> tuple[int | None, bool]:
         start = match.end() if match else 0
         if (match or frame is None) and _NUMBER.match(text, start):
             before = text[:start]
-            turning = _turns(before) or not _COMPARING.isdisjoint(_words(before))
+            turning = (
+                bool(_OF_SOMETHING.search(before))
+                or _turns(before)
+                or not _COMPARING.isdisjoint(_words(before))
+            )
             return (None, False) if turning else (start, start > 0)
     return None, False
 
@@ -187,7 +239,9 @@ def _start(text: str) -> tuple[int | None, bool]:
 def _value(match: re.Match[str]) -> Fraction | None:
     if match["sign"] and match["minus"]:
         return None
-    digits = match["value"].replace(" ", "")
+    digits = match["value"].replace(" ", "").replace("'", "")
+    if re.fullmatch(r"[0-9.]+\.[0-9]{3},[0-9]{1,2}|[0-9]{4,},[0-9]{1,2}", digits):
+        digits = digits.replace(".", "").replace(",", ".")  # the comma is the point
     if "e" in digits.lower():
         value = Fraction(digits) if abs(int(re.split("[eE]", digits)[1])) <= 18 else None
     else:
@@ -240,10 +294,12 @@ def _understood(text: str, end: int, value: Fraction) -> str | None:
         return None
     if not rest.strip(" .,;!?"):
         return ""
+    if _PLACE.match(rest):
+        return None
     if unit := _unit(rest):
         rest = rest[unit:]
-    if unit_word := _CJK.match(rest):
-        return None if _CJK_TURNING.search(unit_word[0]) else text[end:]
+    if _CJK.match(rest):
+        return None if _CJK_TURNING.search(_CJK_UNIT.sub("", rest)) else text[end:]
     if _CONTRAST.match(rest):  # `14, not 12`
         return text[end:]
     while bracket := _BRACKET.match(rest):
@@ -253,15 +309,16 @@ def _understood(text: str, end: int, value: Fraction) -> str | None:
     if _ENDS.match(rest) and (not rest.strip(" .,;!?") or _sentence_ends(rest)):
         return text[end:]
     if explained := _EXPLAINS.match(rest):
-        return text[end:] if unit or rest[0] in " ," or explained else None
+        shared = explained[0].strip(" ,").lower() in ("for", "where", "when") and _turns(rest)
+        return None if shared else text[end:]
     if re.fullmatch(rf"-(?:{_HYPHENED})s?[.!?]?", rest):
         return text[end:]
     if comma := _COMMA.match(rest):
         return text[end:] if not _turns(rest[comma.end() :]) else None
-    return _words_behind(text[end:], rest)
+    return _words_behind(text[end:], rest, value)
 
 
-def _words_behind(whole: str, rest: str) -> str | None:
+def _words_behind(whole: str, rest: str, value: Fraction) -> str | None:
     """Unit words up to an explanation or the sentence's end: ` apples per day, since ...`."""
     if rest[:1] not in (" ", ""):
         return None
@@ -276,9 +333,9 @@ def _words_behind(whole: str, rest: str) -> str | None:
         return None
     if after.startswith("("):
         bracket = _BRACKET.match(after)
-        if not bracket or _turns(bracket[1]):
+        if not bracket or not _is_aside(bracket[1], value):
             return None
-    return whole
+    return None if _SO_MANY.match(after) else whole
 
 
 def _unit(rest: str) -> int:
@@ -293,15 +350,18 @@ def _unit(rest: str) -> int:
         and re.split(r"[\^/²³0-9]", unit)[0] not in _SHORT_UNITS
     ):
         return 0
-    return 0 if unit.lower() in _TURNING or _EXPLAINS.match(match[0]) else match.end()
+    turns = unit.lower() in _TURNING or unit.lower() in _COMPARING
+    return 0 if turns or _EXPLAINS.match(match[0]) else match.end()
 
 
 def _is_aside(inside: str, value: Fraction) -> bool:
     """Whether brackets repeat the number (`twelve (12)`, `0.5 (50%)`) or hold words alone."""
-    said = evaluate(inside.strip().removesuffix("%").strip())
-    if said is not None:
-        return said == value or (inside.strip().endswith("%") and said == 100 * value)
-    return not _turns(inside)
+    parts = [part.strip().strip("$").removesuffix("%").strip() for part in inside.split("=")]
+    sides = [evaluate(part) for part in parts]
+    if None not in sides:
+        percent = inside.strip().endswith("%") and sides[0] == 100 * value
+        return percent or all(side == value for side in sides)
+    return bool(_EXPLAINS.match(f" {inside}") or _RATE.match(inside)) or not _turns(inside)
 
 
 def _sentence_ends(rest: str) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from stillhouse.kinds.choice import Choice
 from stillhouse.kinds.kind import Kind, Reading
-from stillhouse.kinds.markup import unwrapped, visible, without_wrappers
+from stillhouse.kinds.markup import plain, unwrapped, visible
 
 # A reason or a second thought in the answer's own line: where the answer ends cannot be told.
 _ABBREVIATED = r"(?<!\b[A-Z])(?<!\bSt)(?<!\bMt)(?<!\bMr)(?<!\bDr)(?<!\bMrs)"
@@ -38,7 +38,7 @@ class Text(Kind):
     def read(self, statement: str) -> Reading | None:
         if self.choice:
             return self.choice.read(statement)
-        text = without_wrappers(statement)
+        text = plain(statement)
         label = (
             text.removesuffix("..").rstrip(".!").rstrip() if len(text.split()) <= _SHORT else text
         )

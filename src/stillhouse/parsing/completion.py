@@ -5,8 +5,14 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from stillhouse.core.thinking import split_thinking
-from stillhouse.kinds.kind import Kind
-from stillhouse.kinds.markup import before_end_token, boxed, last_box
+from stillhouse.kinds.kind import Kind, Reading
+from stillhouse.kinds.markup import (
+    before_end_token,
+    boxed,
+    last_box,
+    plain,
+    without_struck,
+)
 from stillhouse.parsing.conclusion import Conclusion, conclude, conclude_boxed, conclude_unmarked
 from stillhouse.parsing.form import Form
 from stillhouse.parsing.markers import Marker, find_markers
@@ -60,8 +66,8 @@ def parse_completion(
     if finish_reason == "refusal":
         return Parsed(None, None, "refused")
     turn = before_end_token(split.text)
-    own = cut_run_on(turn, form.answer.cut, form.headings)
-    unfinished = finish_reason == "length" and own == split.text
+    own = without_struck(cut_run_on(turn, form.answer.cut, form.headings))
+    unfinished = finish_reason == "length" and own == without_struck(split.text)
     if not own.strip():
         return Parsed(None, None, "empty")
     if len(own) > MAX_REPLY:
@@ -95,6 +101,9 @@ def _of_object(rationale: str | None, label: str | None, form: Form, kind: Kind)
     if not (label or "").strip():
         return Parsed(reason, None, "empty")
     reading = kind.read(label or "")
+    if reading is None and (marked := find_markers(label or "", form.answer.markers)):
+        reading = kind.read((label or "")[marked[-1].end :])
+        reading = Reading(reading.label, exact=False) if reading else None
     if reading is None:
         return Parsed(reason, None, "ambiguous")
     whole = asked and reading.exact and (reason is not None or not form.holds_rationale)
@@ -108,6 +117,8 @@ def _free_label(own: str, form: Form, *, unfinished: bool) -> Parsed:
     marked = find_markers(own, form.answer.markers)
     tail = own[marked[-1].end :] if marked and own[marked[-1].end :].strip() else own
     label = tail.strip().removeprefix(":").strip()
+    if "\n" not in label:
+        label = plain(label)
     return Parsed(None, label or None, "ok" if label else "empty")
 
 

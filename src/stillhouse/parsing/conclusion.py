@@ -13,6 +13,8 @@ MAX_TAIL = 20_000
 
 # A dash before a number may be its sign.
 _LIST = re.compile(r"^\s*[-*•–]\s+(?=[^\d\s$€£.])")
+_ITEM = re.compile(r"\s*(?:1[.)]|(?P<bullet>[-–+*•]))\s+(?=\S)")
+_NEXT_ITEM = re.compile(r"\s*(?:2[.)]|[-–+*•])\s+\S")
 _FENCE = re.compile(r"^[ \t]{0,8}```\w{0,20}[ \t]{0,8}$", re.MULTILINE)
 _TICKED = re.compile(r"^[ \t]{0,8}(?:[-*][ \t]{1,4})?\[[xX✓]\][ \t]{0,4}(\S.*)$", re.MULTILINE)
 _SENTENCE = re.compile(r"(?<=[.!?…])[\"'”’)*]*\s+|(?<=[。！？])|\n+|(?<=\.\.\.)\s*|(?<=[?!])\s*")
@@ -27,8 +29,11 @@ _CUE = re.compile(
     r"|i (?:made|was|am) (?:a |an )?(?:mistake|error|mistaken|wrong)|my mistake\b|i mean\b"
     r"|(?:it|that|this|the (?:correct |right )?answer) should (?:instead |actually |really )?be\b"
     r"(?!\s+(?:noted|clear|obvious|easy|enough))"
-    r"|(?:it|that|this)(?:'s| is| was) (?:wrong|not right|not correct|incorrect|a mistake)"
-    r"|or rather\b|rather,|i apologi[sz]e\b|my apologies\b|edit:|i mis(?:read|spoke|counted)\b)",
+    r"|(?:it|that|this)(?:'s| is| was) (?:wrong|false|not right|not correct|incorrect|a mistake)"
+    r"|or rather\b|rather,|i apologi[sz]e\b|my apologies\b|edit:|i mis(?:read|spoke|counted)\b"
+    r"|just kidding\b|i meant\b|nope\b|korrektur\b|entschuldigung\b|ich meinte\b|moment[,.!]"
+    r"|das (?:war|ist) falsch\b|pardon\b|erreur\b|je me suis tromp|attendez\b|perd[oó]n\b"
+    r"|me equivoqu|correcci[oó]n\b|mejor dicho\b|عفو|أخطأت|いや、|訂正|아니,)",
     re.IGNORECASE,
 )
 _SECOND_THOUGHT = re.compile(r"^\s*no\s+wait\b", re.IGNORECASE)
@@ -58,7 +63,23 @@ _CONCLUDES = re.compile(
     r"^\W*(?:(?:so|thus|therefore|hence|in conclusion|overall|clearly|then)\b[\s,:]*)*"
     r"(?:(?:it|this|that)(?:['’]s|\s+is|\s+must\s+be|\s+would\s+be)|i(?:['’]d|\s+would)\s+(?:say|choose"
     r"|pick|go with)|i\s+(?:choose|pick|select)|there\s+(?:are|is|were|was|will\s+be)"
-    r"|the\s+(?:correct|right|best)\s+(?:one|option|choice)\s+is)\b[\s,:]*",
+    r"|the\s+(?:correct|right|best)\s+(?:one|option|choice)(?:\s+here)?\s+is"
+    r"|the\s+(?:overall\s+)?(?:relationship|sentiment|label|category|class|subject|stance)"
+    r"(?:\s+(?:between|of)\b[^.]{1,80}?)?\s+is)\b[\s,:]*",
+    re.IGNORECASE,
+)
+# What a chat opens with, or a denial: no answer.
+_NO_OPENING = re.compile(
+    r"\s*(?:i(?:['’]ll|['’]m|\s+can|\s+will|\s+am|\s+would)\b|let(?:['’]s|\s+us|\s+me)\b|sure\b"
+    r"|here\b|happy\b"
+    r"|(?:[^.!?\n]{0,60}\b)?(?:is|are|was|were|looks?|seems?)\s+(?:\w+\s+)?"
+    r"(?:wrong|incorrect|false|not)\b)",
+    re.IGNORECASE,
+)
+_ONE_LINE = 200
+_ANSWER_TAG = re.compile(r"</(?:final_)?answer>", re.IGNORECASE)
+_FINAL = re.compile(
+    r"\b(?:so|thus|therefore|hence|final(?:ly)?|in total|altogether|answer|overall|conclusion)\b",
     re.IGNORECASE,
 )
 _DENIED = re.compile(r"(?:\bnot|\bnever|n['’]t)(?:\s+\w+)?\W*$")
@@ -84,7 +105,13 @@ def conclude(tail: str, kind: Kind) -> Conclusion:
         return Conclusion(None, empty=not rest.strip())
     if isinstance(kind, Text) and kind.choice is None:
         return _conclude_text(statement, rest, kind)
+    if not isinstance(kind, Choice):
+        statement, listed = _unlisted(statement, rest, kind)
+        if listed:
+            return Conclusion(None)
     reading = kind.read(statement)
+    if reading and _goes_on(rest, reading, kind):
+        return Conclusion(None)
     sentences = _sentences(f"{statement}\n{rest[:MAX_TAIL]}")
     corrected = _correction(sentences, kind)
     if corrected is not None:
@@ -113,14 +140,18 @@ def conclude_boxed(box: Box, kind: Kind) -> Conclusion:
 
 
 def _is_one_of_several(box: Box, kind: Kind) -> bool:
-    r"""Whether another box stands beside it, as in `\boxed{3} and \boxed{4}`."""
+    r"""Whether another box has another answer, and nothing says that the last one concludes.
+
+    So it is in `\boxed{3} and \boxed{4}` and in `(a) \boxed{3}. (b) \boxed{4}`.
+    """
     boxes = boxed(box.before)
     if not boxes:
         return False
     between, other = box.before[boxes[-1][1] :], kind.read(boxes[-1][2])
     own = kind.read(box.inside)
     same = own and other and own.label == other.label
-    return not same and not re.search(r"[.!?]\W*\s|\n", between)
+    lead = _sentences(between)[-1:] or [""]
+    return not (same or _FINAL.search(lead[0]) or second_thought(between))
 
 
 def conclude_unmarked(text: str, kind: Kind, *, thought: bool) -> Conclusion:
@@ -142,11 +173,14 @@ def conclude_unmarked(text: str, kind: Kind, *, thought: bool) -> Conclusion:
     if reading and (thought or len(lines) > 1 or not _is_free(kind)):
         found.append((reading, before))
     if len(lines) > 1 and (reading := _line(lines[0], kind)):
-        found.append((reading, text.strip().split("\n", 1)[1]))
+        below = text.strip().split("\n", 1)[1]
+        alone = not (isinstance(kind, Choice) and kind.names_another(below, reading.label))
+        if alone or found:
+            found.append((reading, below))
     if not found and (opened := _opening_choice(lines, kind)):
         found.append(opened)
     sentences = _sentences(text[-MAX_TAIL:])
-    if _correction(sentences[1:], kind) is not None:
+    if _correction(sentences, kind) is not None:
         return Conclusion(None)
     if not found and sentences and not _is_free(kind):
         reading = _last_sentence(sentences, kind)
@@ -247,6 +281,31 @@ def _line(line: str, kind: Kind) -> Reading | None:
     return reading if reading and reading.exact else None
 
 
+def _goes_on(rest: str, reading: Reading, kind: Kind) -> bool:
+    """Whether the next line is another answer, as in a list of them."""
+    line = next((line for line in rest.split("\n") if line.strip()), "")
+    other = kind.read(_LIST.sub("", line)) if len(line) < _ONE_LINE else None
+    like = other and (other.exact or (not isinstance(kind, Choice) and line.strip()[:1].isdigit()))
+    return bool(other and like and other.label != reading.label)
+
+
+def _unlisted(statement: str, rest: str, kind: Kind) -> tuple[str, bool]:
+    """A statement without its number in a list, and whether it is one of several or may be.
+
+    `- 12` may be an item or a number below zero.
+    """
+    item = _ITEM.match(statement)
+    if not item:
+        return statement, False
+    following = next((line for line in rest.split("\n") if line.strip()), "")
+    inside = statement[item.end() :]
+    if _NEXT_ITEM.match(following):
+        return inside, True
+    if item["bullet"]:
+        return inside, item["bullet"] in ("-", "–", "+")
+    return statement, kind.read(inside) is not None
+
+
 def _opening_choice(lines: list[str], kind: Kind) -> tuple[Reading, str] | None:
     """A choice that a reply begins with, set off from its reasons: `Yes, because`, `B. The ...`.
 
@@ -261,7 +320,10 @@ def _opening_choice(lines: list[str], kind: Kind) -> tuple[Reading, str] | None:
         return None
     reading, match = exact[0]
     assert reading is not None
-    return reading, "\n".join([lines[0][match.end() :], *lines[1:]])
+    rest = "\n".join([lines[0][match.end() :], *lines[1:]])
+    if _NO_OPENING.match(rest) or kind.names_another(rest, reading.label):
+        return None
+    return reading, rest
 
 
 def _is_free(kind: Kind) -> bool:
@@ -277,9 +339,11 @@ def first_statement(tail: str) -> tuple[str, str]:
     ticked = _TICKED.findall(tail)
     if len(ticked) == 1:
         return ticked[0].strip(), ""
-    rest = tail.lstrip(" \t\r\n:：=>#")
+    rest = re.sub(r"^[ \t\r\n:：=#]*(?:=?>(?=[ \t])[ \t]*)?", "", tail)
     if not rest.strip("*_ \t\r\n"):
         return "", ""
+    if tag := _ANSWER_TAG.search(rest):
+        return rest[: tag.start()].strip(), rest[tag.end() :]
     line, _, behind = rest.partition("\n")
     while not line.strip("*_ \t\r") and behind:
         line, _, behind = behind.lstrip().partition("\n")

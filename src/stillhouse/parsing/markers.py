@@ -13,6 +13,12 @@ _COMMON = (
     # a heading of its own: `**Answer**`, `## Final answer`
     r"|(?:^|(?<=[\n*#_])|(?<=# ))(?:final\s+)?(?:answer|label)(?:\*\*|__)?[ \t]*(?=\n|$)"
     r"|(?:^|(?<=\n))[ \t]*####|<(?:final_)?answer>"
+    r"|(?<!\w)final\s+answer\s*[-–—](?=\s)"
+    r"|(?:^|(?<=\n))[ \t*]*(?:prediction|conclusion|final\s+choice)[ \t*]*:(?:\*\*)?"
+    r"|(?<!\w)die\s+(?:richtige\s+|korrekte\s+)?antwort\s+(?:ist|lautet)(?:\s*:)?(?!\w)"
+    r"|(?<!\w)la\s+(?:bonne\s+)?r[ée]ponse\s+(?:correcte\s+)?est(?:\s*:)?(?!\w)"
+    r"|(?<!\w)la\s+respuesta\s+(?:correcta\s+)?es(?:\s*:)?(?!\w)"
+    r"|答案(?:应该)?(?:是|为|[:：])|(?:故|因此|所以)选"
 )
 
 

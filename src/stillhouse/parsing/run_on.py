@@ -35,7 +35,8 @@ def _behind_first_line(text: str, start: int) -> int:
 @lru_cache(maxsize=64)
 def _headings(headings: tuple[str, ...]) -> re.Pattern[str]:
     known = sorted({*COMMON, *headings}, key=len, reverse=True)
-    return re.compile(rf"\n[ \t>]*(?:#+[ \t]*)?(?:{'|'.join(map(_heading, known))})", re.IGNORECASE)
+    opening = rf"(?:#+[ \t]*)?(?:{'|'.join(map(_heading, known))})|\#\#\#[ \t]*(?=\n)"
+    return re.compile(rf"\n[ \t>]*(?:{opening})", re.IGNORECASE)
 
 
 def _heading(heading: str) -> str:

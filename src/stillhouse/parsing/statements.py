@@ -13,8 +13,12 @@ from stillhouse.parsing.markers import Marker
 _NOT_ITS_OWN = re.compile(
     r"\b(?:may|might|could|would|some|many|people|one|you)\s+(?:\w+\s+)?(?:think|say|believe|argue"
     r"|guess|assume|expect|conclude|answer)\b|\b(?:mistakes?|tempt\w*|wrong(?:ly)?|incorrect(?:ly)?"
-    r"|doubt|false|not true|untrue|unlikely|whether|unless|suppose|assume|imagine|first (?:sight"
-    r"|glance))\b",
+    r"|(?<!no )(?<!without )doubt|false|falsch|not true|untrue|unlikely|whether|unless|suppose"
+    r"|assume|imagine|first (?:sight|glance)|(?:mis)?conceptions?|myths?|claims?|rumou?rs?|fallacy"
+    r"|naive|intuitive|phrase|who (?:says|said))\b"
+    r"|(?:\bnot|\bnever|n['’]t)\b(?:\s+\w+){0,3}?\s+(?:that|think|believe|say|mean|claim|why|if)\b"
+    r"|\b(?:viele|manche|einige|certains|beaucoup|muchos|algunos)\b"
+    r"|以为|有人",
     re.IGNORECASE,
 )
 _CONDITION = re.compile(r"\b(?:if|had|were|unless)\b", re.IGNORECASE)
@@ -42,6 +46,10 @@ _SPEAKS_OF_IT = re.compile(
     r"|explained|determined|as follows|given (?:by|in))\b",
     re.IGNORECASE,
 )
+# A marker that is quoted, with words behind the quotation: what somebody else says.
+_QUOTED = re.compile("[\"“”'‘«][\\s*]*$")
+_CLOSED = re.compile("[^\"“”'’»\\n]{1,80}[\"”'’»],?\\s+\\w")
+_DENIAL = re.compile(r"\s*(?:not|never|isn['’]t)\s+(?P<denied>.+)", re.DOTALL)
 _DENIES = re.compile(r"\b(?:not|no|none|neither|never)\b|n['’]t\b", re.IGNORECASE)
 
 
@@ -79,7 +87,7 @@ def answering_statement(own: str, markers: Sequence[Marker], kind: Kind) -> Answ
     if len(statements) > 2 * MOST:  # a reply that repeats itself for ever
         statements = [*statements[:MOST], *statements[-MOST:]]
     live = [each for each in statements if _says_answer(each.said, kind)]
-    asserted = [each for each in live if _is_asserted(each)]
+    asserted = _without_denials([each for each in live if _is_asserted(each)], kind)
     if not asserted:
         listed = [each for each in statements if each.marker.listed and each not in live]
         return Answering(listed[-1] if listed and not live else None, contested=bool(live))
@@ -91,8 +99,10 @@ def answering_statement(own: str, markers: Sequence[Marker], kind: Kind) -> Answ
             continue
         between = own[earlier.marker.end : later.marker.start]
         if run_on := _run_on(between):
+            if _is_speaker(run_on["heading"], own[: earlier.marker.start]):
+                return Answering(last, contested=True)
             return Answering(earlier, end=earlier.marker.end + run_on.start())
-        if following not in (None, value) and not _is_reconsidered(between, later):
+        if following not in (None, value) and not _is_reconsidered(between, earlier, later):
             return Answering(last, contested=True)
     return Answering(last)
 
@@ -115,8 +125,23 @@ def _statements(own: str, markers: Sequence[Marker]) -> list[Statement]:
 def _is_asserted(statement: Statement) -> bool:
     if "would" in statement.marker.text.lower() and _CONDITION.search(statement.lead):
         return False
+    if _QUOTED.search(statement.lead) and _CLOSED.match(statement.said):
+        return False
     clause = _CLAUSE.split(statement.lead)[-1]
     return not (_NOT_ITS_OWN.search(clause) or _NOT_ITS_OWN.match(statement.lead.lstrip("*# ")))
+
+
+def _without_denials(asserted: list[Statement], kind: Kind) -> list[Statement]:
+    """Without those behind an answer that only say what it is not."""
+    kept: list[Statement] = []
+    for statement in asserted:
+        denied = _DENIAL.match(statement.said)
+        value = _value(statement._replace(said=denied["denied"]), kind) if denied else None
+        before = [_value(each, kind) for each in kept]
+        if denied and before and value is not None and before[-1] not in (None, value):
+            continue
+        kept.append(statement)
+    return kept
 
 
 def _run_on(between: str) -> re.Match[str] | None:
@@ -130,11 +155,21 @@ def _run_on(between: str) -> re.Match[str] | None:
     )
 
 
-def _is_reconsidered(between: str, last: Statement) -> bool:
+def _is_speaker(heading: str, before: str) -> bool:
+    """Whether the answers before have such a heading, too: `Student 1:` and `Student 2:`."""
+    return bool(re.search(rf"(?:^|\n)\W*{re.escape(heading.strip('*# '))}\s*\d*\s*:", before))
+
+
+def _is_reconsidered(between: str, earlier: Statement, later: Statement) -> bool:
+    """Whether the later of two statements takes the earlier one's place.
+
+    `So the answer is (a). So the answer is (b).` concludes nothing the second time.
+    """
     first = _BOUNDARY.search(between)
     asked = first is not None and first[0] == "?"
-    concluding = _CONCLUDING.search(last.lead) or _CONCLUDING.search(last.marker.text)
-    return bool(asked or concluding or second_thought(between + last.marker.text))
+    said = [f"{each.lead} {each.marker.text}".casefold().split() for each in (earlier, later)]
+    concluding = said[0] != said[1] and _CONCLUDING.search(" ".join(said[1]))
+    return bool(asked or concluding or second_thought(between + later.marker.text))
 
 
 def _says_answer(said: str, kind: Kind) -> bool:

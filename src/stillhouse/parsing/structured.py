@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Literal, NamedTuple
 
 from stillhouse.config.prompt import Reply
+from stillhouse.parsing.conclusion import second_thought
 from stillhouse.parsing.markers import find_markers
 
 # The names that models give the parts of an object when none was asked for, or another.
@@ -16,10 +17,11 @@ _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}]', re.DOTALL)
 _TRAILING = re.compile(r'("(?:[^"\\]|\\.)*")|,(\s*[}\]])', re.DOTALL)
 # LaTeX that was not escaped: `\frac` is no form feed, `\(` no escape at all.
 _STRAY = re.compile(
-    r"(?P<pair>\\\\)"
-    r"|\\(?:(?=[bf][a-zA-Z])|(?=(?:times|text|theta|tan|tfrac|rho|right|neq|nu|nabla)(?![a-z]))"
-    r'|(?![\\"/bfnrtu]))'
+    r"(?<!\\)\\(?:(?=[bf][a-zA-Z])|(?=(?:times|text|theta|tan|tau|to|top|triangle|tfrac|rho|right|rangle"
+    r'|rceil|rfloor|neq|nu|neg|ne|ni|not|notin|nabla)(?![a-z]))|(?![\\"/bfnrtu]))'
 )
+# Where one command stands so, all do, and two backslashes are a matrix' new row.
+_RAW = re.compile(r"\\(?=\\(?:[\s&]|$))|(?<=\\)\\(?=[\s&])")
 MAX_OBJECTS = 20
 
 
@@ -51,8 +53,12 @@ def read_object(text: str, reply: Reply, *, asked: bool) -> Found | Broken | Non
         return None
     if len({json.dumps(other, sort_keys=True) for other, _, _ in found}) > 1 and not asked:
         return Broken("ambiguous")
-    fields = {str(name).strip().casefold(): value for name, value in piece.items()}
     names = (reply.keys.label.casefold(),) if asked else ()
+    said = [(_part(_fields(other), (*names, *LABEL_NAMES)), end) for other, _, end in found]
+    said = [each for each in said if isinstance(each[0], Broken) or re.search(r"\w", each[0] or "")]
+    if len({answer for answer, _ in said}) > 1 and not second_thought(text[said[-2][1] : start]):
+        return Broken("ambiguous")
+    fields = _fields(piece)
     reasons = (reply.keys.rationale.casefold(),) if asked else ()
     label = _part(fields, names) or _part(fields, LABEL_NAMES)
     rationale = _part(fields, reasons) or _part(fields, RATIONALE_NAMES)
@@ -61,6 +67,10 @@ def read_object(text: str, reply: Reply, *, asked: bool) -> Found | Broken | Non
     if label is None and (rationale is None or not asked):
         return Broken("malformed") if asked else None
     return Found(rationale if isinstance(rationale, str) else None, label)
+
+
+def _fields(piece: Mapping[str, Any]) -> dict[str, Any]:
+    return {str(name).strip().casefold(): value for name, value in piece.items()}
 
 
 def _part(fields: Mapping[str, Any], names: tuple[str, ...]) -> str | Broken | None:
@@ -99,7 +109,10 @@ def _objects(text: str) -> Iterator[tuple[dict[str, Any], int, int]]:
 
 def _load(source: str) -> dict[str, Any] | None:
     plain = _TRAILING.sub(lambda m: m[1] or m[2], source)
-    for candidate in (_STRAY.sub(lambda m: m["pair"] or r"\\", plain), plain):
+    unescaped = _STRAY.sub(r"\\\\", plain)
+    if unescaped != plain:
+        unescaped = _RAW.sub(r"\\\\", unescaped)
+    for candidate in (unescaped, plain):
         try:
             # Numbers stay as they are written: 1.0 is no 1, and 5,000 digits cost nothing.
             piece = json.loads(candidate, parse_int=str, parse_float=str, strict=False)
