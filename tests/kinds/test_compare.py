@@ -145,6 +145,8 @@ def test_the_longer_choice_is_not_the_shorter_one():
         ("−7°C", "-7"),
         ("twelve (12)", "12"),
         ("3 tenths", "0.3"),
+        ("٤٢", "42"),
+        ("४२", "42"),
     ],
 )
 def test_number(text, value):
@@ -165,7 +167,6 @@ def test_number(text, value):
         "-$-5",
         "1/0",
         "1.2.3",
-        "٤٢",
         "9" * 400,
     ],
 )

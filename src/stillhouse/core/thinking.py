@@ -1,7 +1,8 @@
 """Thinking told apart from the answer: the blocks that reasoning models write before they reply.
 
-A block is `<think>…</think>`, or has the tag `thinking`, `reasoning` or `thought`, in any case. An
-idea that was tried in a block must never be taken for the answer:
+A block is `<think>…</think>`, or has the tag `thinking`, `reasoning` or `thought`, in any case, or
+stands between `<|begin_of_thought|>` and `<|end_of_thought|>`. An idea that was tried in a block
+must never be taken for the answer:
 
 - A closing tag that nothing opened ends a block that the chat template had opened: all before it is
   reasoning.
@@ -16,7 +17,11 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 NAMES = ("think", "thinking", "reasoning", "thought")
-_TAG = re.compile(rf"`[^`\n]{{0,80}}`|<(?P<close>/?)(?:{'|'.join(NAMES)})>", re.IGNORECASE)
+_TAG = re.compile(
+    rf"`[^`\n]{{0,80}}`|<(?P<close>/?)(?:{'|'.join(NAMES)})>"
+    r"|<\|(?:begin|(?P<end>end))_of_thought\|>(?:\s*<\|begin_of_solution\|>)?",
+    re.IGNORECASE,
+)
 _FENCE = re.compile(r"^ {0,3}```(?P<info>[^\n]*)$", re.MULTILINE)
 _LEADING = re.compile(rf"\A\s*<(?:{'|'.join(NAMES)})>", re.IGNORECASE)
 _OPENING = re.compile(rf"<(?:{'|'.join(NAMES)})>\s*\Z", re.IGNORECASE)
@@ -49,10 +54,10 @@ def split_thinking(text: str, *, opened: bool = False) -> Thought:
         if depth:
             thought.append(part)
             # A repeated opening tag is the same block; one further on is a block within.
-            depth += -1 if tag["close"] else bool(part.strip())
+            depth += -1 if _closes(tag) else bool(part.strip())
         elif fenced:
             continue
-        elif tag["close"]:  # the template had opened it: all that was said is thinking, too
+        elif _closes(tag):  # the template had opened it: all that was said is thinking, too
             thought += [*said, part]
             said = []
         else:
@@ -69,13 +74,17 @@ def split_thinking(text: str, *, opened: bool = False) -> Thought:
 def is_closed_only(text: str) -> bool:
     """Whether a reply closes a block that it did not open."""
     first = next((tag for tag, fenced in _tags(text) if not fenced), None)
-    return first is not None and bool(first["close"])
+    return first is not None and _closes(first)
 
 
 def opening(prompt: str) -> str:
     """The opening tag that a rendered prompt ends with, or nothing: the reply begins within."""
     found = _OPENING.search(prompt[-_LONGEST_OPENING:])
     return found[0] if found else ""
+
+
+def _closes(tag: re.Match[str]) -> bool:
+    return bool(tag["close"] or tag["end"])
 
 
 def _joined(parts: list[str]) -> str | None:
@@ -89,7 +98,7 @@ def _tags(text: str) -> Iterator[tuple[re.Match[str], bool]]:
     fences = _fences(text)
     fence = next(fences, None)
     for tag in _TAG.finditer(text):
-        if tag["close"] is None:
+        if tag[0].startswith("`"):
             continue
         while fence is not None and fence[1] <= tag.start():
             fence = next(fences, None)

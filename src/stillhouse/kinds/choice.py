@@ -28,10 +28,14 @@ _LETTER = re.compile(
 _SEPARATOR = re.compile(r"\s*[.:,;!?]*(?:\s*[-–—]+(?=\s))?\s*")
 # A verb that stands behind its noun: `(b)です`, `(b)입니다`.
 _COPULA = re.compile(
-    r"(?:(?:だと思い|になり)ます|です|でしょう|である|だ|입니다|이다|이에요|예요)$"
+    r"(?:(?:だと思い|になり)ます|です|でしょう|である|だ|(?:번)?(?:입니다|이다)|이에요|예요)$"
 )
 _NUMBERED = re.compile(r"\d{1,2}\s*[.):]?\s*\(?(?P<text>[^()]+)\)?")
 
+# What may stand before a letter: `la opción A`, `a letra C`.
+_LETTER_WORD = re.compile(
+    r"(?:la |a )?(?:opci[oó]n|opç[aã]o|letra|lettera|lettre|opzione)\s+(?=[a-z]\b)|la\s+(?=[a-z]$)"
+)
 # What may stand before a choice without turning it.
 _FRAME = re.compile(
     r"(?:(?:that|the|a|an|this|it|is|are|was|it['’]s|would|must|should|be|to|most|very|probably"
@@ -73,6 +77,7 @@ _COORDINATED = re.compile(
     r"(?:(?:,\s*)?(?:or|and|and/or|nor|as well as|also|plus|but also|along with|together with"
     r"|either|maybe|possibly|perhaps|even|then)\b|[/&+|]|then\b)"
 )
+_CONDITION = re.compile(r"(?:only )?(?:if|unless|provided|assuming|supposing)\b")
 _SURE = re.compile(
     r",?\s+(?:i (?:think|believe|guess|would say)|most likely|probably|obviously|clearly|for sure"
     r"|without (?:a|any) doubt)\W*"
@@ -95,7 +100,7 @@ _SET_ASIDE = re.compile(
 )
 # Another letter in a list: `, C and D are wrong`, `b) pine`.
 _NEXT_LETTER = re.compile(r"\s*(?:,|and\b|or\b|/|&)\s*[(\[]?[a-z][)\]]?(?=[\s,.;:)/&]|$)")
-_LETTERED = re.compile(r"(?:^|[\s,;{\"])[(\[]?[b-hj-z]\"?[):]\s")
+_LETTERED = re.compile(r"(?:^|[.,;:{]\s*|\n\s*)\"?[(\[]?[b-hj-z]\"?[):]\s")
 
 
 @dataclass(frozen=True)
@@ -181,6 +186,7 @@ class Choice(Kind):
         return len(key) > 1 and not self.index.begins_another(key, reading.label)
 
     def _understood(self, text: str) -> int | None:
+        text = _LETTER_WORD.sub("", text, count=1) if _LETTER_WORD.match(text) else text
         position = self._lettered(text)
         if position is not None:
             return position
@@ -188,7 +194,7 @@ class Choice(Kind):
             return None
         if turned := _NOT_BUT.fullmatch(text) or _NOT_BUT_BEHIND.fullmatch(text):
             parts = [part for part in turned.groups() if part]
-            denied = self.index.mentions(parts[0]) or self.index.at_start(parts[0])
+            denied = self.index.mentions(parts[0]) or _LETTER.fullmatch(parts[0])
             position = self._understood(_COPULA.sub("", parts[1])) if denied else None
             return None if position in self._others(parts[0], -1) else position
         meant = list(_MEANT.finditer(text))
@@ -299,6 +305,10 @@ class Choice(Kind):
     def _is_reason(self, said: str, position: int) -> bool:
         """Whether text behind the answer explains it and does not take it back."""
         first = re.split(r"[.;!?\n]", said, maxsplit=1)[0]
+        if _CONDITION.match(said):
+            return False
+        if re.match(r"for\b", said) and self._others(first, position):
+            return False
         if re.match(r"(?:is|was|would|will|can|may|might|are)\b", said) and _NEGATION.search(first):
             return False
         if _REASON.match(said) and re.match(r"(?:because|since|as|due to|given|so|for)\b", said):

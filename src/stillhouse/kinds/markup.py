@@ -6,6 +6,7 @@ from typing import NamedTuple
 # One character for one, so that places in the text stay the same.
 _SCRIPTS = str.maketrans(
     {chr(0xFF01 + i): chr(0x21 + i) for i in range(94)}  # full-width ASCII
+    | {chr(zero + i): str(i) for zero in (0x660, 0x6F0, 0x966) for i in range(10)}
     | dict.fromkeys("\u00a0\u2007\u2009\u202f\u3000", " ")
     | {"。": ".", "、": ",", "【": "[", "】": "]", "〔": "[", "〕": "]"}
     | {"「": '"', "」": '"', "『": '"', "』": '"', "“": '"', "”": '"', "„": '"', "«": '"', "»": '"'}

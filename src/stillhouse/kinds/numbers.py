@@ -31,7 +31,7 @@ _PARTS = {
 }  # fmt: skip
 _VULGAR = {"½": "1/2", "¼": "1/4", "¾": "3/4", "⅓": "1/3", "⅔": "2/3", "⅕": "1/5", "⅛": "1/8"}
 
-_CURRENCY = r"(?:[$€£¥₹]|US\$|USD|EUR|GBP)"
+_CURRENCY = r"(?:[$€£¥₹]|US\$|USD|EUR|GBP|Rs\.?)"
 _NUMBER = re.compile(
     rf"""(?P<sign>[-+]?)\s*{_CURRENCY}?\s*(?P<minus>-?)
     (?P<value>
@@ -40,6 +40,7 @@ _NUMBER = re.compile(
         |[0-9]{{1,3}}(?:\ [0-9]{{3}})+(?![0-9])(?:[.,][0-9]{{1,2}}(?![0-9,]))? # 1 080,5
         |[0-9]{{1,3}}(?:'[0-9]{{3}})+(?![0-9'])                       # 1'250
         |[0-9]+,[0-9](?![0-9,])                                       # 3,5
+        |[0-9]+,[0-9]{{2}}(?=\s*(?:€|[Ee]uros?\b|EUR\b|reais\b|R\$|kr\b|zł|Kč)) # 31,50 €
         |[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]{{1,3}})?(?![0-9,]*[0-9]) # 42, 0.5, 1.5e3
         |\.[0-9]+
     )
@@ -111,6 +112,8 @@ _OF_SOMETHING = re.compile(
     r"(?<!length)(?<!distance)(?<!weight)(?<!area)(?<!volume)(?<!average)(?<!answer))\s+of\s+\W*$",
     re.IGNORECASE,
 )
+# A part of something unknown: `3/4 of x`.
+_OF_UNKNOWN = re.compile(r"(?:\s*(?:%|percent|per cent))?\s+of\s+\W*(?:[a-z]\b|\\)")
 _PLACE = re.compile(
     r"\s+(?:in the (?:morning|afternoon|evening)|de la (?:tarde|mañana|noche)|de [a-z]+o\b)"
 )
@@ -139,7 +142,9 @@ _CONTRAST = re.compile(
     r",?\s+(?:and\s+)?not\b|,?\s+(?:rather than|instead of|et non|und nicht|y no)\s", re.IGNORECASE
 )
 _EXPLAINS = re.compile(
-    r"\s*(?:,\s*)?(?:because|since|as|which|so|when|given|where|for)\b|\s+[-–—]\s+(?=[^\W\d])",
+    r"\s*(?:,\s*)?(?:because|since|as|which|so|when|given|where|for)\b"
+    r"|\s+[-–—]\s+(?=(?!the\b|an?\b)[^\W\d]{2,}\s+[^\W\d]|(?:the|an?)\s+\w+\s+(?:is|are|was|were|has|have)\b)"
+    r"|—(?=[^\W\d]{2,}\s)",
     re.IGNORECASE,
 )
 # Brackets and clauses that say how much of it each has, and what that comes to.
@@ -240,7 +245,7 @@ def _value(match: re.Match[str]) -> Fraction | None:
     if match["sign"] and match["minus"]:
         return None
     digits = match["value"].replace(" ", "").replace("'", "")
-    if re.fullmatch(r"[0-9.]+\.[0-9]{3},[0-9]{1,2}|[0-9]{4,},[0-9]{1,2}", digits):
+    if re.fullmatch(r"[0-9.]+\.[0-9]{3},[0-9]{1,2}|[0-9]{4,},[0-9]{1,2}|[0-9]+,[0-9]{2}", digits):
         digits = digits.replace(".", "").replace(",", ".")  # the comma is the point
     if "e" in digits.lower():
         value = Fraction(digits) if abs(int(re.split("[eE]", digits)[1])) <= 18 else None
@@ -294,7 +299,7 @@ def _understood(text: str, end: int, value: Fraction) -> str | None:
         return None
     if not rest.strip(" .,;!?"):
         return ""
-    if _PLACE.match(rest):
+    if _PLACE.match(rest) or _OF_UNKNOWN.match(rest):
         return None
     if unit := _unit(rest):
         rest = rest[unit:]
@@ -361,7 +366,10 @@ def _is_aside(inside: str, value: Fraction) -> bool:
     if None not in sides:
         percent = inside.strip().endswith("%") and sides[0] == 100 * value
         return percent or all(side == value for side in sides)
-    return bool(_EXPLAINS.match(f" {inside}") or _RATE.match(inside)) or not _turns(inside)
+    if again := re.match(r"or\s+(.+)", inside.strip()):
+        return evaluate(again[1]) == value
+    aside = _EXPLAINS.match(f" {inside}") or _RATE.match(inside) or re.match(r"not\b", inside)
+    return bool(aside) or not _turns(inside)
 
 
 def _sentence_ends(rest: str) -> bool:

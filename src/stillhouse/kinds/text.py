@@ -22,7 +22,13 @@ _CLASS = re.compile(
     re.IGNORECASE,
 )
 # What is not the answer is none.
-_DENIED = re.compile(r"(?:not|never|neither|anything but|other than)\b", re.IGNORECASE)
+_DENIED = re.compile(
+    r"(?:not|never|neither(?=\s)(?!\s+[A-Z])|either|anything but|other than|unknown|unclear|perhaps"
+    r"|maybe|nicht|pas|(?:to be )?found in|in the (?:text|passage|paragraph))\b"
+    r"|.*(?:ではありません|ではない|じゃない|아닙니다|아니다)",
+    re.IGNORECASE,
+)
+_COPULA = re.compile(r"(?<=[\"」』'’])(?:です|だ|である|입니다|이다)$|(?<=[\uac00-\ud7af])입니다$")
 _SHORT = 8
 
 
@@ -38,7 +44,8 @@ class Text(Kind):
     def read(self, statement: str) -> Reading | None:
         if self.choice:
             return self.choice.read(statement)
-        text = plain(statement)
+        bare = statement.strip().rstrip(".。 ")
+        text = plain(_COPULA.sub("", bare) if _COPULA.search(bare) else statement)
         label = (
             text.removesuffix("..").rstrip(".!").rstrip() if len(text.split()) <= _SHORT else text
         )

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from stillhouse.kinds.choice import Choice
 from stillhouse.kinds.kind import Kind, Reading
 from stillhouse.kinds.markup import Box, boxed, last_box, visible
+from stillhouse.kinds.number import Number
 from stillhouse.kinds.text import Text
 
 MAX_TAIL = 20_000
@@ -68,6 +69,11 @@ _CONCLUDES = re.compile(
     r"(?:\s+(?:between|of)\b[^.]{1,80}?)?\s+is)\b[\s,:]*",
     re.IGNORECASE,
 )
+# What a second thought says that comes to no answer.
+_LEADS_NOWHERE = re.compile(
+    r"^(?:no|wait|either|neither|hmm+|actually|sorry)\b|\b(?:right|wrong|correct|incorrect|mistake)\b|n['’]t\b",
+    re.IGNORECASE,
+)
 # What a chat opens with, or a denial: no answer.
 _NO_OPENING = re.compile(
     r"\s*(?:i(?:['’]ll|['’]m|\s+can|\s+will|\s+am|\s+would)\b|let(?:['’]s|\s+us|\s+me)\b|sure\b"
@@ -82,7 +88,21 @@ _FINAL = re.compile(
     r"\b(?:so|thus|therefore|hence|final(?:ly)?|in total|altogether|answer|overall|conclusion)\b",
     re.IGNORECASE,
 )
+_REJECTED = re.compile(
+    r"\W*(?:is|was|are|were|be|looks|seems|cannot|can['’]t|must)\b[^.]{0,40}\b(?:wrong|incorrect|not|correct"
+    r"|rejected|false|right|mistake|slip)\b(?<!is correct)(?<!is right)",
+    re.IGNORECASE,
+)
+_SUPPOSED = re.compile(
+    r"\b(?:if|were|might|classmate|student|book|friend|my first|tempt\w*|mistaken\w*|guess\w*"
+    r"|wrong(?:ly)?|incorrect(?:ly)?|misconception|flawed)\b",
+    re.IGNORECASE,
+)
 _DENIED = re.compile(r"(?:\bnot|\bnever|n['’]t)(?:\s+\w+)?\W*$")
+# `Therefore, the shop sells 160 items`: of numbers, where what was reckoned does not differ.
+_THEREFORE = re.compile(
+    r"^\W*(?:so|thus|therefore|hence|in total|altogether)\b[\s,]*", re.IGNORECASE
+)
 
 
 class Conclusion(NamedTuple):
@@ -133,10 +153,21 @@ def conclude(tail: str, kind: Kind) -> Conclusion:
 
 def conclude_boxed(box: Box, kind: Kind) -> Conclusion:
     """The answer in a box, unless what stands around it takes it back."""
-    if _is_one_of_several(box, kind) or _DENIED.search(box.before):
+    if _is_one_of_several(box, kind) or is_set_aside(box):
         return Conclusion(None)
     after = box.after if box.after.strip(" .$\\)]*\n") else ""
     return conclude(f"{box.inside}\n{after}", kind)
+
+
+def is_set_aside(box: Box) -> bool:
+    """Whether the sentence of a box denies it, supposes it, or says that it is somebody else's."""
+    lead = (_sentences(box.before) or [""])[-1] if box.before.strip()[-1:] not in ".!?" else ""
+    behind = re.split(r"[.!?\n]", box.after, maxsplit=1)[0]
+    return bool(
+        _DENIED.search(box.before)
+        or _REJECTED.match(behind)
+        or _SUPPOSED.search(f"{lead} | {behind}")
+    )
 
 
 def _is_one_of_several(box: Box, kind: Kind) -> bool:
@@ -163,7 +194,7 @@ def conclude_unmarked(text: str, kind: Kind, *, thought: bool) -> Conclusion:
     """
     found: list[tuple[Reading, str]] = []
     if box := last_box(text):
-        if _is_one_of_several(box, kind):
+        if _is_one_of_several(box, kind) or is_set_aside(box):
             return Conclusion(None)
         if reading := kind.read(box.inside):
             found.append((reading, box.before))
@@ -201,7 +232,8 @@ def _conclude_text(statement: str, rest: str, kind: Text) -> Conclusion:
     sentences = _sentences(f"{statement}\n{rest[:MAX_TAIL]}")
     corrected = _correction(sentences, kind)
     if corrected is not None:
-        return Conclusion(corrected.reading.label if corrected.reading else None)
+        said = corrected.reading.label if corrected.reading else None
+        return Conclusion(None if said and _LEADS_NOWHERE.search(said) else said)
     reading = kind.read(statement)
     if reading is None:
         return Conclusion(None)
@@ -265,10 +297,14 @@ def _last_sentence(sentences: list[str], kind: Kind) -> Reading | None:
     if not sentences:
         return None
     sentence = sentences[-1]
-    match = _CONCLUDES.match(sentence)
-    if not match:
+    if match := _CONCLUDES.match(sentence):
+        return kind.read(sentence[match.end() :])
+    therefore = _THEREFORE.match(sentence) if isinstance(kind, Number) else None
+    reading = kind.read(sentence[therefore.end() :]) if therefore else None
+    reckoned = re.findall(r"=\s*\W?([\d.,]+)", " ".join(sentences[:-1]))
+    if reading and reckoned and kind.score(reading.label, reckoned[-1].rstrip(".,")) != 1:
         return None
-    return kind.read(sentence[match.end() :])
+    return reading
 
 
 def _line(line: str, kind: Kind) -> Reading | None:

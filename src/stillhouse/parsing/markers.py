@@ -8,16 +8,18 @@ from typing import NamedTuple
 _CJK = r"\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
 _COMMON = (
     r"(?<!\w)(?:(?:final|correct|right|best)\s+)?(?:answer|option|choice|label)"
-    r"\s+(?:is|would be|must be)(?:\s*:)?(?![\w'’])"
+    r"\s+(?:is|would be|must be|should be)(?:\s*:)?(?![\w'’])"
     r"|(?<!\w)(?:(?:final|correct|right)\s+)?(?:answer|label)(?:\*\*|__)?[ \t]*:(?:\*\*|__)?"
     # a heading of its own: `**Answer**`, `## Final answer`
     r"|(?:^|(?<=[\n*#_])|(?<=# ))(?:final\s+)?(?:answer|label)(?:\*\*|__)?[ \t]*(?=\n|$)"
     r"|(?:^|(?<=\n))[ \t]*####|<(?:final_)?answer>"
-    r"|(?<!\w)final\s+answer\s*[-–—](?=\s)"
+    r"|(?<!\w)final\s+answer\s*(?:[-–—](?=\s)|\([^()\n]{1,40}\)\s*:)|(?:^|(?<=\n))[ \t]*ans\s*:"
     r"|(?:^|(?<=\n))[ \t*]*(?:prediction|conclusion|final\s+choice)[ \t*]*:(?:\*\*)?"
     r"|(?<!\w)die\s+(?:richtige\s+|korrekte\s+)?antwort\s+(?:ist|lautet)(?:\s*:)?(?!\w)"
     r"|(?<!\w)la\s+(?:bonne\s+)?r[ée]ponse\s+(?:correcte\s+)?est(?:\s*:)?(?!\w)"
     r"|(?<!\w)la\s+respuesta\s+(?:correcta\s+)?es(?:\s*:)?(?!\w)"
+    r"|(?<!\w)a\s+resposta\s+(?:correta\s+)?[ée](?:\s*:)?(?!\w)"
+    r"|(?<!\w)la\s+risposta\s+(?:corretta\s+)?è(?:\s*:)?(?!\w)"
     r"|答案(?:应该)?(?:是|为|[:：])|(?:故|因此|所以)选"
 )
 

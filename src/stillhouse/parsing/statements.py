@@ -123,7 +123,8 @@ def _statements(own: str, markers: Sequence[Marker]) -> list[Statement]:
 
 
 def _is_asserted(statement: Statement) -> bool:
-    if "would" in statement.marker.text.lower() and _CONDITION.search(statement.lead):
+    around = f"{statement.lead} {first_statement(statement.said)[0]}"
+    if "would" in statement.marker.text.lower() and _CONDITION.search(around):
         return False
     if _QUOTED.search(statement.lead) and _CLOSED.match(statement.said):
         return False
