@@ -17,9 +17,9 @@ import pyarrow as pa
 from bench.record import record
 
 from stillhouse.config.dataset import DatasetConf
-from stillhouse.config.load import load_entry
 from stillhouse.config.prompt import PromptConf
 from stillhouse.config.teacher import TeacherConf
+from stillhouse.config.whole import load_entry
 from stillhouse.core.sampling import shuffled
 from stillhouse.core.tables import PROMPTS
 from stillhouse.data.examples import build_examples

@@ -20,8 +20,8 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from stillhouse.config.dataset import DatasetConf
-from stillhouse.config.load import load_entry
 from stillhouse.config.student import Generation, StudentCompute, StudentConf
+from stillhouse.config.whole import load_entry
 from stillhouse.core.progress import progress
 from stillhouse.core.sampling import shuffled
 from stillhouse.data.examples import build_examples

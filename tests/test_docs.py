@@ -8,7 +8,7 @@ from typer.main import get_command
 
 from stillhouse.cli import app
 from stillhouse.config.knobs import Knobs
-from stillhouse.config.load import GROUPS, names
+from stillhouse.config.whole import GROUPS, names
 from tests.conftest import REPOSITORY
 
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]

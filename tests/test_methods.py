@@ -7,8 +7,8 @@ import pytest
 import yaml
 
 from stillhouse.config.dataset import DatasetConf
-from stillhouse.config.load import load_all
 from stillhouse.config.prompt import PromptConf
+from stillhouse.config.whole import load_all
 from tests.conftest import REPOSITORY
 
 BASE = {"dataset": "svamp_hsieh", "teacher": "qwen2_5_coder_1_5b", "student": "t5_v1_1_base"}

@@ -39,8 +39,8 @@ def check() -> None:
     see. The stages check what they need of this before they start; this is for looking before you
     run.
     """
-    from stillhouse.config.load import check_all
     from stillhouse.config.unseen import warnings
+    from stillhouse.config.whole import check_all
     from stillhouse.studies.load import check_studies
 
     for warning in warnings():
@@ -59,7 +59,7 @@ def list_entries(
 
     Take another one with `dvc exp run -S teacher=NAME`; add one as conf/GROUP/NAME.yaml.
     """
-    from stillhouse.config.load import GROUPS, load_entry, names
+    from stillhouse.config.whole import GROUPS, load_entry, names
     from stillhouse.core.yaml import read_yaml
 
     if group is not None and group not in GROUPS:
@@ -121,6 +121,24 @@ def results() -> None:
 
 
 @app.command()
+def why(
+    stage: Annotated[str, typer.Argument(help="A stage of dvc.yaml, such as parse.")],
+    revision: Annotated[
+        str | None,
+        typer.Argument(metavar="[REV]", help="Since its run in that revision; else its last run."),
+    ] = None,
+) -> None:
+    """Say why a stage would run again: the definition, the knob or the table that has changed.
+
+    `dvc status` says that code has changed; this says where, and in which function.
+    """
+    from stillhouse.code.why import explain, lines
+
+    for line in lines(explain(stage, revision), revision):
+        typer.echo(printable(line))
+
+
+@app.command()
 def compare(
     one: Annotated[str, typer.Argument(metavar="REV_A", help="A Git revision or an experiment.")],
     other: Annotated[
@@ -169,8 +187,8 @@ def predict(
     with --rationale a tab and the explanation; with --jsonl objects with id, query, prediction and
     rationale. Input of --jsonl has query, and may have id and choices.
     """
-    from stillhouse.config.load import load_all
     from stillhouse.config.student import StudentCompute
+    from stillhouse.config.whole import load_all
     from stillhouse.deployment.predict import answer, as_json_lines, as_lines, model_folder
     from stillhouse.deployment.questions import read_questions
 
@@ -199,7 +217,7 @@ def export(
     query, then the label, or with --rationales the rationale and the label.
     """
     from stillhouse.config.dataset import DatasetConf
-    from stillhouse.config.load import load_all
+    from stillhouse.config.whole import load_all
     from stillhouse.core.tables import TRAINING, read_rows
     from stillhouse.deployment.export import chat_examples, warnings, write_chat
 

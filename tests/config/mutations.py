@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any
 
-from stillhouse.config.load import GROUPS
+from stillhouse.config.whole import GROUPS
 from stillhouse.core.yaml import read_yaml
 from tests.conftest import REPOSITORY
 

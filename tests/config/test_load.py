@@ -10,18 +10,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from stillhouse.config.knobs import Knobs
-from stillhouse.config.load import (
-    GROUPS,
-    Entry,
-    StageConfig,
-    check_all,
-    load_all,
-    load_entry,
-    names,
-    read_yaml,
-)
+from stillhouse.config.load import Entry, StageConfig
 from stillhouse.config.student import StudentConf
 from stillhouse.config.teacher import TeacherConf
+from stillhouse.config.whole import GROUPS, check_all, load_all, load_entry, names, read_yaml
 from stillhouse.core.errors import StillhouseError
 from tests.config.project import PARAMS, edit, write_project
 from tests.conftest import REPOSITORY

@@ -9,7 +9,7 @@ import pytest
 
 from stillhouse.config.agreement import Chosen, contradictions
 from stillhouse.config.knobs import Knobs
-from stillhouse.config.load import GROUPS, Entries, check_all, checked_values, load_all
+from stillhouse.config.whole import GROUPS, Entries, check_all, checked_values, load_all
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.yaml import dump_yaml, read_yaml
 from tests.config.mutations import at, changed, distinct_places, mistakes, places, shipped

@@ -8,7 +8,7 @@ from dvc.utils.serialize import parse_yaml as dvc_reads
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from stillhouse.config.load import GROUPS
+from stillhouse.config.whole import GROUPS
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.yaml import dump_yaml, parse_yaml, read_yaml
 from tests.conftest import REPOSITORY

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from stillhouse.config.dataset import DatasetConf
-from stillhouse.config.load import load_entry, names
+from stillhouse.config.whole import load_entry, names
 from stillhouse.core.uri import UNPINNED, HubSource, WheelSource, parse_source
 from stillhouse.core.yaml import read_yaml
 from stillhouse.data.examples import build_examples

@@ -3,7 +3,7 @@ import pytest
 import yaml
 
 from stillhouse.config.embedder import EmbedderConf
-from stillhouse.config.load import load_entry, names
+from stillhouse.config.whole import load_entry, names
 from stillhouse.core import tables
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.uri import parse_source

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from stillhouse.config.dataset import Answer, DatasetConf
-from stillhouse.config.load import load_entry, names
 from stillhouse.config.prompt import PromptConf, Reply
+from stillhouse.config.whole import load_entry, names
 from stillhouse.parsing.completion import Parsed, parse_completion
 from stillhouse.parsing.form import Form, reply_form
 from tests.conftest import REPOSITORY

@@ -3,11 +3,11 @@
 import ast
 import importlib.util
 import sys
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from types import ModuleType
 
+from stillhouse.code.fingerprint import Sources, fingerprint
 from stillhouse.config.load import StageConfig
 from stillhouse.core import paths
 from tests.conftest import REPOSITORY
@@ -42,44 +42,12 @@ def config(stage: str) -> type[StageConfig]:
     return found
 
 
-@cache
-def imports(file: Path) -> frozenset[Path]:
-    """The first-party files that one file imports anywhere, packages' `__init__` included."""
-    found: set[Path] = set()
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        names = []
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{file} has a relative import"
-            names = [node.module or ""]
-            names += [f"{node.module}.{alias.name}" for alias in node.names]
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            names = [node.value]  # lazily imported by name, as registries do
-        for name in names:
-            if name.startswith("stillhouse."):
-                found.update(_files(name))
-    return frozenset(found)
-
-
-def _files(name: str) -> Iterator[Path]:
-    parts = name.replace(":", ".").split(".")
-    for end in range(1, len(parts) + 1):
-        folder = SOURCE.joinpath(*parts[:end])
-        for file in (folder / "__init__.py", folder.with_suffix(".py")):
-            if file.is_file():
-                yield file
-
-
 def closure(stage: str) -> set[Path]:
-    """Every first-party file that a stage can import, relative to the repository."""
-    found, waiting = set(), [script(stage)]
-    while waiting:
-        file = waiting.pop()
-        if file not in found:
-            found.add(file)
-            waiting.extend(imports(file))
-    return {file.relative_to(REPOSITORY) for file in found}
+    """Every first-party file whose code a stage can reach, relative to the repository."""
+    sources = Sources(SOURCE / "stillhouse", REPOSITORY / "stages")
+    modules = {place.partition(":")[0] for place in fingerprint(stage, sources).definitions}
+    found = {sources.files[name] for name in modules if name in sources.files}
+    return {file.relative_to(REPOSITORY) for file in found | {script(stage)}}
 
 
 @cache

@@ -114,13 +114,16 @@ def test_a_change_of_the_settings_or_of_the_code_is_seen(study):
     study.commit()  # the table, which no stage reads
     assert set(states(study).values()) == {"finished"}
 
-    code = study.path / "src/stillhouse/parsing/table.py"
+    code = study.path / "src/stillhouse/parsing/statements.py"
     code.write_text(code.read_text() + "# a comment\n")
     message = study.stillhouse("study", "run", "tiny", fails=True)
-    assert " M src/stillhouse/parsing/table.py" in message
+    assert " M src/stillhouse/parsing/statements.py" in message
+    study.commit()
+    assert set(states(study).values()) == {"finished"}
+    code.write_text(code.read_text().replace("MOST = 20", "MOST = 21"))
     study.commit()
     assert set(states(study).values()) == {"stale"}
-    assert "src/stillhouse/parsing" in study.stillhouse("study", "status", "tiny")
+    assert "the code of parse" in study.stillhouse("study", "status", "tiny")
     assert "†" in study.stillhouse("study", "table", "tiny")
 
     output = study.stillhouse("study", "run", "tiny")

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from stillhouse.config.load import GROUPS
+from stillhouse.config.whole import GROUPS
 from tests.config.project import PARAMS
 from tests.conftest import REPOSITORY
 

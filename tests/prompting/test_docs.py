@@ -3,8 +3,8 @@
 import pytest
 
 from stillhouse.config.dataset import Answer
-from stillhouse.config.load import load_entry, names
 from stillhouse.config.prompt import PromptConf
+from stillhouse.config.whole import load_entry, names
 from stillhouse.prompting.render import render_prompts
 from tests.conftest import REPOSITORY
 from tests.prompting.rows import CHOICES, TASKS, example, neighbours

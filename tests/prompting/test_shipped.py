@@ -5,8 +5,8 @@ import re
 import pytest
 
 from stillhouse.config.dataset import DatasetConf
-from stillhouse.config.load import load_entry, names
 from stillhouse.config.prompt import PromptConf
+from stillhouse.config.whole import load_entry, names
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.templates import render as template
 from stillhouse.parsing.completion import parse_completion

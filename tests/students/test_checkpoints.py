@@ -16,6 +16,9 @@ from typing import Any
 import pytest
 import torch
 
+import stillhouse
+from stillhouse.code import record
+from stillhouse.code.fingerprint import Sources
 from stillhouse.config.student import TRAINED_KEYS
 from stillhouse.core.log import state_directory
 from stillhouse.sources.pin import pin
@@ -224,16 +227,16 @@ def test_the_key_changes_with_the_trainers_code(
     tmp_path: Path, make_conf: Make, monkeypatch: pytest.MonkeyPatch
 ):
     before = training_key([], [], make_conf(), 1.0, 0)
-    for package in module.PACKAGES:
-        shutil.copytree(Path(module.__file__).parents[1] / package, tmp_path / package)
-    monkeypatch.setattr(module, "__file__", str(tmp_path / "students/checkpoints.py"))
+    package = tmp_path / "stillhouse"
+    shutil.copytree(Path(stillhouse.__file__).parent, package)
+    monkeypatch.setattr(record, "sources", lambda: Sources(package, tmp_path))
     assert training_key([], [], make_conf(), 1.0, 0) == before
-    for package in module.PACKAGES:
-        with (tmp_path / package / "__init__.py").open("a") as code:
-            code.write("# changed\n")
-        after = training_key([], [], make_conf(), 1.0, 0)
-        assert after != before
-        before = after
+    loss = package / "students/loss.py"
+    with loss.open("a") as code:
+        code.write("# a comment\n")
+    assert training_key([], [], make_conf(), 1.0, 0) == before
+    loss.write_text(loss.read_text().replace("means[0] + lambda_", "means[0] - lambda_"))
+    assert training_key([], [], make_conf(), 1.0, 0) != before
 
 
 def test_a_full_disk_stops_no_training_and_keeps_the_last_checkpoint(

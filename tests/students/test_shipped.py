@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from stillhouse.config.load import load_entry, names
 from stillhouse.config.student import StudentConf
+from stillhouse.config.whole import load_entry, names
 from stillhouse.core.uri import UNPINNED, parse_source
 from stillhouse.students.folder import load_student
 from stillhouse.students.predict import predict_labels

@@ -5,7 +5,7 @@ import re
 import pytest
 from pydantic import ValidationError
 
-from stillhouse.config.load import Entries
+from stillhouse.config.whole import Entries
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.yaml import read_yaml
 from stillhouse.studies.load import STUDIES, check_studies, load_study, study_names

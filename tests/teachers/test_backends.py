@@ -4,9 +4,9 @@ import functools
 import pytest
 import yaml
 
-from stillhouse.config.load import checked_conf
 from stillhouse.config.pinning import require_pinned
 from stillhouse.config.teacher import TeacherConf
+from stillhouse.config.whole import checked_conf
 from stillhouse.core.errors import StillhouseError
 from stillhouse.teachers import registry
 from stillhouse.teachers.generate import generate

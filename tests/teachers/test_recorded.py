@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stillhouse.config.load import load_entry
 from stillhouse.config.teacher import TeacherConf
+from stillhouse.config.whole import load_entry
 from stillhouse.core.errors import StillhouseError
 from stillhouse.sources.pin import pin
 from stillhouse.teachers.backends.recorded import NO_OUTPUT, open_teacher

@@ -6,6 +6,8 @@ PARAMS = Path("params.yaml")
 CONF = Path("conf")
 RAW = Path("data/raw")
 
+CODE = Path("data/code")
+DEFINITIONS = CODE / "definitions.json"
 EXAMPLES = Path("data/examples.parquet")
 EMBEDDINGS = Path("data/embeddings.parquet")
 NEIGHBOURS = Path("data/neighbours.parquet")
@@ -40,6 +42,11 @@ MODEL = "model"
 MANIFEST = "stillhouse.json"
 CARD = "README.md"
 DECODING = "decoding.json"
+
+
+def code(stage: str) -> Path:
+    """What a stage's code means."""
+    return CODE / f"{stage}.json"
 
 
 def student(seed: int) -> Path:

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable
 
+from stillhouse.code.record import check_unchanged
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.log import record
 from stillhouse.core.text import printable
@@ -16,6 +17,7 @@ def run_stage(name: str, main: Callable[[], None]) -> None:
     started = time.perf_counter()
     stage = os.environ.get("DVC_STAGE", name)  # tells the seeds of a matrix apart
     try:
+        check_unchanged(name)
         main()
         record("stage", stage=stage, seconds=round(time.perf_counter() - started, 2))
     except StillhouseError as error:

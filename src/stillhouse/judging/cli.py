@@ -34,9 +34,9 @@ def check(
     Replies go to the completion store: asking again costs nothing.
     """
     from stillhouse.config.judge import JudgeConf, judging_model
-    from stillhouse.config.load import fail_on, load_all, load_entry
     from stillhouse.config.running import problems_of_judge
     from stillhouse.config.teacher import TeacherConf
+    from stillhouse.config.whole import fail_on, load_all, load_entry
     from stillhouse.judging.check import check_judge
 
     knobs, entries = load_all()

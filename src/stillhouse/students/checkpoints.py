@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic_core import to_jsonable_python
 
+from stillhouse.code.record import module_digest
 from stillhouse.config.student import TRAINED_KEYS, StudentConf
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.files import atomic_directory, require_disk_space, sha256_file, write_json
@@ -32,7 +33,6 @@ logger = logging.getLogger(__name__)
 TENSORS = "tensors.safetensors"
 STATE = "state.json"
 LIBRARIES = ("torch", "transformers", "accelerate", "peft")
-PACKAGES = ("students", "models")
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,8 @@ def training_key(
 ) -> str:
     """32 hexadecimal digits of a hash over all that decides a training's result.
 
-    The trainer's own code and the libraries' versions count too: half a training by one loss and
-    half by another is a student that no configuration describes.
+    What the training's code means and the libraries' versions count too: half a training by one
+    loss and half by another is a student that no configuration describes.
     """
     content = {
         "rows": rows,
@@ -64,14 +64,9 @@ def training_key(
         "lambda": lambda_,
         "seed": seed,
         "libraries": {name: version(name) for name in LIBRARIES},
-        "code": _code(Path(__file__).parents[1]),
+        "code": module_digest("stillhouse.students.training"),
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
-
-
-def _code(root: Path) -> dict[str, str]:
-    files = [path for name in PACKAGES for path in (root / name).glob("*.py")]
-    return {path.relative_to(root).as_posix(): sha256_file(path) for path in files}
 
 
 class Checkpoints:

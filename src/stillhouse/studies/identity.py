@@ -1,12 +1,23 @@
-"""What a condition's result depends on, as dvc.yaml says it: knobs, entries' keys, files in Git."""
+"""What a condition's result depends on, as dvc.yaml says it: knobs, entries' keys, code, files."""
 
+import hashlib
+import json
 import re
+import subprocess
+import tarfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+from stillhouse.code.fingerprint import Sources, fingerprint
+from stillhouse.code.record import STAGE
 from stillhouse.core import paths
 from stillhouse.core.errors import StillhouseError
+from stillhouse.core.files import write_json
+from stillhouse.core.log import state_directory
 from stillhouse.core.yaml import parse_yaml
 from stillhouse.experiments.git import objects, read_text
 
@@ -22,6 +33,10 @@ class Pipeline:
     commit: str
     files: Mapping[str, str]
     """Object ids of dvc.yaml and of the files and folders that its stages depend on."""
+    folders: tuple[str, ...]
+    """Where its code is."""
+    code: Mapping[str, str]
+    """What each stage's code means."""
     tracked: Mapping[str, frozenset[str] | None]
     """The keys that DVC tracks, by params file; `${...}` stands for a knob."""
 
@@ -39,7 +54,8 @@ class Pipeline:
 
 def read_pipeline(commit: str) -> Pipeline:
     """Read dvc.yaml of a commit."""
-    stages = _mapping(commit, PIPELINE).get("stages", {}).values()
+    named = _mapping(commit, PIPELINE).get("stages", {})
+    stages = [stage for name, stage in named.items() if name != STAGE]
     outs = [path for stage in stages for path in _outs(stage)]
     deps = {path for stage in stages for path in stage.get("deps", ()) if not _made(path, outs)}
     tracked: dict[str, frozenset[str] | None] = {}
@@ -47,7 +63,38 @@ def read_pipeline(commit: str) -> Pipeline:
         for file, keys in _params(stage):
             known = tracked.get(file, frozenset())
             tracked[file] = ALL if keys is ALL or known is ALL else known | keys
-    return Pipeline(commit, objects(commit, sorted({PIPELINE, *deps})), tracked)
+    deps = {path for path in deps if not path.startswith(f"{paths.CODE}/")}
+    folders = tuple(named.get(STAGE, {}).get("deps", ()))
+    files = objects(commit, sorted({PIPELINE, *deps}))
+    return Pipeline(commit, files, folders, _code(commit, folders), tracked)
+
+
+def _code(commit: str, folders: tuple[str, ...]) -> Mapping[str, str]:
+    """What each stage's code means in a commit; worked out once for equal folders."""
+    if not folders:  # a commit of before the stage `code`
+        return {}
+    trees = json.dumps(objects(commit, folders), sort_keys=True)
+    cached = state_directory() / "code" / f"{hashlib.sha256(trees.encode()).hexdigest()}.json"
+    if cached.exists():
+        known: Mapping[str, str] = json.loads(cached.read_text(encoding="utf-8"))
+        return known
+    with TemporaryDirectory() as folder:
+        packed = subprocess.run(  # noqa: S603 - no shell
+            ["git", "archive", commit, *folders],  # noqa: S607 - the user's Git
+            check=True,
+            capture_output=True,
+        )
+        with tarfile.open(fileobj=BytesIO(packed.stdout)) as archive:
+            archive.extractall(folder, filter="data")
+        package, scripts = (Path(folder) / each for each in folders)
+        sources = Sources(package, scripts)
+        found = {
+            f"the code of {stage}": fingerprint(stage, sources).digest
+            for stage in sources.stages()
+            if stage != STAGE
+        }
+    write_json(cached, found)
+    return found
 
 
 def _outs(stage: Mapping[str, Any]) -> Iterator[str]:

@@ -8,8 +8,8 @@ from pydantic import ValidationError
 
 from stillhouse.config.agreement import Chosen, contradictions
 from stillhouse.config.knobs import Knobs
-from stillhouse.config.load import GROUPS, Entries, checked_conf, fail_on, names, problems_of
 from stillhouse.config.messages import look_alike
+from stillhouse.config.whole import GROUPS, Entries, checked_conf, fail_on, names, problems_of
 from stillhouse.core import paths
 from stillhouse.core.errors import StillhouseError, did_you_mean
 from stillhouse.core.yaml import read_yaml

@@ -106,7 +106,7 @@ def require_committed(conditions: Sequence[Condition]) -> None:
         for condition in conditions
         for setting in pipeline.settings(pipeline.commit, condition.overrides)
     }
-    watched = sorted({PIPELINE, paths.PARAMS.as_posix(), *pipeline.files, *read})
+    watched = sorted({PIPELINE, paths.PARAMS.as_posix(), *pipeline.files, *pipeline.folders, *read})
     changed = git("status", "--porcelain", "--", *watched).splitlines()
     if changed:
         shown = "\n".join(f"  {line}" for line in changed[:10])

@@ -64,5 +64,5 @@ def _result(condition: Condition, named: list[Experiment], pipeline: Pipeline) -
 
 
 def _changed(one: Pipeline, other: Pipeline) -> tuple[str, ...]:
-    files = sorted(one.files.keys() | other.files)
-    return tuple(file for file in files if one.files.get(file) != other.files.get(file))
+    before, after = ({**each.files, **each.code} for each in (one, other))
+    return tuple(sorted(k for k in before.keys() | after if before.get(k) != after.get(k)))

@@ -1,0 +1,375 @@
+"""One module as its definitions: what each says, and which others it mentions.
+
+What a definition says is its syntax tree without what nothing reads at run time: comments,
+docstrings, annotations of functions, the words of an error, the names of functions and files.
+"""
+
+import ast
+import hashlib
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+ROOT = "stillhouse"
+_NAMED = re.compile(rf"{ROOT}(?:\.\w+)+(?::\w+)?")
+# Decorators that read no annotation of what they decorate.
+_PLAIN = """
+property staticmethod classmethod cache lru_cache cached_property contextmanager abstractmethod
+override overload wraps field_validator model_validator dataclass final no_grad inference_mode
+"""
+# Decorators that only make what they decorate, and register it nowhere.
+_MAKE = """
+dataclass cache lru_cache contextmanager final total_ordering overload no_grad inference_mode
+"""
+_PLAIN_DECORATORS, _MAKING_DECORATORS = frozenset(_PLAIN.split()), frozenset(_MAKE.split())
+
+
+class Target(NamedTuple):
+    """What a name means: a definition of a module, or with `name` None the module itself."""
+
+    module: str
+    name: str | None
+
+
+@dataclass
+class Definition:
+    """A top-level name of a module; the name "" is what the module does when it is imported."""
+
+    module: str
+    name: str
+    own: str
+    """The hash of what it says, with a number for each mention."""
+    mentions: tuple[Target, ...]
+    imports: frozenset[str]
+    """Modules that it imports when it runs."""
+
+
+@dataclass
+class Module:
+    """A module's definitions by name, and the modules that importing it imports."""
+
+    name: str
+    definitions: dict[str, Definition] = field(default_factory=dict)
+    aliases: dict[str, Target] = field(default_factory=dict)
+    imports: frozenset[str] = frozenset()
+
+
+def read_module(name: str, source: str, is_module: Callable[[str], bool]) -> Module:
+    """The definitions of a module called `name`.
+
+    `is_module` tells modules of the project from names within one. Raises SyntaxError.
+    """
+    tree = ast.parse(source)
+    grouped = _by_name(tree.body)
+    aliases = _aliases(tree, is_module)
+    module = Module(name, aliases=aliases)
+    module.imports = frozenset(_imported(_at_import(tree.body), is_module))
+    for own_name, statements in grouped.items():
+        writer = _Writer(name, set(grouped) - {""}, aliases, is_module)
+        text = writer.write(statements, named=not own_name)
+        module.definitions[own_name] = Definition(
+            name,
+            own_name,
+            hashlib.sha256(text.encode()).hexdigest(),
+            tuple(writer.mentions),
+            frozenset(_imported(_within(statements), is_module)),
+        )
+    return module
+
+
+def _by_name(body: Iterable[ast.stmt]) -> dict[str, list[ast.stmt]]:
+    """Each top-level name's statements; under "" all that has an effect of its own."""
+    grouped: dict[str, list[ast.stmt]] = {"": []}
+    for statement in body:
+        if _is_doc(statement) or _is_for_types(statement):
+            continue
+        for part in _parted(statement):
+            for each in _defined(part) or [""]:
+                grouped.setdefault(each, []).append(part)
+    return grouped
+
+
+def _parted(statement: ast.stmt) -> list[ast.stmt]:
+    """An import as one statement a name, so that one more changes no other."""
+    match statement:
+        case ast.Import(names=names):
+            return [ast.Import(names=[each]) for each in names]
+        case ast.ImportFrom(module=module, names=names, level=level):
+            return [ast.ImportFrom(module=module, names=[each], level=level) for each in names]
+    return [statement]
+
+
+def _defined(statement: ast.stmt) -> list[str]:
+    """The names that a statement makes, and by which alone it has an effect; else none."""
+    match statement:
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+            known = all(_called(each) in _MAKING_DECORATORS for each in statement.decorator_list)
+            return [name] if known else []
+        case ast.Assign(targets=targets) if all(
+            isinstance(t, (ast.Name, ast.Tuple)) for t in targets
+        ):
+            return [name.id for target in targets for name in _names(target)]
+        case ast.AnnAssign(target=ast.Name(id=name)) | ast.AugAssign(target=ast.Name(id=name)):
+            return [name]
+        case ast.Import(names=aliases):
+            return [a.asname or a.name.partition(".")[0] for a in aliases]
+        case ast.ImportFrom(names=aliases):
+            return [alias.asname or alias.name for alias in aliases]
+    return []
+
+
+def _is_plain(target: ast.expr) -> bool:
+    return isinstance(target, ast.Name) or _is_tuple(target)
+
+
+def _is_tuple(target: ast.expr) -> bool:
+    return isinstance(target, ast.Tuple)
+
+
+def _names(target: ast.expr) -> list[ast.Name]:
+    return [node for node in ast.walk(target) if isinstance(node, ast.Name)]
+
+
+def _called(node: ast.expr) -> str:
+    """The last name of what is called or decorates: `cache` of `functools.cache`."""
+    called = node.func if isinstance(node, ast.Call) else node
+    return getattr(called, "attr", getattr(called, "id", ""))
+
+
+def _is_doc(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+
+
+def _is_for_types(statement: ast.stmt) -> bool:
+    """`if TYPE_CHECKING:`, which never runs."""
+    test = statement.test if isinstance(statement, ast.If) else None
+    return getattr(test, "id", getattr(test, "attr", "")) == "TYPE_CHECKING"
+
+
+def _aliases(tree: ast.Module, is_module: Callable[[str], bool]) -> dict[str, Target]:
+    """What the project's own names mean that are imported anywhere in a module."""
+    found: dict[str, Target] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            raise SyntaxError(f"line {node.lineno}: write `from {ROOT}... import ...`")
+        if isinstance(node, ast.ImportFrom) and node.module and _is_own(node.module):
+            for alias in node.names:
+                whole = f"{node.module}.{alias.name}"
+                target = (
+                    Target(whole, None) if is_module(whole) else Target(node.module, alias.name)
+                )
+                if found.setdefault(alias.asname or alias.name, target) != target:
+                    raise SyntaxError(f"{alias.asname or alias.name} is imported as two things")
+        elif isinstance(node, ast.Import):
+            for alias in node.names:
+                if alias.name == ROOT:
+                    found[alias.asname or ROOT] = Target(ROOT, None)
+                elif _is_own(alias.name):
+                    raise SyntaxError(f"line {node.lineno}: write `from {ROOT}... import ...`")
+    return found
+
+
+def _is_own(module: str | None) -> bool:
+    return module is not None and module.partition(".")[0] == ROOT
+
+
+def _at_import(body: Iterable[ast.stmt]) -> Iterator[ast.AST]:
+    """What runs when a module is imported: all but the bodies of its functions."""
+    waiting: list[ast.AST] = list(body)
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if isinstance(node, ast.stmt) and _is_for_types(node):
+            continue
+        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            waiting.extend(ast.iter_child_nodes(node))
+
+
+def _within(statements: Iterable[ast.stmt]) -> Iterator[ast.AST]:
+    return (node for statement in statements for node in ast.walk(statement))
+
+
+def _imported(nodes: Iterable[ast.AST], is_module: Callable[[str], bool]) -> Iterator[str]:
+    for node in nodes:
+        if isinstance(node, ast.ImportFrom) and _is_own(node.module):
+            assert node.module
+            yield node.module
+            for alias in node.names:
+                if is_module(f"{node.module}.{alias.name}"):
+                    yield f"{node.module}.{alias.name}"
+
+
+class _Writer:
+    """Writes statements as text that is the same whenever they mean the same."""
+
+    def __init__(
+        self,
+        module: str,
+        siblings: set[str],
+        aliases: dict[str, Target],
+        is_module: Callable[[str], bool],
+    ) -> None:
+        self.module, self.siblings, self.aliases = module, siblings, aliases
+        self.is_module = is_module
+        self.mentions: list[Target] = []
+        self.local: frozenset[str] = frozenset()
+
+    def write(self, statements: list[ast.stmt], *, named: bool) -> str:
+        """What statements say; `named`: with the names that they define."""
+        write = self._node if named else self._top
+        return "\n".join(filter(None, map(write, statements)))
+
+    def _top(self, statement: ast.stmt) -> str:
+        """A top-level statement, without the name that it defines."""
+        self.local = _bound_within(statement)
+        match statement:
+            case ast.Import() | ast.ImportFrom():
+                return "" if self._is_of_project(statement) else self._node(statement)
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                return self._function(statement, name="")
+            case ast.Assign(targets=targets, value=value):
+                places = [[n.id for n in _names(t)] if _is_tuple(t) else "" for t in targets]
+                return f"= {places} {self._value(value)}"
+            case ast.AnnAssign(value=value) if value:
+                return f"= [''] {self._value(value)}"
+        return self._node(statement)
+
+    @staticmethod
+    def _is_of_project(statement: ast.Import | ast.ImportFrom) -> bool:
+        return isinstance(statement, ast.ImportFrom) and _is_own(statement.module)
+
+    def _value(self, value: Any) -> str:
+        match value:
+            case ast.AST():
+                return self._node(value)
+            case list():
+                return f"[{','.join(filter(None, map(self._value, value)))}]"
+            case str():
+                self._named(value)
+        return f"{type(value).__name__}:{value!r}"
+
+    def _node(self, node: ast.AST) -> str:
+        match node:
+            case ast.Expr(value=ast.Constant()):
+                return ""
+            case ast.ImportFrom() if self._is_of_project(node):
+                return ""
+            case ast.If() if _is_for_types(node):
+                return ""
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                return self._function(node, node.name)
+            case ast.ClassDef():
+                outer, self.in_function = self.in_function, False
+                text = self._fields(node, set())
+                self.in_function = outer
+                return text
+            case ast.AnnAssign() if self.in_function:
+                return self._fields(node, {"annotation"})
+            case ast.Raise(exc=ast.Call() as call):
+                return f"Raise({self._without_words(call)},{self._value(node.cause)})"
+            case ast.Expr(value=ast.Call() as call) if self._only_tells(call):
+                return f"Expr({self._without_words(call)})"
+            case ast.Name(id=name):
+                return self._mention(name)
+            case ast.Attribute(value=ast.Name(id=name), attr=attr) if self._is_module(name):
+                return self._mention_target(Target(self.aliases[name].module, attr))
+        return self._fields(node, set())
+
+    in_function = False
+
+    def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef, name: str) -> str:
+        """A function; without its annotations where no decorator could read them."""
+        outer, self.in_function = self.in_function, True
+        plain = all(_called(each) in _PLAIN_DECORATORS for each in node.decorator_list)
+        without = {"returns", "name"} if plain else {"name"}
+        arguments = self._arguments(node.args, plain=plain)
+        text = f"{name}{arguments}{self._fields(node, without | {'args'})}"
+        self.in_function = outer
+        return text
+
+    def _arguments(self, node: ast.arguments, *, plain: bool) -> str:
+        if not plain:
+            return self._fields(node, set())
+        names = [
+            [each.arg for each in group] for group in (node.posonlyargs, node.args, node.kwonlyargs)
+        ]
+        rest = [each.arg if each else "" for each in (node.vararg, node.kwarg)]
+        return f"{names}{rest}{self._value(node.defaults)}{self._value(node.kw_defaults)}"
+
+    def _fields(self, node: ast.AST, without: set[str]) -> str:
+        """A node and its fields; empty ones are left out, so that all versions of Python agree."""
+        written = []
+        for name, value in ast.iter_fields(node):
+            if name in without or name in _SILENT or value is None or value == []:
+                continue
+            written.append(f"{name}={self._value(value)}")
+        return f"{type(node).__name__}({','.join(written)})"
+
+    def _without_words(self, call: ast.Call) -> str:
+        """A call without the texts in its arguments; what is put into them counts."""
+        parts = [self._value(call.func)]
+        for argument in [*call.args, *(keyword.value for keyword in call.keywords)]:
+            values = argument.values if isinstance(argument, ast.JoinedStr) else [argument]
+            parts += [self._value(v) for v in values if not _is_text(v)]
+        return f"{'!'.join(parts)}"
+
+    def _only_tells(self, call: ast.Call) -> bool:
+        """Whether a call only tells people something."""
+        match call.func:
+            case ast.Name(id="print"):
+                return True
+            case ast.Attribute(value=ast.Name(id="logger" | "warnings")):
+                return True
+        return False
+
+    def _is_module(self, name: str) -> bool:
+        target = self.aliases.get(name)
+        return name not in self.local and target is not None and target.name is None
+
+    def _mention(self, name: str) -> str:
+        target = self.aliases.get(name)
+        if target is None and name in self.siblings:
+            target = Target(self.module, name)
+        if target is None:
+            return f"Name({name})"
+        mention = self._mention_target(target)
+        return f"Name({name})" if name in self.local else mention
+
+    def _mention_target(self, target: Target) -> str:
+        if target not in self.mentions:
+            self.mentions.append(target)
+        return f"@{self.mentions.index(target)}"
+
+    def _named(self, text: str) -> None:
+        """Modules and definitions that a text names, as registries do that import late."""
+        for found in _NAMED.findall(text):
+            module, _, name = found.partition(":")
+            if self.is_module(module):
+                self._mention_target(Target(module, name or None))
+
+
+_SILENT = frozenset({"ctx", "type_comment", "type_ignores", "kind"})
+
+
+def _is_text(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+
+
+def _bound_within(statement: ast.stmt) -> frozenset[str]:
+    """The names that a definition binds in its functions: those may hide a module's own."""
+    found: set[str] = set()
+    for node in ast.walk(statement):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            arguments = node.args
+            every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+            every += [each for each in (arguments.vararg, arguments.kwarg) if each]
+            found.update(each.arg for each in every)
+            found.update(
+                inner.id
+                for inner in ast.walk(node)
+                if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store)
+            )
+        elif isinstance(node, ast.comprehension):
+            found.update(n.id for n in ast.walk(node.target) if isinstance(n, ast.Name))
+    return frozenset(found)

@@ -1,0 +1,187 @@
+"""A stage's fingerprint: what all the code means that its script can reach.
+
+From the script on, a definition is reached when one that is reached mentions it, and what a module
+does when it is imported when it is imported at all. A definition's label is a hash of what it says
+and of the labels of what it mentions, so that names of functions and files are no part of it.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+from stillhouse.code.definitions import ROOT, Definition, Module, Target, read_module
+
+PRESENTS = frozenset(
+    {
+        "stillhouse.cli",
+        "stillhouse.code",
+        "stillhouse.config.messages",
+        "stillhouse.config.whole",
+        "stillhouse.core.errors",
+        "stillhouse.core.log",
+        "stillhouse.core.progress",
+    }
+)
+"""Modules that only tell people something or refuse to go on: no output depends on them."""
+
+
+class Key(NamedTuple):
+    """A definition's place."""
+
+    module: str
+    name: str
+
+
+class Fingerprint(NamedTuple):
+    """What a stage's code means, and the hash of each of its definitions by its place."""
+
+    digest: str
+    definitions: Mapping[str, str]
+
+
+class Sources:
+    """The modules of a package and of a folder of scripts, each read when it is needed."""
+
+    def __init__(self, package: Path, scripts: Path) -> None:
+        self.package, self.scripts = package, scripts
+        self._modules: dict[str, Module] = {}
+
+    @cached_property
+    def files(self) -> Mapping[str, Path]:
+        """Each module's file."""
+        found = {}
+        for path in sorted(self.package.rglob("*.py")):
+            parts = path.relative_to(self.package).with_suffix("").parts
+            name = ".".join((ROOT, *parts)).removesuffix(".__init__")
+            found[name] = path
+        return found
+
+    def module(self, name: str) -> Module:
+        """The module of that name."""
+        if name not in self._modules:
+            self._modules[name] = self._read(name, self.files[name])
+        return self._modules[name]
+
+    def script(self, stage: str) -> Module:
+        """A stage's script, read as a module of its name."""
+        return self._read(stage, self.scripts / f"{stage}.py")
+
+    def stages(self) -> list[str]:
+        """The stages that have a script."""
+        return sorted(path.stem for path in self.scripts.glob("*.py"))
+
+    def _read(self, name: str, path: Path) -> Module:
+        try:
+            return read_module(name, path.read_text(encoding="utf-8"), self.files.__contains__)
+        except SyntaxError as error:
+            error.filename = str(path)
+            raise
+
+
+def fingerprint(stage: str, sources: Sources) -> Fingerprint:
+    """The fingerprint of a stage's code. Raises SyntaxError where a file is no Python."""
+    return _fingerprint(sources.script(stage), sources)
+
+
+def of_module(name: str, sources: Sources) -> Fingerprint:
+    """The fingerprint of all that a module and what it reaches mean."""
+    return _fingerprint(sources.module(name), sources)
+
+
+def _fingerprint(root: Module, sources: Sources) -> Fingerprint:
+    reach = _Reach(sources, root)
+    labels = _labels(reach.found, reach.mentioned)
+    data = [_data(sources.files[name]) for name in reach.executed if name in sources.files]
+    said = sorted({*labels.values(), *filter(None, data)})
+    own = {f"{key.module}:{key.name}": each.own for key, each in sorted(reach.found.items())}
+    return Fingerprint(hashlib.sha256("\n".join(said).encode()).hexdigest(), own)
+
+
+def presents(module: str) -> bool:
+    """Whether a module only tells people something."""
+    return module in PRESENTS or module.endswith(".cli") or module.startswith("stillhouse.code.")
+
+
+class _Reach:
+    """What is reached, found step by step."""
+
+    def __init__(self, sources: Sources, script: Module) -> None:
+        self.sources, self.script = sources, script
+        self.found: dict[Key, Definition] = {}
+        self.mentioned: dict[Key, list[Key]] = {}
+        self.executed: set[str] = set()
+        self._import(script.imports)
+        for name in script.definitions:
+            self._reach(Key(script.name, name))
+
+    def _module(self, name: str) -> Module:
+        return self.script if name == self.script.name else self.sources.module(name)
+
+    def _is_known(self, name: str) -> bool:
+        return not presents(name) and (name in self.sources.files or name == self.script.name)
+
+    def _import(self, modules: Iterable[str]) -> None:
+        for name in modules:
+            if name in self.executed or not self._is_known(name):
+                continue
+            self.executed.add(name)
+            package = name.rpartition(".")[0]
+            self._import([package] if package else [])
+            self._import(self._module(name).imports)
+            self._reach(Key(name, ""))
+
+    def _reach(self, first: Key) -> None:
+        waiting = [first]
+        while waiting:
+            key = waiting.pop()
+            if key in self.found:
+                continue
+            self.found[key] = definition = self._module(key.module).definitions[key.name]
+            self._import(definition.imports)
+            keys = [each for target in definition.mentions for each in self._resolved(target)]
+            self.mentioned[key] = keys
+            self._import(each.module for each in keys)
+            waiting.extend(keys)
+
+    def _resolved(self, target: Target) -> list[Key]:
+        """The definitions that a name means; none where it only tells people something."""
+        module, name = target
+        if not self._is_known(module):
+            return []
+        found = self._module(module)
+        if name is None:
+            return [Key(module, each) for each in found.definitions]
+        if name in found.aliases:  # a name that the module itself imports
+            return self._resolved(found.aliases[name])
+        if name in found.definitions:
+            return [Key(module, name)]
+        if f"{module}.{name}" in self.sources.files:
+            return self._resolved(Target(f"{module}.{name}", None))
+        return [Key(module, "")]  # made by a statement that does more than make it
+
+
+def _labels(
+    found: Mapping[Key, Definition], mentioned: Mapping[Key, list[Key]]
+) -> Mapping[Key, str]:
+    """Each definition's label: refined by those of what it mentions until no two part any more."""
+    labels = {key: definition.own for key, definition in found.items()}
+    kinds = 0
+    while kinds < (kinds := len(set(labels.values()))):
+        labels = {
+            key: hashlib.sha256(
+                "\n".join([found[key].own, *(labels[each] for each in mentioned[key])]).encode()
+            ).hexdigest()
+            for key in found
+        }
+    return labels
+
+
+def _data(file: Path) -> str:
+    """The hash of the files beside a package's `__init__` that are no Python; "" without any."""
+    if file.name != "__init__.py":
+        return ""
+    beside = [path for path in sorted(file.parent.iterdir()) if path.suffix not in (".py", ".pyc")]
+    said = [hashlib.sha256(path.read_bytes()).hexdigest() for path in beside if path.is_file()]
+    return hashlib.sha256("\n".join(said).encode()).hexdigest() if said else ""

@@ -1,0 +1,194 @@
+"""The whole configuration: all mistakes of `params.yaml` and of `conf/` at once, before any work.
+
+It only refuses, and hands on what the models made of the files. What a stage reads of it is
+`config.load`, so that an edit here, or of an entry that a stage does not read, reruns nothing.
+"""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+from pydantic_core import to_json
+
+from stillhouse.config.agreement import Chosen, contradictions
+from stillhouse.config.augment import AugmentConf
+from stillhouse.config.base import Conf
+from stillhouse.config.dataset import DatasetConf
+from stillhouse.config.embedder import EmbedderConf
+from stillhouse.config.judge import JudgeConf
+from stillhouse.config.knobs import Knobs
+from stillhouse.config.messages import line, look_alike, shown
+from stillhouse.config.prompt import PromptConf
+from stillhouse.config.running import problems_of_running
+from stillhouse.config.student import StudentConf
+from stillhouse.config.teacher import TeacherConf
+from stillhouse.core import paths
+from stillhouse.core.errors import StillhouseError, did_you_mean
+from stillhouse.core.yaml import read_yaml
+
+C = TypeVar("C", bound=Conf)
+Check = Callable[["Entries", list[str]], int]
+"""Checks files beside these entries, adds what is wrong to the list, returns how many it read."""
+
+GROUPS: dict[str, type[Conf]] = {
+    "dataset": DatasetConf,
+    "embedder": EmbedderConf,
+    "prompt": PromptConf,
+    "teacher": TeacherConf,
+    "student": StudentConf,
+    "judge": JudgeConf,
+    "augment": AugmentConf,
+}
+
+OPTIONAL: dict[type[Conf], frozenset[str]] = {
+    Knobs: frozenset(),
+    DatasetConf: frozenset(),
+    EmbedderConf: frozenset({"mirror", "trust_remote_code", "compute"}),
+    PromptConf: frozenset({"separator", "reply_separator", "splits"}),
+    TeacherConf: frozenset(),
+    StudentConf: frozenset({"mirror", "compute"}),
+    JudgeConf: frozenset({"compute", "price"}),
+    AugmentConf: frozenset(),
+}
+"""Keys that a file that DVC tracks may leave out: those that dvc.yaml does not track by name."""
+
+
+def problems_of(path: object, error: ValidationError) -> list[str]:
+    """A line for each mistake that a model found; `path` says where."""
+    return [f"{path}: {line(detail)}" for detail in error.errors(include_url=False)]
+
+
+def checked_conf(path: Path, model: type[C], problems: list[str]) -> C | None:
+    """Read one file as `model`; its mistakes are added to `problems`.
+
+    With mistakes, what is returned has only the fields that are right.
+    """
+    try:
+        values = read_yaml(path)
+    except StillhouseError as error:
+        problems.append(str(error))
+        return None
+    return checked_values(path, values, model, problems)
+
+
+def checked_values(path: object, values: Any, model: type[C], problems: list[str]) -> C | None:
+    """What a file holds as `model`; see `checked_conf`."""
+    if not isinstance(values, dict):
+        problems.append(f"{path}: expected a mapping of keys, found {type(values).__name__}.")
+        return None
+    if model in OPTIONAL:
+        problems.extend(_left_out(path, model, values))
+    try:
+        conf = model.model_validate(values)
+    except ValidationError as error:
+        problems.extend(problems_of(path, error))
+        conf = model.what_is_right(values, error)
+    problems.extend(f"{path}: {problem}." for problem in problems_of_running(conf))
+    return conf
+
+
+def _left_out(path: object, model: type[Conf], values: dict[str, Any]) -> list[str]:
+    # DVC runs a stage to its end and then fails when a file lacks a key that dvc.yaml tracks,
+    # so such a key has to be written even where the default would do.
+    return [
+        f"{path}: `{name}` is missing; write it out even as its default, since DVC tracks it: "
+        f"`{name}: {to_json(field.get_default(call_default_factory=True)).decode()}`."
+        for name, field in model.model_fields.items()
+        if name not in values and not field.is_required() and name not in OPTIONAL[model]
+    ]
+
+
+def fail_on(problems: list[str]) -> None:
+    """Raise one error that lists all problems, if there are any."""
+    if problems:
+        count = f"{len(problems)} mistakes" if len(problems) > 1 else "A mistake"
+        lines = "\n".join(f"  - {problem}" for problem in problems)
+        raise StillhouseError(f"{count} in the configuration:\n{lines}")
+
+
+def names(group: str, root: Path = Path()) -> list[str]:
+    """The entries of one conf group."""
+    return sorted(path.stem for path in (root / paths.CONF / group).glob("*.yaml"))
+
+
+class Entries:
+    """The entries of `conf/`, each read once, with their mistakes."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._read: dict[tuple[str, str], tuple[Conf | None, list[str]]] = {}
+
+    def read(self, group: str, name: str, problems: list[str]) -> Conf | None:
+        """One entry; its mistakes are added to `problems` unless they are there already."""
+        if name not in names(group, self.root):
+            problems.append(
+                f"{self.root / paths.PARAMS}: `{group}` is {shown(name)}, but "
+                f"conf/{group}/{name}.yaml does not exist."
+                f"{did_you_mean(name, names(group, self.root))}{look_alike(name)}"
+            )
+            return None
+        if (group, name) not in self._read:
+            found: list[str] = []
+            path = self.root / paths.CONF / group / f"{name}.yaml"
+            self._read[group, name] = checked_conf(path, GROUPS[group], found), found
+        entry, found = self._read[group, name]
+        problems.extend(problem for problem in found if problem not in problems)
+        return entry
+
+    def known(self, group: str, name: object) -> Conf | None:
+        """One entry without its mistakes, which are reported elsewhere; None if there is none."""
+        if not isinstance(name, str) or name not in names(group, self.root):
+            return None
+        return self.read(group, name, [])
+
+
+def load_entry(model: type[C], name: str, root: Path = Path()) -> C:
+    """Load one entry of `conf/`, whichever group the model belongs to."""
+    group = next(group for group, candidate in GROUPS.items() if candidate is model)
+    problems: list[str] = []
+    entry = Entries(root).read(group, name, problems)
+    fail_on(problems)
+    assert isinstance(entry, model)
+    return entry
+
+
+def load_all(root: Path = Path()) -> tuple[Knobs, dict[str, Conf]]:
+    """Load `params.yaml` and the entries it names; every mistake is reported at once."""
+    problems: list[str] = []
+    knobs, entries = _chosen(Entries(root), problems)
+    fail_on(problems)
+    assert knobs
+    return knobs, entries
+
+
+def _chosen(entries: Entries, problems: list[str]) -> tuple[Knobs | None, dict[str, Conf]]:
+    """The knobs and the entries that they name, also where another knob is wrong."""
+    path = entries.root / paths.PARAMS
+    knobs = checked_conf(path, Knobs, problems)
+    named = {group: getattr(knobs, group, None) for group in GROUPS}
+    found = {
+        group: entry
+        for group, name in named.items()
+        if name is not None and (entry := entries.read(group, name, problems))
+    }
+    against = contradictions(Chosen(entries.root, knobs, found))
+    problems.extend(f"{path}: {problem}." for problem in against)
+    return knobs, found
+
+
+def check_all(root: Path = Path(), *, also: Iterable[Check] = ()) -> int:
+    """Check `params.yaml`, every file under `conf/`, how those that it names go together, and what
+    `also` checks; returns how many files there are.
+    """
+    problems: list[str] = []
+    entries = Entries(root)
+    _chosen(entries, problems)
+    checked = 1
+    for group in GROUPS:
+        for name in names(group, root):
+            entries.read(group, name, problems)
+            checked += 1
+    checked += sum(check(entries, problems) for check in also)
+    fail_on(problems)
+    return checked
