@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.files import write_bytes
-from stillhouse.teachers.store import location, segments
+from stillhouse.teachers.store import index, location, segments
 from stillhouse.teachers.store.pack import pack as pack_folder
 from stillhouse.teachers.store.store import Store
 from stillhouse.teachers.store.versions import fetch_published, settle
@@ -133,18 +133,23 @@ def _by_model(rows: pa.Table) -> dict[str, ModelStats]:
 
 
 def verify(store: Store) -> Verified:
-    """Read every segment in full; damaged ones of this machine are set aside."""
+    """Read every segment in full; damaged ones of this machine are set aside.
+
+    An index that does not agree with its segment is removed, and made anew when it is needed.
+    """
     paths = store.paths()
     damaged = []
     for path in paths:
+        place = index.index_path(store.live, path.name)
         try:
-            segments.read_segment(path)
+            index.check(place, segments.read_segment(path), path.stat().st_size)
         except FileNotFoundError:
             continue
         except segments.DamagedSegmentError:
             damaged.append(str(path))
             if path.parent == store.live:
                 segments.set_aside(path)
+                index.remove(place)
     return Verified(len(paths), damaged)
 
 

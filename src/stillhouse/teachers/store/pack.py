@@ -8,11 +8,12 @@ segments of their own, since `sightings` knows them by that name.
 
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pyarrow as pa
 
-from stillhouse.teachers.store import segments
+from stillhouse.teachers.store import index, segments
 from stillhouse.teachers.store.sightings import Sightings
 
 SMALL_BYTES = 1 << 20
@@ -46,6 +47,7 @@ def merge(folder: Path, paths: Sequence[Path]) -> Path | None:
     for path in read:
         if path != merged:
             path.unlink(missing_ok=True)
+            index.remove(index.index_path(folder, path.name))
     return merged
 
 
@@ -63,7 +65,7 @@ def pack(folder: Path, keep: Iterable[str] = ()) -> list[Path]:
         groups[-1].append(path)
         filled += size
     merged = [merge(folder, group) for group in groups]
-    _sweep(folder)
+    _sweep(folder, kept)
     return [path for path in merged if path]
 
 
@@ -84,8 +86,11 @@ def _sizes(folder: Path) -> list[tuple[Path, int]]:
     return sizes
 
 
-def _sweep(folder: Path) -> None:
-    """Remove temporary files that killed writers left; a day old, none is still in use."""
-    for path in folder.glob(".*.tmp"):
-        if time.time() - path.stat().st_mtime > STALE_SECONDS:
-            path.unlink(missing_ok=True)
+def _sweep(folder: Path, kept: set[str]) -> None:
+    """Remove what nobody uses any more: indexes without a segment, files of killed writers."""
+    index.keep_only(folder, kept | {path.name for path in segments.segment_paths(folder)})
+    for path in [*folder.glob(".*.tmp"), *(folder / index.FOLDER).glob(".*.tmp")]:
+        with suppress(FileNotFoundError):  # its writer has just renamed it
+            # A day old, none is in use. Not mtime: that of an index is its segment's.
+            if time.time() - path.stat().st_ctime > STALE_SECONDS:
+                path.unlink()

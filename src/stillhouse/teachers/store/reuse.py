@@ -5,9 +5,6 @@ from typing import Any, cast
 import pyarrow as pa
 import pyarrow.compute as pc
 
-COLUMNS = ["key", "max_tokens", "finish_reason", "completion_tokens"]
-"""What the rule reads."""
-
 
 def serves(rows: pa.Table, max_tokens: int) -> "pa.ChunkedArray[Any]":
     """For each stored row, whether asking now under the limit `max_tokens` would give it again.

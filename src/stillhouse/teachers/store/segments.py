@@ -3,7 +3,7 @@
 import errno
 import hashlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -33,12 +33,10 @@ SCHEMA = pa.schema(FIELDS)
 """`max_tokens` is the limit an answer was asked under, `created` its arrival in milliseconds since
 1970; `model` and `backend` are for people (`store stats`) and decide nothing. `reasoning` is what a
 server says the model thought, kept beside the text; segments written before it was kept lack it."""
+ANSWER = ["text", "reasoning", "finish_reason", "prompt_tokens", "completion_tokens"]
+"""The columns of a row that are the answer."""
 LATER = frozenset({"reasoning"})
 """Columns that older segments lack: read as nulls."""
-
-ARRIVED: "pa.Field[Any]" = pa.field("arrived", pa.int64())
-"""When a row arrived on this machine (see `sightings`); worked out when rows are read."""
-WITH_ARRIVAL = SCHEMA.append(ARRIVED)
 
 
 class DamagedSegmentError(Exception):
@@ -55,7 +53,8 @@ def segment_paths(folder: Path) -> list[Path]:
 
 
 def _listing(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.glob(f"*{SUFFIX}") if not path.name.startswith("."))
+    found = [path for path in folder.glob(f"*{SUFFIX}") if not path.name.startswith(".")]
+    return sorted(found, key=lambda path: path.name)
 
 
 def encoded(rows: pa.Table) -> tuple[str, bytes]:
@@ -161,6 +160,6 @@ def distinct(rows: pa.Table) -> pa.Table:
     return ordered.select(SCHEMA.names)
 
 
-def concatenated(tables: Iterable[pa.Table], columns: Sequence[str] = SCHEMA.names) -> pa.Table:
-    """The rows of all tables, which have these columns; none give an empty table."""
-    return pa.concat_tables([WITH_ARRIVAL.empty_table().select(columns), *tables])
+def concatenated(tables: Iterable[pa.Table]) -> pa.Table:
+    """The rows of all tables; none give an empty table."""
+    return pa.concat_tables([SCHEMA.empty_table(), *tables])

@@ -1,24 +1,31 @@
 """The store as its users see it: look answers up, write answers down."""
 
-from collections.abc import Callable, Iterable, Iterator
+import os
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from stillhouse.core.errors import StillhouseError
-from stillhouse.teachers.store import location, segments
+from stillhouse.teachers.store import index, location, segments
 from stillhouse.teachers.store.claims import Claims
-from stillhouse.teachers.store.reuse import COLUMNS, serves
+from stillhouse.teachers.store.index import UnusableIndexError
+from stillhouse.teachers.store.reuse import serves
+from stillhouse.teachers.store.segments import ANSWER, DamagedSegmentError
 from stillhouse.teachers.store.sightings import Sightings, latest_time
 from stillhouse.teachers.store.writer import Writer, require_writable
 
-ANSWER = ["text", "reasoning", "finish_reason", "prompt_tokens", "completion_tokens"]
-HEAD = [*COLUMNS, "created"]
-GROUP_BYTES = 32 << 20
+if TYPE_CHECKING:
+    from stillhouse.teachers.store.index import Prefixes
+
+ARRIVED: "pa.Field[Any]" = pa.field("arrived", pa.int64())
+"""When a row arrived on this machine (see `sightings`); worked out when rows are read."""
+WITH_ARRIVAL = index.SCHEMA.append(ARRIVED)
 LISTINGS = 20
 """How often a reader lists the folder anew when segments are merged away under its hands."""
 
@@ -51,9 +58,7 @@ class Store:
         Of several answers that serve, the one that arrived here first is taken, for good: what
         later runs, merges, packs, imports or pulls add never changes an answer already given.
         """
-        latest: dict[str, int] = {}
-        rows, seen = self._serving(self.paths, keys, max_tokens, latest)
-        seen.see(latest)
+        rows = self._serving(self.paths, keys, max_tokens, note=True)
         places = pc.index_in(keys, value_set=rows["key"])
         if len(pc.unique(places.drop_null())) < rows.num_rows:  # some answers are not the first
             order = ("arrived", "created", *ANSWER)
@@ -64,7 +69,8 @@ class Store:
     def known(self, paths: Iterable[Path], keys: "pa.Array[Any]", max_tokens: int) -> set[bytes]:
         """The keys among `keys` that an answer in these segments serves."""
         listed = list(paths)
-        rows, _ = self._serving(lambda: [p for p in listed if p.exists()], keys, max_tokens, {})
+        # Without a note: segments that others are writing right now are soon merged away.
+        rows = self._serving(lambda: _existing(listed), keys, max_tokens, note=False)
         return {key for key in rows["key"].to_pylist() if key is not None}
 
     def writer(self, *, max_tokens: int, model: str, backend: str) -> Writer:
@@ -84,60 +90,68 @@ class Store:
         listing: Callable[[], list[Path]],
         keys: "pa.Array[Any]",
         max_tokens: int,
-        latest: dict[str, int],
-    ) -> tuple[pa.Table, Sightings]:
-        """The rows that serve, each with when it arrived; `latest` gets each segment's last time.
+        *,
+        note: bool,
+    ) -> pa.Table:
+        """The rows that serve, each with when it arrived.
 
-        What was seen is read behind the listing: a merged segment is noted before it is there.
+        With `note`, what is seen for the first time is noted: its order, and an index of it. What
+        was seen is read behind the listing: a merged segment is noted before it is there.
         """
+        wanted = np.sort(index.prefixes(keys))
         for _ in range(LISTINGS):
             try:
                 paths = listing()
                 seen = Sightings.read(self.live)
-                found = [
-                    self._matches(group, keys, max_tokens, seen, latest)
-                    for group in _grouped(paths)
-                ]
-                return segments.concatenated(found, segments.WITH_ARRIVAL.names), seen
+                near = [(p.name, *found) for p in paths if (found := self._near(p, wanted, note))]
             except FileNotFoundError:
                 # Another process merged segments while we read: their rows are in a new one.
                 continue
+            arrived = [
+                rows.append_column(ARRIVED, seen.arrived(name, rows["created"]))
+                for name, rows, _ in near
+            ]
+            if note:
+                seen.see({name: latest for name, _, latest in near})
+            rows = pa.concat_tables([WITH_ARRIVAL.empty_table(), *arrived])
+            served = pc.and_(pc.is_in(rows["key"], value_set=keys), serves(rows, max_tokens))
+            return rows if pc.all(served).as_py() else rows.filter(served)
         raise StillhouseError(
             f"The segments under {self.live} change faster than they can be read. "
             "Run again when the other runs have finished."
         )
 
-    def _matches(
-        self,
-        paths: list[Path],
-        keys: "pa.Array[Any]",
-        max_tokens: int,
-        seen: Sightings,
-        latest: dict[str, int],
-    ) -> pa.Table:
-        opened = {p.name: segment for p in paths if (segment := self._open(p)) is not None}
-        heads = segments.concatenated((s.read(HEAD) for s in opened.values()), HEAD)
-        mask = pc.and_(pc.is_in(heads["key"], value_set=keys), serves(heads, max_tokens))
-        found, start = [], 0
-        for name, segment in opened.items():
-            size = segment.metadata.num_rows
-            wanted = mask.slice(start, size)
-            latest[name] = latest_time(heads["created"].slice(start, size))
-            start += size
-            # The texts are large, and most segments of a busy store hold none that are wanted.
-            if pc.any(wanted).as_py():
-                rows = segments.all_rows(segment).filter(wanted)
-                found.append(
-                    rows.append_column(segments.ARRIVED, seen.arrived(name, rows["created"]))
-                )
-        return segments.concatenated(found, segments.WITH_ARRIVAL.names)
-
-    def _open(self, path: Path) -> pq.ParquetFile | None:
+    def _near(self, path: Path, wanted: "Prefixes", note: bool) -> tuple[pa.Table, int] | None:
+        """The rows of a segment whose keys begin like wanted ones, and the latest time of all."""
         try:
-            return segments.open_segment(path)
-        except segments.DamagedSegmentError:
+            return self._read(path, wanted, note)
+        except DamagedSegmentError:
             self._report_damage(path)
             return None
+
+    def _read(self, path: Path, wanted: "Prefixes", note: bool) -> tuple[pa.Table, int]:
+        # Before it is read: what is written into it from now on has another time.
+        status = path.stat()
+        with suppress(UnusableIndexError):
+            return self._read_indexed(path, status, wanted)
+        segment = segments.open_segment(path)
+        if note:
+            with suppress(OSError, UnusableIndexError):  # it is full, say, or only read
+                index.write(index.index_path(self.live, path.name), segment, status)
+                return self._read_indexed(path, status, wanted)
+        heads = segment.read(["key", "created"])
+        places = index.among(wanted, index.prefixes(heads["key"]))
+        rows = segments.all_rows(segment) if len(places) else segments.SCHEMA.empty_table()
+        return rows.select(index.SCHEMA.names).take(places), latest_time(heads["created"])
+
+    def _read_indexed(
+        self, path: Path, status: os.stat_result, wanted: "Prefixes"
+    ) -> tuple[pa.Table, int]:
+        with index.opened(index.index_path(self.live, path.name)) as found:
+            if found.verified != (status.st_size, status.st_mtime_ns):
+                segments.verified_bytes(path)
+                found.confirm(status)
+            return found.near(wanted), found.latest
 
     def _report_damage(self, path: Path) -> None:
         if path in self._reported:
@@ -145,6 +159,7 @@ class Store:
         self._reported.add(path)
         if path.parent == self.live:
             aside = segments.set_aside(path)
+            index.remove(index.index_path(self.live, path.name))
             self.on_damage(f"The segment {path.name} is damaged; it was set aside as {aside}.")
         else:
             self.on_damage(
@@ -153,14 +168,5 @@ class Store:
             )
 
 
-def _grouped(paths: list[Path]) -> Iterator[list[Path]]:
-    """Segments to be read together: many enough to be quick, few enough to fit in memory."""
-    group: list[Path] = []
-    size = 0
-    for path in paths:
-        group.append(path)
-        size += path.stat().st_size
-        if size > GROUP_BYTES:
-            yield group
-            group, size = [], 0
-    yield group
+def _existing(paths: Iterable[Path]) -> list[Path]:
+    return [path for path in paths if path.exists()]

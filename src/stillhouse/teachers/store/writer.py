@@ -3,10 +3,11 @@
 import os
 import shutil
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import pyarrow as pa
 
@@ -15,7 +16,7 @@ from stillhouse.core.files import write_bytes
 from stillhouse.core.progress import announce
 from stillhouse.core.text import whole
 from stillhouse.teachers.protocol import Completion
-from stillhouse.teachers.store import segments
+from stillhouse.teachers.store import index, segments
 from stillhouse.teachers.store.pack import merge_small
 from stillhouse.teachers.store.sightings import clock
 
@@ -24,6 +25,7 @@ FLUSH_SECONDS = 1.0
 """At most this much is lost by a kill, beyond what was in flight."""
 TRIED_BYTES = 64 << 10
 """More than the answers of an ordinary second take."""
+T = TypeVar("T")
 
 
 class UnwritableStoreError(StillhouseError):
@@ -34,10 +36,22 @@ def require_writable(folder: Path) -> None:
     """Raise UnwritableStoreError unless a segment can be written, before anything is paid for."""
     tried = folder / f".try-{os.getpid()}.tmp"
     try:
-        write_bytes(tried, bytes(TRIED_BYTES))
+        _make_room(folder, lambda: write_bytes(tried, bytes(TRIED_BYTES)))
         tried.unlink()
     except OSError as error:
         raise _unwritable(folder, TRIED_BYTES, error) from error
+
+
+def _make_room(folder: Path, write: Callable[[], T]) -> T:
+    """What `write` returns; when it fails it is tried once more, without the indexes.
+
+    Those can be made again, and answers cannot.
+    """
+    try:
+        return write()
+    except OSError:
+        index.keep_only(folder, ())
+        return write()
 
 
 def _unwritable(folder: Path, needed: int, error: OSError) -> UnwritableStoreError:
@@ -132,7 +146,8 @@ class Writer:
             return
         rows = pa.Table.from_pylist(self._rows[:count], schema=segments.SCHEMA)
         try:
-            self.written.add(segments.write_segment(self.folder, rows).name)
+            written = _make_room(self.folder, lambda: segments.write_segment(self.folder, rows))
+            self.written.add(written.name)
         except OSError as error:
             self.problem = _unwritable(self.folder, rows.nbytes, error)
             raise self.problem from error
