@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -135,14 +136,22 @@ def _params(path: str, dep: Any, recorded: Mapping[str, Any]) -> Iterator[Reason
         return  # another entry was chosen: the knob says so
     for key in sorted({*now, *recorded}):
         if now.get(key) != recorded.get(key):
-            yield Reason(kind, f"{place}{key}: {_shown(recorded, key)} → {_shown(now, key)}")
+            before, after = _written(recorded, key), _written(now, key)
+            # Of long values what differs, with a little before it.
+            alike = takewhile(lambda pair: pair[0] == pair[1], zip(before, after, strict=False))
+            start = max(0, len(list(alike)) - LONGEST_VALUE // 3)
+            yield Reason(kind, f"{place}{key}: {_shown(before, start)} → {_shown(after, start)}")
 
 
-def _shown(values: Mapping[str, Any], key: str) -> str:
-    if key not in values:
-        return "(none)"
-    text = json.dumps(values[key], ensure_ascii=False)
-    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}…"
+def _written(values: Mapping[str, Any], key: str) -> str:
+    return json.dumps(values[key], ensure_ascii=False) if key in values else "(none)"
+
+
+def _shown(text: str, start: int) -> str:
+    if len(text) <= LONGEST_VALUE:
+        return text
+    end = start + LONGEST_VALUE
+    return f"{'…' if start else ''}{text[start:end]}{'…' if end < len(text) else ''}"
 
 
 def _code(stage: str, md5: str | None, lock: Mapping[str, Any], repo: Any) -> Iterator[Reason]:
