@@ -137,15 +137,14 @@ def test_a_module_that_moves_changes_no_stage(copied):
 @pytest.mark.slow
 def test_dvc_sees_an_edit_and_what_it_can_change(workspace):
     """As a user sees it: `dvc status` names the code, and after it has run the stages."""
-    for name in ("a comment", "the loss", "the parser"):
-        path, before = make(workspace.path, EDITS[name])
-        assert json.loads(workspace.dvc("status", "--json")).keys() == {"code"}
-        assert workspace.ran("repro", "code") == {"code"}
-        stale = {stage.partition("@")[0] for stage in json.loads(workspace.dvc("status", "--json"))}
-        assert stale == EDITS[name].stages
-        path.write_text(before, encoding="utf-8")
-        assert workspace.ran("repro", "code") == set()  # from DVC's cache
-        assert json.loads(workspace.dvc("status", "--json")) == {}
+    path, before = make(workspace.path, EDITS["the parser"])
+    assert json.loads(workspace.dvc("status", "--json")).keys() == {"code"}
+    assert workspace.ran("repro", "code") == {"code"}
+    stale = {stage.partition("@")[0] for stage in json.loads(workspace.dvc("status", "--json"))}
+    assert stale == EDITS["the parser"].stages
+    path.write_text(before, encoding="utf-8")
+    assert workspace.ran("repro", "code") == set()  # from DVC's cache
+    assert json.loads(workspace.dvc("status", "--json")) == {}
 
 
 @pytest.mark.slow
