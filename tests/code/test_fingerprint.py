@@ -3,6 +3,7 @@
 import pytest
 
 from stillhouse.code.fingerprint import Sources, fingerprint
+from stillhouse.core.errors import StillhouseError
 
 PLAIN = """
 from stillhouse.helper import first, second
@@ -108,6 +109,12 @@ def test_fields_of_a_class_are_read_and_arguments_of_a_function_are_not(meaning)
     assert meaning(script, helper=helper) != meaning(script, helper=changed("int", "str", helper))
 
 
+def test_a_class_that_a_field_names_in_quotes_counts(meaning):
+    script = "from stillhouse.helper import Conf\n\ndef main():\n    return Conf()\n"
+    helper = 'class Conf(Model):\n    part: "Part | None"\n\nclass Part(Model):\n    k: int = 1\n'
+    assert meaning(script, helper=helper) != meaning(script, helper=changed("1", "2", helper))
+
+
 def test_modules_that_are_imported_late_or_named_count(meaning):
     late = "def main():\n    from stillhouse.late import f\n    return f()\n"
     named = "import importlib\n\ndef main():\n    importlib.import_module('stillhouse.late')\n"
@@ -124,6 +131,29 @@ def test_the_words_of_an_error_are_none_of_its_values(meaning):
     words = changed("no {x} here", "here is no {x}", helper)
     value = changed("no {x} here", "no {x + 1} here", helper)
     assert meaning(helper=words) == meaning(helper=helper) != meaning(helper=value)
+
+
+def test_a_call_to_what_only_tells_keeps_its_place(meaning):
+    script = (
+        "from stillhouse.cli import tell\nfrom stillhouse.helper import first\n\n"
+        "def main():\n    return tell(first(1))\n"
+    )
+    swapped = changed("tell(first(1))", "first(tell(1))", script)
+    assert meaning(script, cli="def tell(x): ...\n") != meaning(swapped, cli="def tell(x): ...\n")
+
+
+def test_what_an_error_is_given_by_name_counts(meaning):
+    helper = changed("return x + 1", "raise ValueError(again=True)")
+    assert meaning(helper=helper) != meaning(helper=changed("again", "fatal", helper))
+
+
+def test_code_that_is_no_python_is_one_message_that_names_the_place(meaning):
+    with pytest.raises(StillhouseError, match=r"helper\.py, line 2, cannot be read as Python"):
+        meaning(helper="x = 1\ndef (\n")
+
+
+def test_a_byte_order_mark_means_nothing(meaning):
+    assert meaning(helper="\ufeff" + HELPER) == meaning()
 
 
 def test_a_module_that_moves_is_the_same(meaning):

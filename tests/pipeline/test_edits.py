@@ -80,8 +80,21 @@ EDITS = {
 }  # fmt: skip
 
 
+READ = {}
+
+
+class Remembering(Sources):
+    """Reads no module again that it has read with the same content: an edit leaves most as is."""
+
+    def _read(self, name, path):
+        known = (name, path.read_bytes())
+        if known not in READ:
+            READ[known] = super()._read(name, path)
+        return READ[known]
+
+
 def sources(folder):
-    return Sources(folder / PACKAGE, folder / "stages")
+    return Remembering(folder / PACKAGE, folder / "stages")
 
 
 @cache

@@ -55,7 +55,7 @@ class Module:
     imports: frozenset[str] = frozenset()
 
 
-def read_module(name: str, source: str, is_module: Callable[[str], bool]) -> Module:
+def read_module(name: str, source: bytes, is_module: Callable[[str], bool]) -> Module:
     """The definitions of a module called `name`.
 
     `is_module` tells modules of the project from names within one. Raises SyntaxError.
@@ -106,9 +106,7 @@ def _defined(statement: ast.stmt) -> list[str]:
         case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
             known = all(_called(each) in _MAKING_DECORATORS for each in statement.decorator_list)
             return [name] if known else []
-        case ast.Assign(targets=targets) if all(
-            isinstance(t, (ast.Name, ast.Tuple)) for t in targets
-        ):
+        case ast.Assign(targets=targets) if all(map(_is_plain, targets)):
             return [name.id for target in targets for name in _names(target)]
         case ast.AnnAssign(target=ast.Name(id=name)) | ast.AugAssign(target=ast.Name(id=name)):
             return [name]
@@ -217,12 +215,13 @@ class _Writer:
 
     def write(self, statements: list[ast.stmt], *, named: bool) -> str:
         """What statements say; `named`: with the names that they define."""
-        write = self._node if named else self._top
-        return "\n".join(filter(None, map(write, statements)))
+        return "\n".join(filter(None, (self._top(each, named=named) for each in statements)))
 
-    def _top(self, statement: ast.stmt) -> str:
-        """A top-level statement, without the name that it defines."""
+    def _top(self, statement: ast.stmt, *, named: bool) -> str:
+        """A top-level statement; unless `named`, without the name that it defines."""
         self.local = _bound_within(statement)
+        if named:
+            return self._node(statement)
         match statement:
             case ast.Import() | ast.ImportFrom():
                 return "" if self._is_of_project(statement) else self._node(statement)
@@ -266,6 +265,8 @@ class _Writer:
                 return text
             case ast.AnnAssign() if self.in_function:
                 return self._fields(node, {"annotation"})
+            case ast.AnnAssign():  # of a class, and read when it is made, in quotes or not
+                node.annotation = _Unquoted().visit(node.annotation)
             case ast.Raise(exc=ast.Call() as call):
                 return f"Raise({self._without_words(call)},{self._value(node.cause)})"
             case ast.Expr(value=ast.Call() as call) if self._only_tells(call):
@@ -309,10 +310,12 @@ class _Writer:
     def _without_words(self, call: ast.Call) -> str:
         """A call without the texts in its arguments; what is put into them counts."""
         parts = [self._value(call.func)]
-        for argument in [*call.args, *(keyword.value for keyword in call.keywords)]:
+        named = [("", argument) for argument in call.args]
+        named += [(keyword.arg or "**", keyword.value) for keyword in call.keywords]
+        for name, argument in named:
             values = argument.values if isinstance(argument, ast.JoinedStr) else [argument]
-            parts += [self._value(v) for v in values if not _is_text(v)]
-        return f"{'!'.join(parts)}"
+            parts += [f"{name}={self._value(v)}" for v in values if not _is_text(v)]
+        return "!".join(parts)
 
     def _only_tells(self, call: ast.Call) -> bool:
         """Whether a call only tells people something."""
@@ -347,6 +350,18 @@ class _Writer:
             module, _, name = found.partition(":")
             if self.is_module(module):
                 self._mention_target(Target(module, name or None))
+
+
+class _Unquoted(ast.NodeTransformer):
+    """Annotations as expressions where they are written as text: `"Answer | None"`."""
+
+    def visit_Constant(self, node: ast.Constant) -> ast.expr:
+        if not isinstance(node.value, str):
+            return node
+        try:
+            return ast.parse(node.value, mode="eval").body
+        except SyntaxError:
+            return node
 
 
 _SILENT = frozenset({"ctx", "type_comment", "type_ignores", "kind"})

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from stillhouse.code.definitions import ROOT, Definition, Module, Target, read_module
+from stillhouse.core.errors import StillhouseError
 
 PRESENTS = frozenset(
     {
@@ -74,14 +75,15 @@ class Sources:
 
     def _read(self, name: str, path: Path) -> Module:
         try:
-            return read_module(name, path.read_text(encoding="utf-8"), self.files.__contains__)
+            return read_module(name, path.read_bytes(), self.files.__contains__)
         except SyntaxError as error:
-            error.filename = str(path)
-            raise
+            raise StillhouseError(
+                f"{path}, line {error.lineno}, cannot be read as Python: {error.msg}."
+            ) from error
 
 
 def fingerprint(stage: str, sources: Sources) -> Fingerprint:
-    """The fingerprint of a stage's code. Raises SyntaxError where a file is no Python."""
+    """The fingerprint of a stage's code. Raises StillhouseError where a file is no Python."""
     return _fingerprint(sources.script(stage), sources)
 
 
@@ -110,7 +112,7 @@ class _Reach:
     def __init__(self, sources: Sources, script: Module) -> None:
         self.sources, self.script = sources, script
         self.found: dict[Key, Definition] = {}
-        self.mentioned: dict[Key, list[Key]] = {}
+        self.mentioned: dict[Key, list[tuple[Target, list[Key]]]] = {}
         self.executed: set[str] = set()
         self._import(script.imports)
         for name in script.definitions:
@@ -140,8 +142,8 @@ class _Reach:
                 continue
             self.found[key] = definition = self._module(key.module).definitions[key.name]
             self._import(definition.imports)
-            keys = [each for target in definition.mentions for each in self._resolved(target)]
-            self.mentioned[key] = keys
+            self.mentioned[key] = [(each, self._resolved(each)) for each in definition.mentions]
+            keys = [each for _, meant in self.mentioned[key] for each in meant]
             self._import(each.module for each in keys)
             waiting.extend(keys)
 
@@ -163,19 +165,28 @@ class _Reach:
 
 
 def _labels(
-    found: Mapping[Key, Definition], mentioned: Mapping[Key, list[Key]]
+    found: Mapping[Key, Definition], mentioned: Mapping[Key, list[tuple[Target, list[Key]]]]
 ) -> Mapping[Key, str]:
     """Each definition's label: refined by those of what it mentions until no two part any more."""
     labels = {key: definition.own for key, definition in found.items()}
     kinds = 0
     while kinds < (kinds := len(set(labels.values()))):
-        labels = {
-            key: hashlib.sha256(
-                "\n".join([found[key].own, *(labels[each] for each in mentioned[key])]).encode()
-            ).hexdigest()
-            for key in found
-        }
+        labels = {key: _label(found[key], mentioned[key], labels) for key in found}
     return labels
+
+
+def _label(
+    definition: Definition, mentioned: list[tuple[Target, list[Key]]], labels: Mapping[Key, str]
+) -> str:
+    """A hash of what a definition says and of each mention, in order.
+
+    One that only tells people something stands for itself, so that it keeps its place.
+    """
+    said = [
+        " ".join(labels[key] for key in meant) if meant else f"{target.module}:{target.name}"
+        for target, meant in mentioned
+    ]
+    return hashlib.sha256("\n".join([definition.own, *said]).encode()).hexdigest()
 
 
 def _data(file: Path) -> str:

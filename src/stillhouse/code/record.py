@@ -34,11 +34,7 @@ def write_fingerprints() -> None:
 
 def of_stage(stage: str) -> Fingerprint:
     """The fingerprint of a stage's code as it is now."""
-    try:
-        return fingerprint(stage, sources())
-    except SyntaxError as error:
-        place = f"{error.filename}, line {error.lineno}" if error.filename else "the code"
-        raise StillhouseError(f"{place} cannot be read as Python: {error.msg}.") from error
+    return fingerprint(stage, sources())
 
 
 def module_digest(module: str) -> str:

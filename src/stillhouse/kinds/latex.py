@@ -17,7 +17,7 @@ from itertools import pairwise
 from typing import Any
 
 from stillhouse.kinds.kind import MAX_STATEMENT, Kind, Reading
-from stillhouse.kinds.markup import boxed, unwrapped, visible, without_wrappers
+from stillhouse.kinds.markup import DELIMITERS, boxed, unwrapped, visible, without_wrappers
 from stillhouse.kinds.number import Number
 from stillhouse.kinds.numbers import is_unit, last_number, written
 
@@ -155,7 +155,7 @@ def _with_one_box(text: str) -> str:
         return text
     start, end, inside = boxes[0]
     before, after = text[:start].rstrip(), text[end:].lstrip()
-    for left, right in (("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]")):
+    for left, right in DELIMITERS:
         if before.endswith(left) and after.startswith(right):
             before, after = before.removesuffix(left), after.removeprefix(right)
             break

@@ -31,7 +31,9 @@ _TEXT_COMMAND = re.compile(
 _FINAL = "<|channel|>final<|message|>"
 _BOXED = re.compile(r"\\f?boxed\s*\{")
 _CLOSING = re.compile(r"\s*(?P<delimiter>\$\$|\$|\\\)|\\\])")
-_OPENING = {"$$": "$$", "$": "$", r"\)": r"\(", r"\]": r"\["}
+DELIMITERS = (("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]"))
+"""What opens and closes a formula, the longer first."""
+_OPENING = {right: left for left, right in DELIMITERS}
 _MATH = re.compile(r"\\[()\[\]]|\$\$")
 _FRACTION = re.compile(r"\\[dt]?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}")
 _SHORT_FRACTION = re.compile(r"\\[dt]?frac\s*(\d)\s*(\d)")

@@ -153,13 +153,13 @@ def conclude(tail: str, kind: Kind) -> Conclusion:
 
 def conclude_boxed(box: Box, kind: Kind) -> Conclusion:
     """The answer in a box, unless what stands around it takes it back."""
-    if _is_one_of_several(box, kind) or is_set_aside(box):
+    if _is_one_of_several(box, kind) or _is_set_aside(box):
         return Conclusion(None)
     after = box.after if box.after.strip(" .$\\)]*\n") else ""
     return conclude(f"{box.inside}\n{after}", kind)
 
 
-def is_set_aside(box: Box) -> bool:
+def _is_set_aside(box: Box) -> bool:
     """Whether the sentence of a box denies it, supposes it, or says that it is somebody else's."""
     lead = (_sentences(box.before) or [""])[-1] if box.before.strip()[-1:] not in ".!?" else ""
     behind = re.split(r"[.!?\n]", box.after, maxsplit=1)[0]
@@ -194,7 +194,7 @@ def conclude_unmarked(text: str, kind: Kind, *, thought: bool) -> Conclusion:
     """
     found: list[tuple[Reading, str]] = []
     if box := last_box(text):
-        if _is_one_of_several(box, kind) or is_set_aside(box):
+        if _is_one_of_several(box, kind) or _is_set_aside(box):
             return Conclusion(None)
         if reading := kind.read(box.inside):
             found.append((reading, box.before))
