@@ -125,6 +125,13 @@ def test_a_line_that_is_no_reply_is_named(tmp_path, line, message):
         read_replies(Path("-"), io.StringIO(line))
 
 
+def test_a_byte_order_mark_and_line_ends_of_windows_are_no_part_of_a_reply(tmp_path):
+    file = tmp_path / "replies.jsonl"
+    file.write_bytes(b'\xef\xbb\xbf{"text": "The answer is 4.", "metric": "number"}\r\n\r\n')
+    (check,) = check_replies(read_replies(file, io.StringIO()))
+    assert check.parsed.label == "4"
+
+
 PAGE = (REPOSITORY / "docs/parsing.md").read_text(encoding="utf-8")
 
 

@@ -2,7 +2,9 @@
 
 import pytest
 
+from tests.conftest import REPOSITORY
 from tests.pipeline.test_edits import EDITS, make
+from tests.pipeline.workspace import STILLHOUSE
 
 pytestmark = pytest.mark.slow
 
@@ -37,4 +39,12 @@ def test_an_unknown_stage_suggests_a_near_one(workspace):
     said = workspace.stillhouse("why", "pares", fails=True)
     assert "no stage 'pares'" in said
     assert "parse" in said
+    assert "Traceback" not in said
+
+
+def test_outside_of_a_project_it_says_so(workspace, tmp_path):
+    workspace.path = tmp_path
+    workspace.env["PYTHONPATH"] = str(REPOSITORY / "src")
+    said = workspace.run("python", str(STILLHOUSE), "why", "parse", fails=True)
+    assert "DVC cannot read this project" in said
     assert "Traceback" not in said

@@ -43,9 +43,13 @@ def explain(stage: str, revision: str | None = None) -> list[Explanation]:
     A stage with seeds has an explanation for each. Raises StillhouseError for a name that dvc.yaml
     does not have.
     """
+    from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
-    repo = Repo()
+    try:
+        repo = Repo()
+    except DvcException as error:
+        raise StillhouseError(f"DVC cannot read this project: {error}.") from error
     lock = _lock(revision)
     stages = {found.name: found for found in repo.index.stages if hasattr(found, "name")}
     names = sorted({name.partition("@")[0] for name in stages})

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 from stillhouse.core.errors import did_you_mean
@@ -159,6 +159,11 @@ def line(detail: ErrorDetails) -> str:
     if not where:
         return f"{said}{end}"
     return f"`{where}` is {shown(detail['input'])}: {said}{end}"
+
+
+def first_mistake(error: ValidationError) -> str:
+    """The first mistake that a model found, without its full stop."""
+    return line(error.errors()[0]).removesuffix(".")
 
 
 def _keys(model: type[BaseModel]) -> list[str]:

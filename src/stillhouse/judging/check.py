@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field, ValidationError
 
 from stillhouse.config.base import Conf
 from stillhouse.config.judge import Form, JudgeConf
-from stillhouse.config.messages import line
+from stillhouse.config.messages import first_mistake
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.core.errors import StillhouseError
 from stillhouse.judging.ask import Case, ask_judge
@@ -121,7 +121,7 @@ def read_labelled(path: Path, form: Form) -> list[Labelled]:
 def _first(error: ValidationError | json.JSONDecodeError) -> str:
     if isinstance(error, json.JSONDecodeError):
         return str(error)
-    return line(error.errors()[0]).removesuffix(".")
+    return first_mistake(error)
 
 
 def _check_pairs(

@@ -10,6 +10,7 @@ from pydantic import ConfigDict, ValidationError
 
 from stillhouse.config.base import Conf
 from stillhouse.config.dataset import Answer, Metric, Task
+from stillhouse.config.messages import first_mistake
 from stillhouse.config.prompt import Reply
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.text import printable
@@ -65,7 +66,7 @@ def read_replies(path: Path, stdin: TextIO) -> list[tuple[int, ReplyLine]]:
         source = stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise StillhouseError(f"{path} cannot be read: {error}.") from error
-    lines = source.split("\n")
+    lines = source.removeprefix("\ufeff").split("\n")
     return [
         (i, _reply(line, f"{path}, line {i}")) for i, line in enumerate(lines, 1) if line.strip()
     ]
@@ -88,11 +89,9 @@ def lines_of(checks: Sequence[Check], *, json_lines: bool) -> Iterator[str]:
 def _reply(line: str, where: str) -> ReplyLine:
     try:
         return ReplyLine.model_validate(json.loads(line))
+    except ValidationError as error:
+        raise StillhouseError(f"{where}: {first_mistake(error)}.") from error
     except (ValueError, RecursionError) as error:
-        if isinstance(error, ValidationError):
-            first = error.errors()[0]
-            at = ".".join(map(str, first["loc"])) or "the line"
-            raise StillhouseError(f"{where}: `{at}`: {first['msg']}.") from error
         raise StillhouseError(f"{where} is no JSON object: {error}.") from error
 
 
