@@ -26,6 +26,7 @@ def announce(message: str) -> None:
 class _Lines:
     def __init__(self, title: str, total: int) -> None:
         self.title, self.total, self.done, self.note = title, total, 0, ""
+        self.told: int | None = None  # how many were done when a line last said so
         self.started = self.printed = time.monotonic()
 
     def advance(self, steps: int = 1, note: str = "") -> None:
@@ -35,7 +36,7 @@ class _Lines:
             self.print_line()
 
     def print_line(self) -> None:
-        self.printed = time.monotonic()
+        self.printed, self.told = time.monotonic(), self.done
         elapsed = self.printed - self.started
         parts = [f"{self.title}: {self.done:,}/{self.total:,} in {elapsed:.0f} s"]
         if 0 < self.done < self.total:
@@ -51,7 +52,8 @@ def progress(title: str, total: int) -> Iterator[Progress]:
         try:
             yield lines
         finally:
-            lines.print_line()
+            if lines.told != lines.done:
+                lines.print_line()
         return
     from rich.console import Console
     from rich.progress import (
