@@ -22,16 +22,16 @@ from stillhouse.config.teacher import TeacherConf
 from stillhouse.config.whole import load_entry
 from stillhouse.core.sampling import shuffled
 from stillhouse.core.tables import PROMPTS
-from stillhouse.data.examples import build_examples
-from stillhouse.data.raw import read_splits
-from stillhouse.prompting.render import render_prompts
+from stillhouse.ingest.examples import build_examples
+from stillhouse.ingest.raw import read_splits
+from stillhouse.prompt.render import render_prompts
 from stillhouse.sources.checkpoints import checkpoint
-from stillhouse.teachers import asking
-from stillhouse.teachers.generate import generate
-from stillhouse.teachers.protocol import Completion, Message, Request
-from stillhouse.teachers.registry import open_teacher
-from stillhouse.teachers.rendering import as_text, cut
-from stillhouse.teachers.store.store import Store
+from stillhouse.store.store import Store
+from stillhouse.teacher_generate import asking
+from stillhouse.teacher_generate.generate import generate
+from stillhouse.teacher_generate.protocol import Completion, Message, Request
+from stillhouse.teacher_generate.registry import open_teacher
+from stillhouse.teacher_generate.rendering import as_text, cut
 
 ROWS = int(os.environ.get("BENCH_ROWS", "64"))
 K = 4
@@ -88,7 +88,7 @@ def naive(
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    from stillhouse.teachers.backends.transformers import fastest_dtype
+    from stillhouse.teacher_generate.backends.transformers import fastest_dtype
 
     folder = checkpoint(conf.model.source, conf.model.mirror)
     tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left", trust_remote_code=False)
@@ -153,7 +153,7 @@ def bare(opened: Any, conf: TeacherConf, asked: Sequence[Request]) -> int:
     """The engine's own batch call on the same prompts in the same order."""
     from vllm import SamplingParams
 
-    from stillhouse.teachers.backends.engine import sampling_options
+    from stillhouse.teacher_generate.backends.engine import sampling_options
 
     rows, _failures = opened._encoder.in_order(asked)
     params = SamplingParams(**sampling_options(conf.decoding, None))

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from bench.record import record
 
-from stillhouse.augmentation.duplicates import NearDuplicates, common_subsequence, tokens
+from stillhouse.augment.duplicates import NearDuplicates, common_subsequence, tokens
 
 DATA = Path(__file__).parent.parent.parent / "shared" / "data"
 COUNT = 10_000

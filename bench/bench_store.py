@@ -20,9 +20,9 @@ import numpy as np
 import pyarrow as pa
 from bench.record import record
 
-from stillhouse.teachers.store import segments
-from stillhouse.teachers.store.pack import merge_small
-from stillhouse.teachers.store.store import Store
+from stillhouse.store import segments
+from stillhouse.store.pack import merge_small
+from stillhouse.store.store import Store
 
 ANSWERS = 1_000_000
 SEGMENT = 2_000
@@ -34,8 +34,8 @@ LOOK_UP = """
 import hashlib, sys, time
 from pathlib import Path
 import pyarrow as pa, pyarrow.compute as pc, pyarrow.parquet as pq
-from stillhouse.teachers.store import segments
-from stillhouse.teachers.store.store import Store
+from stillhouse.store import segments
+from stillhouse.store.store import Store
 
 folder, wanted, how = Path(sys.argv[1]), Path(sys.argv[2]).read_bytes(), sys.argv[3]
 keys = pa.array([wanted[at : at + 32] for at in range(0, len(wanted), 32)], pa.binary(32))

@@ -24,18 +24,18 @@ from stillhouse.config.student import Generation, StudentCompute, StudentConf
 from stillhouse.config.whole import load_entry
 from stillhouse.core.progress import progress
 from stillhouse.core.sampling import shuffled
-from stillhouse.data.examples import build_examples
-from stillhouse.data.raw import read_splits
+from stillhouse.ingest.examples import build_examples
+from stillhouse.ingest.raw import read_splits
 from stillhouse.students.batches import batch_plan, collate
-from stillhouse.students.checkpoints import Checkpoints
 from stillhouse.students.folder import Student, greedy
 from stillhouse.students.loss import packing, target_logits, token_losses
 from stillhouse.students.predict import cut, predict_labels
 from stillhouse.students.rows import TokenRow, TokenSequence, tokenize_rows
 from stillhouse.students.text import StudentText
-from stillhouse.students.trainable import add_adapters, freeze_below, prepare
-from stillhouse.students.trainer import optimise
 from stillhouse.students.weights import load_weights, output_layer
+from stillhouse.train_student.checkpoints import Checkpoints
+from stillhouse.train_student.trainable import add_adapters, freeze_below, prepare
+from stillhouse.train_student.trainer import optimise
 
 ROWS = 64
 REPEATS = 2

@@ -17,15 +17,15 @@ from tempfile import TemporaryDirectory
 
 import pyarrow as pa
 from bench.record import record
-from tests.teachers.helpers import client, prompts
-from tests.teachers.loopback import Server, serve
+from tests.teacher_generate.helpers import client, prompts
+from tests.teacher_generate.loopback import Server, serve
 
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.core.tables import COMPLETIONS, PROMPTS, read_table, write_table
-from stillhouse.teachers.generate import generate
-from stillhouse.teachers.plan import answer_keys
-from stillhouse.teachers.protocol import Completion
-from stillhouse.teachers.store.store import Store
+from stillhouse.store.store import Store
+from stillhouse.teacher_generate.generate import generate
+from stillhouse.teacher_generate.plan import answer_keys
+from stillhouse.teacher_generate.protocol import Completion
 
 IN_FLIGHT = 64
 LATENCY = 0.02
@@ -90,8 +90,8 @@ STAGE = """
 import os, pathlib, tempfile, time
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.core.tables import PROMPTS, read_table
-from stillhouse.teachers.generate import generate
-from stillhouse.teachers.store.store import Store
+from stillhouse.teacher_generate.generate import generate
+from stillhouse.store.store import Store
 conf = TeacherConf.model_validate_json(os.environ["BENCH_CONF"])
 prompts = read_table(pathlib.Path(os.environ["BENCH_PROMPTS"]), PROMPTS)
 started = time.perf_counter()

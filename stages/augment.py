@@ -5,8 +5,8 @@ metrics/augment.json. Params: real, synthetic, feedback, hard_share, rationale_s
 prompt, teacher, judge, augment. Run it with `dvc repro augment`.
 """
 
-from stillhouse.augmentation.augment import training_rows
-from stillhouse.augmentation.config import AugmentConfig
+from stillhouse.augment.augment import training_rows
+from stillhouse.augment.config import AugmentConfig
 from stillhouse.core import paths, tables
 from stillhouse.core.files import write_json
 from stillhouse.core.stage import run_stage

@@ -5,8 +5,8 @@ Writes models/student/seed=N/README.md and decoding.json. Params: every knob but
 Run it with `dvc repro card`.
 """
 
-from stillhouse.cards.card import Measured, model_card
-from stillhouse.cards.config import CardConfig
+from stillhouse.card.card import Measured, model_card
+from stillhouse.card.config import CardConfig
 from stillhouse.core import paths
 from stillhouse.core.files import read_json, sha256_file, write_json, write_text
 from stillhouse.core.stage import run_stage, seed_argument

@@ -12,7 +12,7 @@ from stillhouse.config.load import Entry, StageConfig
 from stillhouse.core import paths, tables
 from stillhouse.core.files import write_json
 from stillhouse.core.stage import run_stage
-from stillhouse.embedding.embed import embeddings_for
+from stillhouse.embed.embed import embeddings_for
 
 
 class EmbedConfig(StageConfig):

@@ -9,7 +9,7 @@ from stillhouse.config.load import Entry, StageConfig
 from stillhouse.core import paths, tables
 from stillhouse.core.files import write_json
 from stillhouse.core.stage import run_stage
-from stillhouse.feedback import verdicts
+from stillhouse.feedback_judge import verdicts
 
 
 class FeedbackJudgeConfig(StageConfig):

@@ -10,7 +10,8 @@ from stillhouse.config.load import Entry, StageConfig
 from stillhouse.config.student import TRAINED_KEYS, StudentConf
 from stillhouse.core import paths, tables
 from stillhouse.core.stage import run_stage
-from stillhouse.feedback import answers, split
+from stillhouse.feedback_predict import predict
+from stillhouse.feedback_split import split
 
 
 class FeedbackPredictConfig(StageConfig):
@@ -30,7 +31,7 @@ def main() -> None:
         examples = tables.read_rows(paths.EXAMPLES, tables.EXAMPLES)
         parsed = tables.read_rows(paths.PARSED, tables.PARSED)
         rows = split.rows_to_answer(examples, parsed, config.fraction, config.label_source)
-        found = answers.student_answers(rows, config.student, config.feedback_student)
+        found = predict.student_answers(rows, config.student, config.feedback_student)
     tables.write_rows(paths.ANSWERS, tables.ANSWERS, found)
 
 

@@ -8,7 +8,7 @@ from stillhouse.config import dataset, knobs
 from stillhouse.config.load import Entry, StageConfig
 from stillhouse.core import files, paths, tables
 from stillhouse.core.stage import run_stage
-from stillhouse.feedback import split
+from stillhouse.feedback_split import split
 
 
 class FeedbackSplitConfig(StageConfig):

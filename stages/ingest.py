@@ -12,8 +12,8 @@ from stillhouse.core import paths
 from stillhouse.core.files import write_json
 from stillhouse.core.stage import run_stage
 from stillhouse.core.tables import EXAMPLES, write_rows
-from stillhouse.data.examples import build_examples
-from stillhouse.data.raw import read_exemplars, read_splits
+from stillhouse.ingest.examples import build_examples
+from stillhouse.ingest.raw import read_exemplars, read_splits
 
 
 class IngestConfig(StageConfig):

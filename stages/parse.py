@@ -10,9 +10,9 @@ from stillhouse.config.prompt import PromptConf
 from stillhouse.core import paths, tables
 from stillhouse.core.files import write_json
 from stillhouse.core.stage import run_stage
-from stillhouse.evaluation.intervals import mean_ends
-from stillhouse.parsing.form import reply_form
-from stillhouse.parsing.table import parse_completions
+from stillhouse.parse.form import reply_form
+from stillhouse.parse.table import parse_completions
+from stillhouse.statistics.intervals import mean_ends
 
 
 class ParseConfig(StageConfig):

@@ -11,7 +11,7 @@ from stillhouse.config.load import Entry, StageConfig
 from stillhouse.config.prompt import PromptConf
 from stillhouse.core import paths, tables
 from stillhouse.core.stage import run_stage
-from stillhouse.prompting.render import render_prompts
+from stillhouse.prompt.render import render_prompts
 
 
 class PromptingConfig(StageConfig):

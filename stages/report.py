@@ -10,7 +10,7 @@ from stillhouse.core import paths, tables
 from stillhouse.core.files import read_json, write_json, write_text
 from stillhouse.core.log import read_events
 from stillhouse.core.stage import run_stage
-from stillhouse.reporting import plots, summary, table
+from stillhouse.report import plots, summary, table
 
 DATA = (paths.INGEST_METRICS, paths.RETRIEVE_METRICS, paths.TEACHER_METRICS, paths.PARSE_METRICS)
 LATER = (paths.JUDGE_METRICS, paths.FEEDBACK_METRICS, paths.AUGMENT_METRICS, paths.BASELINE_METRICS)

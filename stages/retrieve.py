@@ -10,7 +10,7 @@ from stillhouse.config.load import Entry, StageConfig
 from stillhouse.core import paths, tables
 from stillhouse.core.files import write_json
 from stillhouse.core.stage import run_stage
-from stillhouse.retrieval.choose import choose_neighbours
+from stillhouse.retrieve.choose import choose_neighbours
 
 
 class RetrieveConfig(StageConfig):

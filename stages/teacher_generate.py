@@ -13,8 +13,8 @@ from stillhouse.config.teacher import TeacherConf
 from stillhouse.core import paths, tables
 from stillhouse.core.files import write_json
 from stillhouse.core.stage import run_stage
-from stillhouse.teachers.generate import generate
-from stillhouse.teachers.structured import enforced
+from stillhouse.teacher_generate.generate import generate
+from stillhouse.teacher_generate.structured import enforced
 
 
 class TeacherGenerateConfig(StageConfig):

@@ -9,8 +9,8 @@ from stillhouse.config.load import Entry, StageConfig
 from stillhouse.config.student import TRAINED_KEYS, StudentConf
 from stillhouse.core import paths, tables
 from stillhouse.core.stage import run_stage, seed_argument
-from stillhouse.students.launching import is_main, launches
-from stillhouse.students.training import train_student, write_curve
+from stillhouse.train_student.launching import is_main, launches
+from stillhouse.train_student.training import train_student, write_curve
 
 
 class TrainStudentConfig(StageConfig):

@@ -16,7 +16,7 @@ from stillhouse.core.files import write_json
 from stillhouse.core.yaml import dump_yaml, read_yaml
 from tests.config.project import edit, write_project
 from tests.conftest import REPOSITORY
-from tests.reporting.test_summary import one_seed
+from tests.report.test_summary import one_seed
 
 COMMAND = [sys.executable, "-c", "from stillhouse.cli import main; main()"]
 

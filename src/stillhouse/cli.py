@@ -115,7 +115,7 @@ def results() -> None:
     """Print the results table of the last run again."""
     from stillhouse.core.files import read_json
     from stillhouse.core.log import read_events
-    from stillhouse.reporting.table import latest_seconds, print_results
+    from stillhouse.report.table import latest_seconds, print_results
 
     print_results(read_json(paths.SUMMARY), latest_seconds(read_events("stage")))
 
@@ -234,13 +234,13 @@ def export(
 @app.command(**PASSED_ON)
 def parse(context: typer.Context) -> None:
     """Try how replies are read; `stillhouse parse --help` tells more."""
-    _pass_on(context, "stillhouse.parsing.cli")
+    _pass_on(context, "stillhouse.parse.cli")
 
 
 @app.command(**PASSED_ON)
 def store(context: typer.Context) -> None:
     """Look after the store of teacher completions; `stillhouse store --help` tells more."""
-    _pass_on(context, "stillhouse.teachers.store.cli")
+    _pass_on(context, "stillhouse.store.cli")
 
 
 @app.command(**PASSED_ON)
@@ -252,7 +252,7 @@ def study(context: typer.Context) -> None:
 @app.command(**PASSED_ON)
 def judge(context: typer.Context) -> None:
     """Compare a judge with labelled cases; `stillhouse judge --help` tells more."""
-    _pass_on(context, "stillhouse.judging.cli")
+    _pass_on(context, "stillhouse.feedback_judge.cli")
 
 
 def _pass_on(context: typer.Context, module: str) -> None:

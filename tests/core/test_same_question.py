@@ -67,11 +67,11 @@ def test_any_text_has_a_key_and_outer_marks_do_not_change_it(text):
 
 def test_every_use_takes_the_same_definition():
     """Retrieval, overlap, hold-outs and new questions: the same pairs are one question in each."""
-    from stillhouse.augmentation.augment import content_id
-    from stillhouse.augmentation.filters import HeldOut
-    from stillhouse.data.overlap import overlap
-    from stillhouse.data.splits import _groups
-    from stillhouse.retrieval.rows import split_sides
+    from stillhouse.augment.augment import content_id
+    from stillhouse.augment.filters import HeldOut
+    from stillhouse.ingest.overlap import overlap
+    from stillhouse.ingest.splits import _groups
+    from stillhouse.retrieve.rows import split_sides
 
     def repeats(one, other):
         rows = [

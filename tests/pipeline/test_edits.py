@@ -43,7 +43,7 @@ EDITS = {
     "a check that only refuses": Edit(
         "config/whole.py", " in the configuration:", " in the settings:", set()
     ),
-    "a private function's name": Edit("retrieval/nearest.py", "_distances", "_apart", set()),
+    "a private function's name": Edit("retrieve/nearest.py", "_distances", "_apart", set()),
     "a function that no stage calls": Edit(
         "sources/pin.py", "def pin(", "def another() -> int:\n    return 1\n\n\ndef pin(", set()
     ),
@@ -57,13 +57,13 @@ EDITS = {
         "students/predict.py", "text = text.lstrip()", "text = text.strip()", PREDICT
     ),
     "how neighbours are found": Edit(
-        "retrieval/nearest.py", "MARGIN = 16", "MARGIN = 17", {"retrieve"}
+        "retrieve/nearest.py", "MARGIN = 16", "MARGIN = 17", {"retrieve"}
     ),
-    "the parser": Edit("parsing/statements.py", "MOST = 20", "MOST = 21", {"parse", "augment"}),
+    "the parser": Edit("parse/statements.py", "MOST = 20", "MOST = 21", {"parse", "augment"}),
     "a judge's model": Edit(
         "config/judge.py", "} as a judge", "} judging", {"feedback_judge", "augment"}
     ),
-    "a backend's retry": Edit("teachers/openai_api/retrying.py", "2.0 **", "3.0 **", ASK),
+    "a backend's retry": Edit("teacher_generate/openai_api/retrying.py", "2.0 **", "3.0 **", ASK),
     "a default that stages read": Edit(
         "config/dataset.py",
         '"\\nPremise:")',
@@ -131,7 +131,7 @@ def test_an_edit_reaches_the_stages_that_it_can_change_and_no_other(copied, name
 
 def test_a_module_that_moves_changes_no_stage(copied):
     """Names of files are no part of what code means."""
-    moved = copied / PACKAGE / "retrieval/nearest.py"
+    moved = copied / PACKAGE / "retrieve/nearest.py"
     users = [
         p for p in (copied / PACKAGE).rglob("*.py") if "retrieval.nearest" in p.read_text("utf-8")
     ]

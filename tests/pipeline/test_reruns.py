@@ -122,7 +122,7 @@ def test_equal_output_ends_the_wave(workspace):
     other = workspace.path / "data/raw/other/train.csv"
     other.write_text(other.read_text().replace("red", "blue", 1))  # another dataset's: ingest
     workspace.edit("params.yaml", exemplar_seed=1, tau=2.0)  # retrieve and feedback_split
-    code = workspace.path / "src/stillhouse/parsing/statements.py"
+    code = workspace.path / "src/stillhouse/parse/statements.py"
     code.write_text(code.read_text().replace("MOST = 20", "MOST = 21"))  # parse
     # augment parses, too; the card names every knob
     reached = {"code", "ingest", "retrieve", "parse", "feedback_split", "augment", "card@0"}

@@ -114,10 +114,10 @@ def test_a_change_of_the_settings_or_of_the_code_is_seen(study):
     study.commit()  # the table, which no stage reads
     assert set(states(study).values()) == {"finished"}
 
-    code = study.path / "src/stillhouse/parsing/statements.py"
+    code = study.path / "src/stillhouse/parse/statements.py"
     code.write_text(code.read_text() + "# a comment\n")
     message = study.stillhouse("study", "run", "tiny", fails=True)
-    assert " M src/stillhouse/parsing/statements.py" in message
+    assert " M src/stillhouse/parse/statements.py" in message
     study.commit()
     assert set(states(study).values()) == {"finished"}
     code.write_text(code.read_text().replace("MOST = 20", "MOST = 21"))

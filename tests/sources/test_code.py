@@ -10,14 +10,14 @@ import pytest
 from stillhouse.config.embedder import EmbedderConf
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.core.errors import StillhouseError
-from stillhouse.embedding.embed import embed_queries
+from stillhouse.embed.embed import embed_queries
 from stillhouse.sources.checkpoints import checkpoint
 from stillhouse.sources.code import EMBEDDING, needs_code
 from stillhouse.sources.pin import pin
 from stillhouse.students import weights
 from stillhouse.students.folder import load_student
-from stillhouse.teachers.backends import engine
-from stillhouse.teachers.backends import transformers as local
+from stillhouse.teacher_generate.backends import engine
+from stillhouse.teacher_generate.backends import transformers as local
 
 CODE = """
 from pathlib import Path

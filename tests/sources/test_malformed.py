@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stillhouse.core.errors import StillhouseError
-from stillhouse.data.files import read_file
+from stillhouse.ingest.files import read_file
 from stillhouse.sources.cache import cache_root
 from stillhouse.sources.checkpoints import checkpoint
 from stillhouse.sources.gguf_layout import require_gguf

@@ -10,7 +10,7 @@ from stillhouse.config.student import Generation, StudentCompute
 from stillhouse.core.errors import StillhouseError
 from stillhouse.students.folder import load_student, untrained_student
 from stillhouse.students.predict import cut, predict_labels
-from stillhouse.students.training import train_student
+from stillhouse.train_student.training import train_student
 from tests.students.conftest import Make, rows
 
 QUERIES = {row["id"]: row["query"] + " apples" * (i % 5) for i, row in enumerate(rows(11))}

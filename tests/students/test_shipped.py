@@ -10,7 +10,7 @@ from stillhouse.config.whole import load_entry, names
 from stillhouse.core.uri import UNPINNED, parse_source
 from stillhouse.students.folder import load_student
 from stillhouse.students.predict import predict_labels
-from stillhouse.students.training import train_student
+from stillhouse.train_student.training import train_student
 from tests.conftest import REPOSITORY
 from tests.students.conftest import TINY, rows
 

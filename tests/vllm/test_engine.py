@@ -16,11 +16,11 @@ import pytest
 from stillhouse.config.engine import CODE, COMPUTE, IDENTITY
 from stillhouse.config.prompt import Reply
 from stillhouse.core.errors import StillhouseError
-from stillhouse.teachers.backends.engine import Encoder
-from stillhouse.teachers.backends.vllm import VllmTeacher
-from stillhouse.teachers.protocol import Completion, Message, Request
-from stillhouse.teachers.registry import open_teacher
-from stillhouse.teachers.structured import enforced
+from stillhouse.teacher_generate.backends.engine import Encoder
+from stillhouse.teacher_generate.backends.vllm import VllmTeacher
+from stillhouse.teacher_generate.protocol import Completion, Message, Request
+from stillhouse.teacher_generate.registry import open_teacher
+from stillhouse.teacher_generate.structured import enforced
 from tests.vllm.conftest import conf, questions
 
 EAGER = {"enforce_eager": True}

@@ -12,13 +12,13 @@ import ray
 
 from stillhouse.config.prompt import Reply
 from stillhouse.config.teacher import TeacherConf
-from stillhouse.teachers.backends.ray import RayTeacher, open_teacher
-from stillhouse.teachers.backends.ray_blocks import ScriptedRows, ScriptedWorker
-from stillhouse.teachers.generate import generate
-from stillhouse.teachers.protocol import Answer, Completion, Message, Request
-from stillhouse.teachers.registry import open_teacher as open_any
-from stillhouse.teachers.structured import enforced
-from tests.teachers.helpers import prompts, rows, teacher
+from stillhouse.teacher_generate.backends.ray import RayTeacher, open_teacher
+from stillhouse.teacher_generate.backends.ray_blocks import ScriptedRows, ScriptedWorker
+from stillhouse.teacher_generate.generate import generate
+from stillhouse.teacher_generate.protocol import Answer, Completion, Message, Request
+from stillhouse.teacher_generate.registry import open_teacher as open_any
+from stillhouse.teacher_generate.structured import enforced
+from tests.teacher_generate.helpers import prompts, rows, teacher
 from tests.vllm.conftest import conf, questions
 
 ROWS = 2_000

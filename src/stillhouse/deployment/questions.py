@@ -8,8 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from stillhouse.core.errors import StillhouseError, did_you_mean
 from stillhouse.core.json_text import whole
-from stillhouse.data import files
-from stillhouse.data.files import RawRow
+from stillhouse.ingest import files
+from stillhouse.ingest.files import RawRow
 
 
 class Question(BaseModel):

@@ -15,11 +15,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from stillhouse.evaluation.intervals import Interval
-from stillhouse.evaluation.method import LEAST_SEEDS
-from stillhouse.evaluation.paired import Accuracy, Comparison, compare
-from stillhouse.evaluation.pairs import PairTest
 from stillhouse.experiments.runs import read_run, require_same_rows
+from stillhouse.statistics.intervals import Interval
+from stillhouse.statistics.method import LEAST_SEEDS
+from stillhouse.statistics.paired import Accuracy, Comparison, compare
+from stillhouse.statistics.pairs import PairTest
 
 WIDTH = 80
 TESTS = {"mcnemar": "McNemar", "sign_flip": "Randomisation"}

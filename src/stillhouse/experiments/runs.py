@@ -12,9 +12,9 @@ from stillhouse.core.joins import by_id, require_ids
 from stillhouse.core.progress import announce
 from stillhouse.core.tables import EXAMPLES, PREDICTIONS, read_rows
 from stillhouse.core.yaml import parse_yaml
-from stillhouse.evaluation.paired import ByRow, Scores
-from stillhouse.evaluation.scoring import split_rows
+from stillhouse.evaluate.scoring import split_rows
 from stillhouse.experiments.git import WORKSPACE, read_text, resolve
+from stillhouse.statistics.paired import ByRow, Scores
 
 COMPARED = ("query", "label", "choices")
 

@@ -1,1 +1,1 @@
-"""Students: text to tokens, the fused multi-task objective, training, saving, greedy prediction."""
+"""A student: its folder, its weights, its text as tokens, its objective, its predictions."""

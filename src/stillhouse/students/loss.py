@@ -7,8 +7,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from stillhouse.models.fused import cross_entropy
-from stillhouse.models.packing import Packing, Part, Rows
+from stillhouse.modeling.fused import cross_entropy
+from stillhouse.modeling.packing import Packing, Part, Rows
 from stillhouse.students.batches import TASKS, TRUNK, Batch
 
 Objective = Literal["cross_entropy", "mse"]

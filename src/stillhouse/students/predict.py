@@ -112,8 +112,8 @@ class _Draft:
 
 
 def _generating(student: Student, prompts: Prompts, generation: Generation) -> Predict:
-    from stillhouse.models.decoding import decode
-    from stillhouse.models.sampler import Sampler, stream
+    from stillhouse.modeling.decoding import decode
+    from stillhouse.modeling.sampler import Sampler, stream
 
     def predict(ids: Sequence[str]) -> list[str]:
         drafts = [_Draft(student, generation, stream(None)) for _ in ids]

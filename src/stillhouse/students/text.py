@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from stillhouse.config.student import Family, Templates
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.templates import render
-from stillhouse.models.control_tokens import control_tokens
+from stillhouse.modeling.control_tokens import control_tokens
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

@@ -81,7 +81,7 @@ def read_model(
 
 
 def _attending(model: "PreTrainedModel") -> "PreTrainedModel":
-    from stillhouse.models.attention import adapt
+    from stillhouse.modeling.attention import adapt
 
     if not adapt(model):
         raise StillhouseError(

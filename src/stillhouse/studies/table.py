@@ -15,12 +15,12 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from stillhouse.core.errors import StillhouseError
-from stillhouse.evaluation.intervals import Interval
-from stillhouse.evaluation.method import LEAST_SEEDS
-from stillhouse.evaluation.paired import Accuracy, Comparison, compare, measure
-from stillhouse.evaluation.pairs import holm
 from stillhouse.experiments.compare import WIDTH, p_value, percent, points
 from stillhouse.experiments.runs import Run, read_run, require_same_rows
+from stillhouse.statistics.intervals import Interval
+from stillhouse.statistics.method import LEAST_SEEDS
+from stillhouse.statistics.paired import Accuracy, Comparison, compare, measure
+from stillhouse.statistics.pairs import holm
 from stillhouse.studies.config import Study
 from stillhouse.studies.state import Found
 

@@ -1,0 +1,159 @@
+"""The teacher's answers to new questions: prompted, parsed and stored as those to real ones."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pyarrow as pa
+
+from stillhouse.config.augment import Verify
+from stillhouse.config.dataset import DatasetConf, Metric
+from stillhouse.config.judge import JudgeConf, judging_model
+from stillhouse.config.prompt import PromptConf
+from stillhouse.config.teacher import TeacherConf
+from stillhouse.core.tables import PROMPTS, Row
+from stillhouse.feedback_judge.ask import Case, ask_judge
+from stillhouse.kinds.registry import kind_of
+from stillhouse.parse.form import reply_form
+from stillhouse.parse.table import parse_row
+from stillhouse.prompt.render import render_rows
+from stillhouse.store.store import Store
+from stillhouse.teacher_generate.generate import generate
+from stillhouse.teacher_generate.spending import Ledger
+from stillhouse.teacher_generate.structured import enforced
+
+Doubt = Literal["no_label", "disagreement", "no_verdict", "low_score"]
+"""Why an answer is not believed."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """A new question; its exemplars are those of the row `origin`."""
+
+    id: str
+    query: str
+    choices: tuple[str, ...]
+    origin: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the teacher answers: a label, and a rationale if it gave one."""
+
+    label: str
+    rationale: str | None
+
+
+@dataclass(frozen=True)
+class Answering:
+    """All that answers to new questions depend on."""
+
+    dataset: DatasetConf
+    prompt: PromptConf
+    teacher: TeacherConf
+    judge: JudgeConf
+    verify: Verify
+    examples: Sequence[Row]
+    neighbours: Mapping[str, Sequence[Row]]
+    """By row, its exemplars: new questions are shown those of their seed."""
+    store: Store | None = None
+    ledger: Ledger | None = None
+    """Of the teacher: its budget is for questions and answers of all waves together."""
+    judge_ledger: Ledger | None = None
+
+    def answers(self, questions: Sequence[Question]) -> list[Answer | Doubt]:
+        """An answer to each question, in order, or why there is none to be believed."""
+        if not questions:
+            return []
+        parsed = self._parsed(questions)
+        metric, verify = self.dataset.answer.metric, self.verify
+        found = [
+            agreed(parsed[question.id], metric, question.choices, verify) for question in questions
+        ]
+        return found if verify.min_score is None else self._judged(questions, found)
+
+    def _parsed(self, questions: Sequence[Question]) -> Mapping[str, list[Row]]:
+        asked = [_as_example(question) for question in questions]
+        rows = [
+            row | {"id": question.id}
+            for question in questions
+            for row in self.neighbours.get(question.origin, ())
+        ]
+        answer, task = self.dataset.answer, self.dataset.task
+        prompts = render_rows(
+            self.prompt, task, answer, asked, examples=self.examples, neighbours=rows
+        )
+        table = pa.Table.from_pylist(prompts, PROMPTS.schema)
+        choices = {question.id: question.choices for question in questions}
+        form = reply_form(self.prompt, self.dataset)
+        parsed: dict[str, list[Row]] = defaultdict(list)
+        completions = generate(table, self._decoded(), self.store, self.ledger).completions
+        for row in completions.to_pylist():
+            parsed[row["id"]].append(parse_row(row, choices[row["id"]], form))
+        return parsed
+
+    def _decoded(self) -> TeacherConf:
+        changes: dict[str, Any] = {"samples": self.verify.samples}
+        if self.verify.samples > 1:
+            changes["temperature"] = self.verify.temperature
+        decoding = self.teacher.decoding.model_copy(update=changes)
+        return enforced(self.teacher.model_copy(update={"decoding": decoding}), self.prompt.reply)
+
+    def _judged(
+        self, questions: Sequence[Question], found: Sequence[Answer | Doubt]
+    ) -> list[Answer | Doubt]:
+        cases = [
+            Case(question.id, self._shown(question, answer))
+            for question, answer in zip(questions, found, strict=True)
+            if isinstance(answer, Answer)
+        ]
+        model = judging_model(self.judge, self.teacher)
+        verdicts = ask_judge(cases, self.judge, model, self.store, self.judge_ledger)
+        least = self.verify.min_score or 0.0
+        judged: list[Answer | Doubt] = []
+        for question, answer in zip(questions, found, strict=True):
+            verdict = verdicts.get(question.id)
+            if isinstance(answer, Answer) and verdict is None:
+                judged.append("no_verdict")
+            elif isinstance(answer, Answer) and verdict is not None and verdict[0] < least:
+                judged.append("low_score")
+            else:
+                judged.append(answer)
+        return judged
+
+    def _shown(self, question: Question, answer: Answer) -> dict[str, Any]:
+        if self.judge.form == "query":
+            return {"query": question.query}
+        said = "\n".join(filter(None, [answer.rationale, answer.label]))
+        return {"query": question.query, "answer": said, "history": []}
+
+
+def agreed(
+    parsed: Iterable[Row], metric: Metric, choices: Sequence[str], verify: Verify
+) -> Answer | Doubt:
+    """The label of most samples (Wang et al. 2023), if it is that of enough of them.
+
+    Ties go to the label that came first; the rationale is that of its first sample.
+    """
+    labelled = [
+        (kind_of(metric, choices).canonical(row["label"]) or row["label"], row)
+        for row in sorted(parsed, key=lambda row: row["sample"])
+        if row["label"] is not None
+    ]
+    if not labelled:
+        return "no_label"
+    ((best, votes),) = Counter(form for form, _ in labelled).most_common(1)
+    if votes < verify.agreement * verify.samples:
+        return "disagreement"
+    row = next(row for form, row in labelled if form == best)
+    return Answer(row["label"], row["rationale"])
+
+
+def _as_example(question: Question) -> Row:
+    return {
+        "id": question.id,
+        "query": question.query,
+        "choices": list(question.choices),
+        "label": None,
+    }

@@ -1,0 +1,102 @@
+"""Seeds, and asking the teacher for questions like them."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from stillhouse.config.augment import AugmentConf, QuestionPrompt
+from stillhouse.config.dataset import Metric, Task
+from stillhouse.config.teacher import TeacherConf
+from stillhouse.core.sampling import shuffled
+from stillhouse.core.tables import PROMPTS
+from stillhouse.feedback_split.difficulty import Difficulty
+from stillhouse.store.store import Store
+from stillhouse.teacher_generate.generate import generate
+from stillhouse.teacher_generate.rendering import messages_from
+from stillhouse.teacher_generate.spending import Ledger
+
+SEEDS = "augment"
+"""Seeds the order of the seeds. Fixed: more questions begin with those of fewer."""
+
+
+@dataclass(frozen=True)
+class Seed:
+    """A question that new ones are made from; `origin` is the training row that it goes back to."""
+
+    id: str
+    query: str
+    choices: tuple[str, ...]
+    origin: str
+    difficulty: Difficulty
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """The question number `sample` that is asked for one seed."""
+
+    seed: Seed
+    sample: int
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What the teacher wrote as a question, stripped."""
+
+    text: str
+    finish_reason: str
+
+
+def attempts(seeds: Iterable[Seed], questions_per_seed: int) -> list[Attempt]:
+    """Every seed once, in an order that depends on ids alone, then every seed again."""
+    by_id = {seed.id: seed for seed in seeds}
+    order = [by_id[id_] for id_ in shuffled(by_id, SEEDS)]
+    return [Attempt(seed, sample) for sample in range(questions_per_seed) for seed in order]
+
+
+def ask_questions(
+    wanted: Sequence[Attempt],
+    conf: AugmentConf,
+    teacher: TeacherConf,
+    *,
+    task: Task,
+    metric: Metric,
+    store: Store | None = None,
+    ledger: Ledger | None = None,
+) -> list[Reply | None]:
+    """The reply to each attempt, in order; None where the teacher gave none."""
+    # Samples below the wanted ones are in the store: they were asked for in earlier waves.
+    last = {attempt.seed: attempt.sample for attempt in sorted(wanted, key=lambda a: a.sample)}
+    by_sample: dict[int, list[Seed]] = defaultdict(list)
+    for seed, sample in last.items():
+        by_sample[sample].append(seed)
+    replies: dict[tuple[str, int], Reply] = {}
+    for sample, seeds in by_sample.items():
+        asked = _asking(teacher, conf, sample + 1)
+        prompts = [
+            {"id": seed.id, "messages": _messages(seed, conf, task, metric)} for seed in seeds
+        ]
+        table = pa.Table.from_pylist(prompts, PROMPTS.schema)
+        for row in generate(table, asked, store, ledger).completions.to_pylist():
+            replies[row["id"], row["sample"]] = Reply(row["text"].strip(), row["finish_reason"])
+    return [replies.get((attempt.seed.id, attempt.sample)) for attempt in wanted]
+
+
+def _asking(teacher: TeacherConf, conf: AugmentConf, samples: int) -> TeacherConf:
+    return teacher.model_copy(
+        update={"decoding": conf.decoding.model_copy(update={"samples": samples})}
+    )
+
+
+def _messages(seed: Seed, conf: AugmentConf, task: Task, metric: Metric) -> list[dict[str, str]]:
+    prompt: QuestionPrompt = getattr(conf.prompts, seed.difficulty)
+    values: Mapping[str, Any] = {
+        "query": seed.query,
+        "choices": seed.choices,
+        "task": task,
+        "metric": metric,
+    }
+    where = f"augment, prompts.{seed.difficulty}, row {seed.id!r}"
+    return messages_from(prompt.system, prompt.prompt, values, where)

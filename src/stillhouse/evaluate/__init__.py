@@ -1,0 +1,1 @@
+"""Predictions against gold labels: scores of students and of the references beside them."""

@@ -1,0 +1,63 @@
+"""Scoring a student on the test rows, and the two references beside it."""
+
+from collections.abc import Mapping, Sequence
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
+
+from stillhouse.config.dataset import Answer
+from stillhouse.config.student import Generation, StudentCompute
+from stillhouse.core.tables import Row
+from stillhouse.evaluate.majority import majority_predictions
+from stillhouse.evaluate.scoring import Metrics, labelled_rows, score, split_rows
+from stillhouse.statistics.intervals import DIGITS
+from stillhouse.students.predict import predict_labels
+
+if TYPE_CHECKING:
+    from stillhouse.students.folder import Student
+
+VALIDATION = "validation"
+
+
+def evaluate_student(
+    student: "Student",
+    examples: Sequence[Mapping[str, Any]],
+    answer: Answer,
+    generation: Generation,
+    compute: StudentCompute,
+) -> tuple[list[Row], Metrics]:
+    """The predictions table of the test rows, and the metrics.
+
+    Beside the shares: `mean_answer_tokens`, of the student's answers with their end tokens; and
+    where the dataset has validation rows, the accuracy on these, which may choose what comes next.
+    """
+
+    def predict(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+        queries = {row["id"]: row["query"] for row in rows}
+        choices = {row["id"]: row["choices"] for row in rows}
+        return predict_labels(student, queries, generation, compute, choices)
+
+    test, validation = split_rows(examples, "test"), labelled_rows(examples, VALIDATION)
+    predictions = predict(test)
+    table, metrics = score(predictions, test, answer)
+    lengths = [len(student.text.target(text)) for text in predictions.values()]
+    metrics["mean_answer_tokens"] = round(fmean(lengths), DIGITS)
+    # By itself: together with others a prompt may be answered otherwise in the last bits.
+    return table, metrics | _on_validation(predict(validation), validation, answer)
+
+
+def evaluate_majority(examples: Sequence[Mapping[str, Any]], answer: Answer) -> Metrics:
+    """The metrics of always answering with the majority class of the train split."""
+    train, test = split_rows(examples, "train"), split_rows(examples, "test")
+    metrics = score(majority_predictions(train, test), test, answer)[1]
+    validation = labelled_rows(examples, VALIDATION)
+    return metrics | _on_validation(majority_predictions(train, validation), validation, answer)
+
+
+def _on_validation(
+    predictions: Mapping[str, str], rows: Sequence[Mapping[str, Any]], answer: Answer
+) -> Metrics:
+    if not rows:
+        return {}
+    scored = score(predictions, rows, answer)[1]
+    names = ("rows", "accuracy", "accuracy_low", "accuracy_high")
+    return {f"{VALIDATION}_{name}": scored[name] for name in names}

@@ -1,1 +1,0 @@
-"""Scoring predictions: metrics with intervals, the reference rows, and comparisons."""

@@ -1,0 +1,52 @@
+"""Asking a judge: its calls go through the completion store like a teacher's."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from stillhouse.config.judge import JudgeConf
+from stillhouse.config.teacher import TeacherConf
+from stillhouse.core.tables import PROMPTS
+from stillhouse.feedback_judge.verdict import Verdict, read_verdict
+from stillhouse.store.store import Store
+from stillhouse.teacher_generate.generate import generate
+from stillhouse.teacher_generate.rendering import messages_from
+from stillhouse.teacher_generate.spending import Ledger
+
+
+@dataclass(frozen=True)
+class Case:
+    """One thing to be judged; `values` are what the judge's templates see."""
+
+    id: str
+    values: Mapping[str, Any]
+
+
+def ask_judge(
+    cases: Sequence[Case],
+    judge: JudgeConf,
+    model: TeacherConf,
+    store: Store | None = None,
+    ledger: Ledger | None = None,
+) -> dict[str, Verdict | None]:
+    """The verdict on each case, by id; None where the reply holds none, or there is no reply.
+
+    `model` is `config.judge.judging_model`. Equal cases are asked once.
+    """
+    if not cases:
+        return {}
+    prompts = [
+        {
+            "id": case.id,
+            "messages": messages_from(judge.system, judge.prompt, case.values, f"judge, {case.id}"),
+        }
+        for case in cases
+    ]
+    table = pa.Table.from_pylist(prompts, PROMPTS.schema)
+    completions = generate(table, model, store, ledger).completions.to_pylist()
+    read = {
+        row["id"]: read_verdict(row["text"], row["finish_reason"], judge) for row in completions
+    }
+    return {case.id: read.get(case.id) for case in cases}

@@ -1,0 +1,205 @@
+"""What is asked of a judge about the teacher's and the student's answers, and its verdicts."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from statistics import fmean
+from typing import Any
+
+from stillhouse.config.dataset import Metric
+from stillhouse.config.judge import JudgeConf, judging_model
+from stillhouse.config.knobs import Feedback
+from stillhouse.config.teacher import TeacherConf
+from stillhouse.core.errors import StillhouseError
+from stillhouse.core.joins import by_id, require_ids
+from stillhouse.core.tables import Row
+from stillhouse.feedback_judge.ask import Case, ask_judge
+from stillhouse.feedback_judge.bias import order_agreement, position_metrics
+from stillhouse.feedback_judge.verdict import Verdict
+from stillhouse.feedback_split.difficulty import EQUAL, METRIC, by_row, score_gap
+from stillhouse.kinds.registry import kind_of
+from stillhouse.store.store import Store
+
+Metrics = dict[str, float]
+
+TEACHER_FIRST, STUDENT_FIRST = "teacher_first", "student_first"
+
+
+@dataclass(frozen=True)
+class Answers:
+    """A training row with what the teacher and the student answered; gold where there is one."""
+
+    id: str
+    query: str
+    choices: Sequence[str]
+    gold: str | None
+    teacher: str | None
+    student: str
+
+
+def paired_answers(
+    examples: Iterable[Row], parsed: Sequence[Row], answers: Iterable[Row]
+) -> list[Answers]:
+    """The rows that the student answered, each with the teacher's first answer.
+
+    Test and validation rows have no business here: they are an error.
+    """
+    known, given = by_id(examples, "examples"), by_id(answers, "answers")
+    teacher = by_id([row for row in parsed if row["sample"] == 0], "parsed")
+    require_ids(given, known, "answers", "examples")
+    for id_ in given:
+        if known[id_]["split"] not in ("train", "unlabelled"):
+            raise StillhouseError(
+                f"Table 'answers' holds the {known[id_]['split']} row {id_!r}: feedback is given "
+                "on training rows alone. Run `dvc repro`."
+            )
+    return [
+        Answers(
+            id_,
+            query=known[id_]["query"],
+            choices=known[id_]["choices"],
+            gold=known[id_]["label"],
+            teacher=teacher[id_]["label"] if id_ in teacher else None,
+            student=row["answer"],
+        )
+        for id_, row in sorted(given.items())
+    ]
+
+
+def judge_answers(
+    rows: Sequence[Answers],
+    feedback: Feedback,
+    metric: Metric,
+    judge: JudgeConf,
+    teacher: TeacherConf,
+    *,
+    store: Store | None = None,
+) -> tuple[list[Row], Metrics]:
+    """Rows of table `verdicts`, and the content of metrics/judge.json.
+
+    `wrong` compares the student's answer with the row's gold label and asks nobody. Otherwise the
+    judge scores both answers: a pairwise one twice, with their places swapped.
+    """
+    if feedback == "none" or not rows:
+        return [], {"rows": 0}
+    if feedback == "wrong":
+        return _by_metric(rows, metric)
+    _require_answers(rows, judge)
+    equal = [row for row in rows if row.teacher is not None and _agree(row, metric)]
+    settled = {row.id for row in equal}
+    open_ = [row for row in rows if row.teacher is not None and row.id not in settled]
+    asked = {case.id: (row, asked, case) for row in open_ for asked, case in _cases(row, judge)}
+    model = judging_model(judge, teacher)
+    given = ask_judge([case for _, _, case in asked.values()], judge, model, store)
+    verdicts = [_verdict(row, what, given[id_]) for id_, (row, what, _) in asked.items()]
+    counts = {"rows": len(rows), "equal": len(equal), "without_teacher_answer": 0}
+    counts["without_teacher_answer"] = sum(row.teacher is None for row in rows)
+    return [*map(_equal, equal), *verdicts], counts | judge_metrics(verdicts)
+
+
+def _by_metric(rows: Sequence[Answers], metric: Metric) -> tuple[list[Row], Metrics]:
+    scores = {
+        row.id: kind_of(metric, row.choices).score(row.student, row.gold)
+        for row in rows
+        if row.gold is not None
+    }
+    if not scores:
+        raise StillhouseError(
+            "`feedback: wrong` compares the student's answers with gold labels, and none of the "
+            f"{len(rows)} chosen rows has one. Use `feedback: hard`, which asks a judge."
+        )
+    table = [_row(id_, METRIC, student=score) for id_, score in scores.items()]
+    return table, {"rows": len(rows), "student_accuracy": fmean(scores.values())}
+
+
+def _agree(row: Answers, metric: Metric) -> bool:
+    return kind_of(metric, row.choices).score(row.student, row.teacher or "") == 1
+
+
+def _cases(row: Answers, judge: JudgeConf) -> list[tuple[str, Case]]:
+    """What is asked about one row: its name within the row, and the case."""
+    both = {"teacher": row.teacher, "student": row.student}
+    values: dict[str, dict[str, Any]]
+    if judge.form == "pairwise":
+        values = {
+            TEACHER_FIRST: {"answer_1": row.teacher, "answer_2": row.student},
+            STUDENT_FIRST: {"answer_1": row.student, "answer_2": row.teacher},
+        }
+    elif judge.form == "reference":
+        if row.gold is None:
+            return []
+        values = {who: {"answer": said, "reference": row.gold} for who, said in both.items()}
+    else:
+        values = {who: {"answer": said, "history": []} for who, said in both.items()}
+    return [
+        (what, Case(f"{row.id} ({what})", {"query": row.query} | shown))
+        for what, shown in values.items()
+    ]
+
+
+def _verdict(row: Answers, asked: str, verdict: Verdict | None) -> Row:
+    if verdict is None:
+        return _row(row.id, asked)
+    match asked:
+        case "teacher_first":
+            return _row(row.id, asked, teacher=verdict[0], student=verdict[1])
+        case "student_first":
+            return _row(row.id, asked, teacher=verdict[1], student=verdict[0])
+        case "teacher":
+            return _row(row.id, asked, teacher=verdict[0])
+        case _:
+            return _row(row.id, asked, student=verdict[0])
+
+
+def _equal(row: Answers) -> Row:
+    return _row(row.id, EQUAL)
+
+
+def _row(id_: str, asked: str, teacher: float | None = None, student: float | None = None) -> Row:
+    return {"id": id_, "asked": asked, "teacher_score": teacher, "student_score": student}
+
+
+def judge_metrics(verdicts: Sequence[Row]) -> Metrics:
+    """How far the judge can be trusted, over what it was asked.
+
+    `missing`: share of replies without a verdict. Of rows with both orders: `order_agreement`, the
+    share that both orders decide alike (better, worse or equal), `prefers_first` and
+    `prefers_second`, shares of verdicts, and `position_bias`, the mean score of what stands first
+    minus that of what stands second, in points.
+    """
+    if not verdicts:
+        return {"asked": 0}
+    missing = [v["teacher_score"] is None and v["student_score"] is None for v in verdicts]
+    metrics: Metrics = {"asked": len(verdicts), "missing": fmean(missing)}
+    rows = by_row(verdicts)
+    both = [pair for group in rows.values() if (pair := _leads(group)) is not None]
+    if both:
+        metrics["order_agreement"] = order_agreement(both)
+        metrics |= position_metrics(chain.from_iterable(both))
+    gaps = [gap for group in rows.values() if (gap := score_gap(group)) is not None]
+    return metrics | {"judged": len(gaps)} | ({"mean_gap": fmean(gaps)} if gaps else {})
+
+
+def _leads(verdicts: Iterable[Mapping[str, Any]]) -> tuple[float, float] | None:
+    """What the first answer leads by, with the teacher's first and with the student's."""
+    gaps = {
+        verdict["asked"]: verdict["teacher_score"] - verdict["student_score"]
+        for verdict in verdicts
+        if None not in (verdict["teacher_score"], verdict["student_score"])
+    }
+    return (gaps[TEACHER_FIRST], -gaps[STUDENT_FIRST]) if len(gaps) == 2 else None
+
+
+def _require_answers(rows: Sequence[Answers], judge: JudgeConf) -> None:
+    if judge.form == "query":
+        raise StillhouseError(
+            "`judge` in params.yaml names a judge of questions (form `query`), which sees no "
+            "answers: `feedback` needs one that does, such as `judge: pairwise`."
+        )
+    if all(row.teacher is None for row in rows):
+        raise StillhouseError(
+            f"The teacher answered none of the {len(rows)} chosen rows, so there is nothing to "
+            "compare the student's answers with. Either the prompt shows the label (`reply: "
+            "rationale`), or no completion could be read (see metrics/parse.json). Choose another "
+            "`prompt`, or `feedback: wrong`, which compares with gold labels."
+        )

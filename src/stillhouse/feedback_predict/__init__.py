@@ -1,0 +1,1 @@
+"""The student's answers to the training rows, by students that did not train on them."""

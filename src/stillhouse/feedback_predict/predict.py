@@ -1,0 +1,81 @@
+"""The student's answers to the training rows, never by a student that trained on them."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from stillhouse.config.knobs import FeedbackStudent
+from stillhouse.config.student import StudentConf
+from stillhouse.core.errors import StillhouseError
+from stillhouse.core.log import state_directory
+from stillhouse.core.sampling import nested_subset, share_size, shuffled
+from stillhouse.core.tables import Row
+
+if TYPE_CHECKING:
+    from stillhouse.students.folder import Student
+
+FIRST = "feedback_student"
+"""Seeds the share that the student is trained on first, and its folds."""
+FOLDS = 2
+SEED = 0
+
+
+def student_answers(
+    rows: Sequence[Row], conf: StudentConf, feedback_student: FeedbackStudent
+) -> list[Row]:
+    """Rows of table `answers`: an answer to each of `rows` (id, query, choices, label).
+
+    The student is the untrained one, or it is trained, on labels alone, on a nested share of the
+    rows that have a label. Those rows are answered by others: each fold by a student that was
+    trained on the other fold.
+    """
+    from stillhouse.students.folder import untrained_student
+    from stillhouse.students.predict import predict_labels
+
+    def answers(student: "Student", asked: Sequence[Row]) -> dict[str, str]:
+        queries = {row["id"]: row["query"] for row in asked}
+        choices = {row["id"]: row["choices"] for row in asked}
+        return predict_labels(student, queries, conf.generation, conf.compute, choices)
+
+    if feedback_student == "untrained":
+        found = answers(untrained_student(conf), rows)
+    else:
+        found = {}
+        for training, asked in plan(rows, feedback_student):
+            found |= answers(_trained(training, conf), asked)
+    return [{"id": id_, "answer": answer} for id_, answer in sorted(found.items())]
+
+
+def plan(rows: Sequence[Row], share: float) -> list[tuple[list[Row], list[Row]]]:
+    """What each student trains on and what it answers; every row is answered once, none by a
+    student that saw it.
+    """
+    by_id = {row["id"]: row for row in rows}
+    labelled = [id_ for id_, row in by_id.items() if row["label"] is not None]
+    first = nested_subset(labelled, share_size(len(labelled), share), FIRST)
+    if len(first) < FOLDS:
+        raise StillhouseError(
+            f"`feedback_student: {share}` trains the student on {len(first)} of {len(labelled)} "
+            f"labelled rows, too few for {FOLDS} folds. Raise it, or use `untrained`."
+        )
+    order = shuffled(first, FIRST, "folds")
+    folds = [set(order[start::FOLDS]) for start in range(FOLDS)]
+    work = [(first - fold, fold) for fold in folds]
+    if rest := by_id.keys() - first:
+        work.append((first, rest))
+    return [tuple([by_id[id_] for id_ in sorted(ids)] for ids in pair) for pair in work]  # type: ignore[misc]
+
+
+def _trained(rows: Sequence[Mapping[str, str]], conf: StudentConf) -> "Student":
+    from stillhouse.students.folder import load_student
+    from stillhouse.train_student.training import train_student
+
+    training = conf.training.model_copy(update={"validation": None})
+    alone = conf.model_copy(update={"training": training})
+    table = [{"rationale": None} | dict(row) for row in rows]
+    scratch = state_directory() / "feedback"
+    scratch.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=scratch) as folder:
+        train_student(table, alone, 0.0, SEED, Path(folder) / "student")
+        return load_student(Path(folder) / "student")

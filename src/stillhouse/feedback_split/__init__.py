@@ -1,0 +1,1 @@
+"""Which rows the student trains on, with or without feedback, with which label and rationale."""

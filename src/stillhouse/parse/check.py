@@ -1,0 +1,130 @@
+"""Replies of one's own read as the stage `parse` would read them."""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+from pydantic import ConfigDict, ValidationError
+
+from stillhouse.config.base import Conf
+from stillhouse.config.dataset import Answer, Metric, Task
+from stillhouse.config.messages import first_mistake
+from stillhouse.config.prompt import Reply
+from stillhouse.core.errors import StillhouseError
+from stillhouse.core.text import printable
+from stillhouse.parse.completion import Parsed, parse_completion
+from stillhouse.parse.form import Form
+
+_SHOWN = 72
+
+
+class ReplyLine(Conf):
+    """A line of the file; what it leaves out is as in a dataset's and a prompt's conf.
+
+    Other keys are notes of whoever wrote the file.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    text: str
+    choices: tuple[str, ...] = ()
+    task: Task | None = None
+    metric: Metric | None = None
+    markers: tuple[str, ...] = Answer.model_fields["markers"].default
+    cut: tuple[str, ...] = Answer.model_fields["cut"].default
+    reply: Reply = Reply(content="rationale_then_label")
+    finish_reason: str = "stop"
+    expected: str | None = None
+    expected_rationale: str | None = None
+
+    def form(self) -> Form:
+        """The form of this reply; without a metric it is `choice` where there are choices."""
+        metric = self.metric or ("choice" if self.choices else "exact")
+        task = self.task or ("multiple_choice" if self.choices else "text")
+        answer = Answer(metric=metric, markers=self.markers, cut=self.cut)
+        return Form(self.reply, task, answer)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One reply, how it was read, and whether that is what was expected; None without that."""
+
+    line: int
+    reply: ReplyLine
+    parsed: Parsed
+    correct: bool | None
+
+
+def read_replies(path: Path, stdin: TextIO) -> list[tuple[int, ReplyLine]]:
+    """The lines of a file, or of standard input for `-`, with their numbers; blank ones are none.
+
+    Raises StillhouseError that names the line.
+    """
+    try:
+        source = stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise StillhouseError(f"{path} cannot be read: {error}.") from error
+    lines = source.removeprefix("\ufeff").split("\n")
+    return [
+        (i, _reply(line, f"{path}, line {i}")) for i, line in enumerate(lines, 1) if line.strip()
+    ]
+
+
+def check_replies(replies: Iterable[tuple[int, ReplyLine]]) -> list[Check]:
+    """Each reply read; `expected: null` is right when no label is read."""
+    return [_check(line, reply) for line, reply in replies]
+
+
+def lines_of(checks: Sequence[Check], *, json_lines: bool) -> Iterator[str]:
+    """An aligned line or two a reply and a summary, or a JSON object a line and nothing else."""
+    for check in checks:
+        yield json.dumps(_as_object(check), ensure_ascii=False) if json_lines else _as_text(check)
+    judged = [check.correct for check in checks if check.correct is not None]
+    if judged and not json_lines:
+        yield f"{sum(judged)} of {len(judged)} as expected"
+
+
+def _reply(line: str, where: str) -> ReplyLine:
+    try:
+        return ReplyLine.model_validate(json.loads(line))
+    except ValidationError as error:
+        raise StillhouseError(f"{where}: {first_mistake(error)}.") from error
+    except (ValueError, RecursionError) as error:
+        raise StillhouseError(f"{where} is no JSON object: {error}.") from error
+
+
+def _check(line: int, reply: ReplyLine) -> Check:
+    form = reply.form()
+    parsed = parse_completion(reply.text, reply.finish_reason, form, reply.choices)
+    told = reply.model_fields_set
+    correct = []
+    if "expected" in told:
+        correct.append(_same_label(reply, parsed.label))
+    if "expected_rationale" in told:
+        correct.append(reply.expected_rationale == parsed.rationale)
+    return Check(line, reply, parsed, all(correct) if correct else None)
+
+
+def _same_label(reply: ReplyLine, label: str | None) -> bool:
+    if reply.expected is None or label is None:
+        return reply.expected == label
+    return reply.form().kind(reply.choices).score(label, reply.expected) == 1
+
+
+def _as_object(check: Check) -> dict[str, Any]:
+    known = {} if check.correct is None else {"correct": check.correct}
+    return check.parsed._asdict() | known
+
+
+def _as_text(check: Check) -> str:
+    mark = {None: " ", True: "✓", False: "✗"}[check.correct]
+    label = "-" if check.parsed.label is None else printable(check.parsed.label).replace("\n", " ")
+    text = f"{mark} {check.line:>4}  {check.parsed.status:<9}  {label}"
+    if check.correct is False:
+        text += f"   expected {check.reply.expected or 'no label'}"
+    if check.parsed.rationale:
+        reason = printable(" ".join(check.parsed.rationale.split()))
+        text += f"\n        {reason[:_SHOWN]}{'…' if len(reason) > _SHOWN else ''}"
+    return text

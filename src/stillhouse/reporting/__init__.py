@@ -1,1 +1,0 @@
-"""Reporting: every figure of a run in one summary, its plots, and the table in the terminal."""

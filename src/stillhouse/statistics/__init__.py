@@ -1,0 +1,1 @@
+"""What scores on a finite test set allow to be said: intervals, and whether two differ."""

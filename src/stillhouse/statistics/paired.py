@@ -1,0 +1,133 @@
+"""Two runs over the same test rows: what may be said of these students, and what of the methods."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from stillhouse.statistics.intervals import (
+    Groups,
+    Interval,
+    difference_interval,
+    group_codes,
+    mean_interval,
+    standard_error,
+)
+from stillhouse.statistics.method import MethodTest, method_mean, method_test
+from stillhouse.statistics.pairs import PairTest, pair_test
+
+Scores = Mapping[str, float]
+"""The score of each row, by id, from 0 to 1: of one student."""
+
+Seeds = Mapping[int, Scores]
+"""The scores of each seed's student."""
+
+ByRow = Mapping[str, str | None]
+"""The group of each row, by id."""
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """One run: the mean over its seeds with its interval, and the standard error over them."""
+
+    accuracy: Interval
+    seeds: int
+    standard_error: float | None
+    of_method: bool
+    """Whether the interval is over seeds, too: with fewer than three it is of these students."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """`other` against `one`, paired by row."""
+
+    rows: int
+    groups: int
+    """Of rows; as many as rows when all are apart."""
+    one: Accuracy
+    other: Accuracy
+    difference: Interval
+    """Of these students: the interval is over rows alone."""
+    pairs: Mapping[int, PairTest]
+    """Two students each, by seed, for the seeds that both have; for two single ones under the
+    seed of `other`."""
+    method: MethodTest | None
+    """None with fewer than three seeds on a side: then nothing can be said of the method."""
+
+    @property
+    def pair(self) -> PairTest | None:
+        """The test of the two students, where each side is a single one."""
+        if self.one.seeds == self.other.seeds == 1:
+            return next(iter(self.pairs.values()))
+        return None
+
+
+def compare(
+    one: Seeds, other: Seeds, groups: ByRow | None = None, *, fixed: bool = False
+) -> Comparison:
+    """Compare two runs; every seed of both must be over the same ids (checked by `KeyError`).
+
+    `fixed`: no seed changes `one`, as the untrained student, so that its one model is the method.
+    """
+    ids = _ids(one)
+    before, after, by_row = _scores(one, ids), _scores(other, ids), _groups(groups, ids)
+    codes = group_codes(by_row)
+    return Comparison(
+        rows=len(ids),
+        groups=len(ids) if codes is None else int(codes.max()) + 1,
+        one=_accuracy(before, by_row),
+        other=_accuracy(after, by_row),
+        difference=difference_interval(
+            [b - a for a, b in zip(_means(before), _means(after), strict=True)], by_row
+        ),
+        pairs=_pairs(
+            dict(zip(one, before, strict=True)), dict(zip(other, after, strict=True)), by_row
+        ),
+        method=method_test(before, after, by_row, fixed=fixed),
+    )
+
+
+def measure(run: Seeds, groups: ByRow | None = None) -> Accuracy:
+    """The accuracy of one run."""
+    ids = _ids(run)
+    return _accuracy(_scores(run, ids), _groups(groups, ids))
+
+
+def aligned(run: Seeds, groups: ByRow | None = None) -> tuple[list[list[float]], Groups]:
+    """A run's scores, (seeds, rows), and the rows' groups, in the order of the ids."""
+    ids = _ids(run)
+    return _scores(run, ids), _groups(groups, ids)
+
+
+def _ids(run: Seeds) -> list[str]:
+    return sorted(next(iter(run.values())))
+
+
+def _scores(run: Seeds, ids: list[str]) -> list[list[float]]:
+    return [[float(scores[id_]) for id_ in ids] for scores in run.values()]
+
+
+def _groups(groups: ByRow | None, ids: list[str]) -> Groups:
+    return None if groups is None else [groups.get(id_) for id_ in ids]
+
+
+def _means(scores: list[list[float]]) -> list[float]:
+    return [sum(row) / len(row) for row in zip(*scores, strict=True)]
+
+
+def _pairs(
+    one: Mapping[int, list[float]], other: Mapping[int, list[float]], groups: Groups
+) -> dict[int, PairTest]:
+    if len(one) == len(other) == 1:
+        (before,), ((seed, after),) = one.values(), other.items()
+        return {seed: pair_test(before, after, groups)}
+    shared = sorted(one.keys() & other.keys())
+    return {seed: pair_test(one[seed], other[seed], groups) for seed in shared}
+
+
+def _accuracy(scores: list[list[float]], groups: Groups) -> Accuracy:
+    of_method = method_mean(scores, groups)
+    return Accuracy(
+        of_method or mean_interval(_means(scores), groups),
+        len(scores),
+        standard_error([sum(rows) / len(rows) for rows in scores]),
+        of_method is not None,
+    )

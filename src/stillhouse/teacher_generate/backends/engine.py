@@ -1,0 +1,145 @@
+"""What the backends `vllm` and `ray` share: vLLM's options, and the order of requests."""
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stillhouse.config.teacher import Decoding, TeacherConf
+from stillhouse.core.errors import StillhouseError
+from stillhouse.sources.checkpoints import checkpoint
+from stillhouse.teacher_generate.backends.encoding import (
+    check_template,
+    encode,
+    load_tokenizer,
+    prompt_opening,
+    runs_code,
+)
+from stillhouse.teacher_generate.protocol import Answer, Failure, Request
+from stillhouse.teacher_generate.structured import for_vllm
+
+EMPTY = "the prompt is empty"
+
+
+def engine_options(conf: TeacherConf, folder: Path) -> dict[str, Any]:
+    """Arguments of a vLLM engine that serves `conf` from the checkpoint in `folder`.
+
+    `model.engine` and `compute.engine` add options; the configuration has checked which may.
+    """
+    options: dict[str, Any] = {
+        "model": str(folder),
+        "dtype": weights_dtype(conf, folder),
+        "max_model_len": conf.context,
+        "tensor_parallel_size": conf.compute.tensor_parallel,
+        "enable_prefix_caching": True,
+        # The decoding is the conf's alone: a checkpoint's own defaults would change answers.
+        "generation_config": "vllm",
+        "seed": 0,
+        "trust_remote_code": runs_code(conf, folder),
+    }
+    return options | conf.model.engine | conf.compute.engine
+
+
+def weights_dtype(conf: TeacherConf, folder: Path) -> str:
+    """The type of the weights: `model.dtype`, where `auto` is the checkpoint's own.
+
+    The engine's own `auto` would round float32 weights, and differently on different hardware,
+    under one and the same key.
+    """
+    return conf.model.dtype if conf.model.dtype != "auto" else own_dtype(folder)
+
+
+def own_dtype(folder: Path) -> str:
+    """The type that a checkpoint names as that of its weights; float32 where it names none."""
+    try:
+        config = json.loads((folder / "config.json").read_bytes())
+    except FileNotFoundError:
+        return "float32"
+    parts = [config, config.get("text_config") or {}]
+    named = [part.get(name) for part in parts for name in ("dtype", "torch_dtype")]
+    found = next((name for name in named if isinstance(name, str)), "float32")
+    return found.removeprefix("torch.")
+
+
+def sampling_options(decoding: Decoding, seed: int | None) -> dict[str, Any]:
+    """Arguments of vLLM's SamplingParams for one request, in plain values."""
+    options: dict[str, Any] = {
+        "temperature": decoding.temperature,
+        "max_tokens": decoding.max_tokens,
+    }
+    if decoding.temperature > 0:
+        options |= {"top_p": decoding.top_p, "seed": seed}
+    if decoding.stop:
+        options["stop"] = list(decoding.stop)
+    return options | for_vllm(decoding.extra)
+
+
+def quiet() -> None:
+    """No chatter on the terminal, no usage reports; what the user has set stays."""
+    os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
+    os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A request with its prompt's token ids."""
+
+    request: Request
+    tokens: list[int]
+
+
+class Encoder:
+    """The tokenizer of a teacher's checkpoint."""
+
+    def __init__(self, conf: TeacherConf, folder: Path) -> None:
+        self._format = conf.format
+        self._template = conf.decoding.chat_template_kwargs
+        code = runs_code(conf, folder)
+        self._tokenizer = load_tokenizer(folder, conf.format, conf.model.name, code=code)
+        check_template(self._tokenizer, conf)
+        self.ends = _end_tokens(folder, self._tokenizer.eos_token_id)
+
+    def prompt_tokens(self, requests: Sequence[Request]) -> list[int]:
+        """Tokens of each prompt, template included."""
+        return [len(tokens) for tokens in self._encode(requests)]
+
+    def _encode(self, requests: Sequence[Request]) -> list[list[int]]:
+        return encode(self._tokenizer, requests, self._format, self._template)
+
+    def opening(self, tokens: Sequence[int]) -> str:
+        """The tag of a block of thinking that a prompt ends in: the answer's text begins there."""
+        return prompt_opening(self._tokenizer, tokens)
+
+    def in_order(self, requests: Sequence[Request]) -> tuple[list[Encoded], list[Answer]]:
+        """The requests sorted so that shared beginnings meet, and failures for empty prompts."""
+        encoded = self._encode(requests)
+        rows = [Encoded(*pair) for pair in zip(requests, encoded, strict=True)]
+        failures = [Answer(row.request, Failure(EMPTY)) for row in rows if not row.tokens]
+        filled = [row for row in rows if row.tokens]
+        return sorted(filled, key=lambda r: (r.tokens, r.request.id, r.request.sample)), failures
+
+
+def _end_tokens(folder: Path, token: int | None) -> frozenset[int]:
+    """The tokens at which vLLM ends an answer."""
+    from transformers import GenerationConfig
+
+    ends: list[int | None] = [token]
+    if (folder / "generation_config.json").exists():
+        listed = GenerationConfig.from_pretrained(folder).eos_token_id
+        ends += listed if isinstance(listed, list) else [listed]
+    return frozenset(end for end in ends if end is not None)
+
+
+def teacher_folder(conf: TeacherConf) -> Path:
+    """The checkpoint; a `device` is refused, since vLLM's build decides where it runs."""
+    if conf.compute.device not in ("auto", "cpu"):
+        raise StillhouseError(
+            f"The teacher {conf.model.name!r} has `device: {conf.compute.device}`, but vLLM runs "
+            "on the hardware that it was built for. Write `device: auto`; CUDA_VISIBLE_DEVICES "
+            "chooses among several accelerators."
+        )
+    model = conf.model
+    return checkpoint(model.source, model.mirror, code=model.trust_remote_code)

@@ -1,1 +1,0 @@
-"""Teachers: one protocol, its backends, the completion store, and the stage that joins them."""

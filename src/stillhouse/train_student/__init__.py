@@ -1,0 +1,1 @@
+"""Training a student: its batches, weights, steps, checkpoints and processes."""

@@ -1,0 +1,56 @@
+"""A teacher that does what a test tells it to, behind the backend name `scripted`."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from types import SimpleNamespace
+
+import pytest
+
+from stillhouse.config.teacher import TeacherConf
+from stillhouse.core.errors import StillhouseError
+from stillhouse.teacher_generate import registry
+from stillhouse.teacher_generate.protocol import Answer, Completion, Failure, Request
+
+Reply = Callable[[Request], Completion | Failure | None]
+
+
+class Puppet:
+    """Counts what it is asked; `reply` answers, and None forgets the request."""
+
+    def __init__(self, reply: Reply, chunk: int = 4) -> None:
+        self.reply, self.chunk = reply, chunk
+        self.asked: list[Request] = []
+        self.opened = self.closed = 0
+        self.tokens: Callable[[Request], int] | None = None
+        self.charged = 0
+        self.fault_after: int | None = None
+
+    def open_teacher(self, conf: TeacherConf) -> "Puppet":
+        self.opened += 1
+        return self
+
+    def prompt_tokens(self, requests: Sequence[Request]) -> list[int] | None:
+        return None if self.tokens is None else [self.tokens(request) for request in requests]
+
+    def generate(self, requests: Iterable[Request]) -> Iterator[list[Answer]]:
+        left = iter(requests)
+        while chunk := list(islice(left, self.chunk)):
+            self.asked += chunk
+            replies = [(request, self.reply(request)) for request in chunk]
+            yield [Answer(request, r, 1, self.charged) for request, r in replies if r is not None]
+            if self.fault_after is not None and len(self.asked) >= self.fault_after:
+                raise StillhouseError("The server is gone.")
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def completion(text: str, tokens: int = 5) -> Completion:
+    return Completion(text, "stop", 10, tokens)
+
+
+def install(monkeypatch: pytest.MonkeyPatch, puppet: Puppet, *, stored: bool = True) -> None:
+    """Let the backend `scripted` be this puppet."""
+    module = SimpleNamespace(open_teacher=puppet.open_teacher)
+    monkeypatch.setattr(registry, "import_module", lambda _name: module)
+    monkeypatch.setitem(registry.BACKENDS, "scripted", registry.Backend("puppet", stored=stored))
