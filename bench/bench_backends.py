@@ -45,15 +45,15 @@ def prompts_table(prompt: str) -> pa.Table:
     examples, _metrics = build_examples(dataset, read_splits(dataset), limit=4 * ROWS)
     train = [row for row in examples if row["split"] == "train"]
     asked = shuffled([row["id"] for row in train], "bench")[:ROWS]
-    neighbours = [
-        {"id": id_, "rank": rank, "neighbour_id": other, "distance": None}
+    exemplars = [
+        {"id": id_, "rank": rank, "exemplar_id": other, "distance": None}
         for id_ in (row["id"] for row in train)
         for rank, other in enumerate(
             [other for other in shuffled([row["id"] for row in train], id_) if other != id_][:K]
         )
     ]
     conf = load_entry(PromptConf, prompt)
-    rendered = render_prompts(conf, dataset.task, dataset.answer, examples, neighbours)
+    rendered = render_prompts(conf, dataset.task, dataset.answer, examples, exemplars)
     rows = [row for row in rendered if row["id"] in set(asked)]
     return pa.Table.from_pylist(rows, schema=PROMPTS.schema)
 

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from stillhouse.config.dataset import DatasetConf
-from stillhouse.config.student import Generation, StudentCompute, StudentConf
+from stillhouse.config.student import StudentCompute, StudentConf, StudentDecoding
 from stillhouse.config.whole import load_entry
 from stillhouse.core.progress import progress
 from stillhouse.core.sampling import shuffled
@@ -294,12 +294,12 @@ def training(name: str, raw: Sequence[dict[str, Any]], title: str) -> float:
 
 
 def plain_generate(
-    student: Student, queries: dict[str, str], generation: Generation, size: int
+    student: Student, queries: dict[str, str], decoding: StudentDecoding, size: int
 ) -> dict[str, str]:
     """Batches as they come, left-padded, through `generate`."""
     text, found, model = student.text, {}, student.model
     config, ids = greedy(student), list(queries)
-    config.max_new_tokens = generation.max_tokens
+    config.max_new_tokens = decoding.max_tokens
     for start in range(0, len(ids), size):
         batch = ids[start : start + size]
         prompts = [text.prompt(queries[id_], "label")[0] for id_ in batch]
@@ -313,7 +313,7 @@ def plain_generate(
                 generation_config=config,
             )
         for id_, row in zip(batch, written[:, width:].tolist(), strict=True):
-            found[id_] = cut(text.decode(row), generation.stop)
+            found[id_] = cut(text.decode(row), decoding.stop)
     return found
 
 
@@ -338,18 +338,18 @@ def evaluation(raw: Sequence[dict[str, Any]]) -> None:
     ours = taught(raw[96:])
     plain = copy.deepcopy(ours)
     plain.model.set_attn_implementation("sdpa")
-    generation = student("lora", "bfloat16").generation
+    decoding = student("lora", "bfloat16").decoding
     compute = StudentCompute(device="cpu", eval_batch_size=32)
     queries = {row["id"]: row["query"] for row in raw[:96]}
     few = dict(list(queries.items())[:2])
     for precision, suffix in (("float32", "_float32"), ("bfloat16", "")):
         for side in (ours, plain):
             side.model.to(getattr(torch, precision))  # type: ignore[arg-type]
-        predict_labels(ours, few, generation, compute)
-        plain_generate(plain, few, generation, 32)
-        found, wall, cpu = timed_labels(lambda: predict_labels(ours, queries, generation, compute))
+        predict_labels(ours, few, decoding, compute)
+        plain_generate(plain, few, decoding, 32)
+        found, wall, cpu = timed_labels(lambda: predict_labels(ours, queries, decoding, compute))
         expected, other, other_cpu = timed_labels(
-            lambda: plain_generate(plain, queries, generation, 32)
+            lambda: plain_generate(plain, queries, decoding, 32)
         )
         rows = len(queries)
         record(f"evaluate_vs_generate{suffix}", rows / wall, "rows/s", baseline=rows / other)

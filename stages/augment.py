@@ -1,6 +1,6 @@
 """Make the training table: the chosen rows, and new ones from what the student finds hard.
 
-Reads data/{splits,examples,neighbours}.parquet, the store. Writes data/training.parquet,
+Reads data/{splits,examples,exemplars}.parquet, the store. Writes data/training.parquet,
 metrics/augment.json. Params: real, synthetic, feedback, hard_share, rationale_source, dataset,
 prompt, teacher, judge, augment. Run it with `dvc repro augment`.
 """
@@ -17,7 +17,7 @@ def main() -> None:
     rows, metrics = training_rows(
         tables.read_rows(paths.SPLITS, tables.SPLITS),
         tables.read_rows(paths.EXAMPLES, tables.EXAMPLES),
-        tables.read_rows(paths.NEIGHBOURS, tables.NEIGHBOURS),
+        tables.read_rows(paths.EXEMPLARS, tables.EXEMPLARS),
         config,
     )
     tables.write_rows(paths.TRAINING, tables.TRAINING, rows)

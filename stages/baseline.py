@@ -17,7 +17,7 @@ from stillhouse.students.folder import untrained_student
 class BaselineConfig(StageConfig):
     ENTRIES = {
         "dataset": Entry(keys=("answer",)),
-        "student": Entry(keys=(*UNTRAINED_KEYS, "generation"), untracked=("mirror", "compute")),
+        "student": Entry(keys=(*UNTRAINED_KEYS, "decoding"), untracked=("mirror", "compute")),
     }
     dataset: DatasetConf
     student: StudentConf
@@ -29,7 +29,7 @@ def main() -> None:
     examples = tables.read_rows(paths.EXAMPLES, tables.EXAMPLES)
     majority = evaluate_majority(examples, answer)
     model = untrained_student(student)
-    scored = evaluate_student(model, examples, answer, student.generation, student.compute)
+    scored = evaluate_student(model, examples, answer, student.decoding, student.compute)
     tables.write_rows(paths.predictions(paths.BASELINE), tables.PREDICTIONS, scored[0])
     write_json(paths.BASELINE_METRICS, {"majority": majority, "untrained": scored[1]})
 

@@ -24,7 +24,7 @@ def main() -> None:
         hashes={path.stem: sha256_file(path) for path in (paths.EXAMPLES, paths.TRAINING)},
     )
     write_text(paths.student_card(seed), model_card(config, seed, measured))
-    write_json(paths.student_decoding(seed), config.student.generation.model_dump())
+    write_json(paths.student_decoding(seed), config.student.decoding.model_dump())
 
 
 if __name__ == "__main__":

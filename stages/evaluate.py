@@ -17,7 +17,7 @@ from stillhouse.students.folder import load_student
 class EvaluateConfig(StageConfig):
     ENTRIES = {
         "dataset": Entry(keys=("answer",)),
-        "student": Entry(keys=("generation",), untracked=("compute",)),
+        "student": Entry(keys=("decoding",), untracked=("compute",)),
     }
     dataset: DatasetConf
     student: StudentConf
@@ -29,7 +29,7 @@ def main() -> None:
         load_student(paths.student_model(seed)),
         tables.read_rows(paths.EXAMPLES, tables.EXAMPLES),
         config.dataset.answer,
-        config.student.generation,
+        config.student.decoding,
         config.student.compute,
     )
     tables.write_rows(paths.predictions(f"seed={seed}"), tables.PREDICTIONS, predictions)

@@ -16,7 +16,7 @@ from stillhouse.feedback_split import split
 
 class FeedbackPredictConfig(StageConfig):
     ENTRIES = {
-        "student": Entry((*TRAINED_KEYS, "generation"), ("mirror", "compute")),
+        "student": Entry((*TRAINED_KEYS, "decoding"), ("mirror", "compute")),
     }
     feedback: knobs.Feedback
     feedback_student: knobs.FeedbackStudent

@@ -1,6 +1,6 @@
 """Render the teacher's prompts.
 
-Reads data/examples.parquet, data/neighbours.parquet. Writes data/prompts.parquet.
+Reads data/examples.parquet, data/exemplars.parquet. Writes data/prompts.parquet.
 Params: prompt, dataset. Run it with `dvc repro prompt`.
 """
 
@@ -31,7 +31,7 @@ def main() -> None:
         config.dataset.task,
         config.dataset.answer,
         tables.read_rows(paths.EXAMPLES, tables.EXAMPLES),
-        tables.read_rows(paths.NEIGHBOURS, tables.NEIGHBOURS),
+        tables.read_rows(paths.EXEMPLARS, tables.EXEMPLARS),
     )
     tables.write_rows(paths.PROMPTS, tables.PROMPTS, prompts)
 

@@ -1,6 +1,6 @@
 """Choose each row's exemplars among the training rows.
 
-Reads data/{examples,embeddings}.parquet. Writes data/neighbours.parquet, metrics/retrieve.json.
+Reads data/{examples,embeddings}.parquet. Writes data/exemplars.parquet, metrics/retrieve.json.
 Params: exemplars, k, exemplar_seed, dataset. Run it with `dvc repro retrieve`.
 """
 
@@ -10,7 +10,7 @@ from stillhouse.config.load import Entry, StageConfig
 from stillhouse.core import paths, tables
 from stillhouse.core.files import write_json
 from stillhouse.core.stage import run_stage
-from stillhouse.retrieve.choose import choose_neighbours
+from stillhouse.retrieve.choose import choose_exemplars
 
 
 class RetrieveConfig(StageConfig):
@@ -23,7 +23,7 @@ class RetrieveConfig(StageConfig):
 
 def main() -> None:
     config = RetrieveConfig.load()
-    neighbours, metrics = choose_neighbours(
+    exemplars, metrics = choose_exemplars(
         tables.read_rows(paths.EXAMPLES, tables.EXAMPLES),
         tables.read_table(paths.EMBEDDINGS, tables.EMBEDDINGS),
         exemplars=config.exemplars,
@@ -31,7 +31,7 @@ def main() -> None:
         seed=config.exemplar_seed,
         exclude_same_group=config.dataset.exclude_same_group,
     )
-    tables.write_table(paths.NEIGHBOURS, tables.NEIGHBOURS, neighbours)
+    tables.write_table(paths.EXEMPLARS, tables.EXEMPLARS, exemplars)
     write_json(paths.RETRIEVE_METRICS, metrics)
 
 

@@ -60,8 +60,8 @@ TEST = [
     for n, noun in enumerate(NOUNS[:4])
 ]
 EXAMPLES = TRAIN + TEST
-NEIGHBOURS = [
-    {"id": a["id"], "rank": rank, "neighbour_id": b["id"], "distance": 1.0}
+EXEMPLARS = [
+    {"id": a["id"], "rank": rank, "exemplar_id": b["id"], "distance": 1.0}
     for place, a in enumerate(TRAIN)
     for rank, b in enumerate([TRAIN[place - 1], TRAIN[place - 2]])
 ]

@@ -14,7 +14,7 @@ from stillhouse.core.tables import TRAINING, write_rows
 from stillhouse.teacher_generate.backends.scripted import ScriptedTeacher
 from tests.augment.project import (
     EXAMPLES,
-    NEIGHBOURS,
+    EXEMPLARS,
     NEW,
     TEST,
     TRAIN,
@@ -48,10 +48,8 @@ def asked(monkeypatch):
 def grow(tmp_path):
     """Run the stage's function with one store; gives the synthetic rows and the metrics."""
 
-    def run(splits=SPLITS, examples=EXAMPLES, neighbours=NEIGHBOURS, folder=tmp_path, **changes):
-        rows, metrics = training_rows(
-            splits, examples, neighbours, config(**changes), store(folder)
-        )
+    def run(splits=SPLITS, examples=EXAMPLES, exemplars=EXEMPLARS, folder=tmp_path, **changes):
+        rows, metrics = training_rows(splits, examples, exemplars, config(**changes), store(folder))
         assert len({row["id"] for row in rows}) == len(rows)
         return [row for row in rows if row["origin"] == "synthetic"], metrics
 
@@ -59,7 +57,7 @@ def grow(tmp_path):
 
 
 def test_without_synthetic_rows_nobody_is_asked(grow, asked, tmp_path):
-    rows, metrics = training_rows(SPLITS, EXAMPLES, NEIGHBOURS, config(synthetic=0))
+    rows, metrics = training_rows(SPLITS, EXAMPLES, EXEMPLARS, config(synthetic=0))
     assert [row["id"] for row in rows] == [row["id"] for row in SPLITS]
     assert {row["origin"] for row in rows} == {"real"}
     assert metrics == {"real": 6, "synthetic": 0}
@@ -114,7 +112,7 @@ def test_order_and_wave_size_change_nothing(grow, monkeypatch, tmp_path, share):
     expected, metrics = grow(synthetic=8, script=half)
     mixed = random.Random(1)
     monkeypatch.setattr("stillhouse.augment.augment.LEAST_RATE", share)
-    shuffled = [mixed.sample(rows, len(rows)) for rows in (SPLITS, EXAMPLES, NEIGHBOURS)]
+    shuffled = [mixed.sample(rows, len(rows)) for rows in (SPLITS, EXAMPLES, EXEMPLARS)]
     found = grow(*shuffled, synthetic=8, script=half, folder=tmp_path / "b")
     assert found == (expected, metrics)
 
@@ -247,7 +245,7 @@ def test_without_a_hard_row_there_is_nothing_to_start_from(grow):
 
 def test_synthetic_rows_alone(grow, tmp_path):
     rows, metrics = training_rows(
-        SPLITS, EXAMPLES, NEIGHBOURS, config(real=False, rationale_source="none"), store(tmp_path)
+        SPLITS, EXAMPLES, EXEMPLARS, config(real=False, rationale_source="none"), store(tmp_path)
     )
     assert {row["origin"] for row in rows} == {"synthetic"}
     assert {row["rationale"] for row in rows} == {None}

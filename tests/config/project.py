@@ -90,7 +90,7 @@ ENTRIES = {
             "max_query_tokens": 64,
             "max_target_tokens": 32,
         },
-        "generation": {"max_tokens": 4},
+        "decoding": {"max_tokens": 4},
     },
     "judge/pair": {
         "description": "Two answers",

@@ -39,7 +39,7 @@ def test_a_valid_project_loads(project):
 
 def test_all_mistakes_are_listed_at_once(project):
     edit(project, "params.yaml", teacher="smal", embedder="x", k=-3)
-    edit(project, "conf/student/small.yaml", family="rnn", trainng={}, generation=None)
+    edit(project, "conf/student/small.yaml", family="rnn", trainng={}, decoding=None)
     edit(project, "conf/dataset/own.yaml", splits={"test": {"read": ["own.csv"]}})
     message = failure(project)
     assert message.startswith("7 mistakes in the configuration:")
@@ -49,7 +49,7 @@ def test_all_mistakes_are_listed_at_once(project):
         "conf/embedder/x.yaml does not exist. Known: small.",
         "`family` is 'rnn'",
         "unknown key `trainng`. Did you mean 'training'",
-        "`generation` is missing",
+        "`decoding` is missing",
         "`splits` must have a `train` split",
     ):
         assert said in message
@@ -184,7 +184,7 @@ def test_a_stage_sees_the_keys_it_declared_and_no_other(project):
     assert config.student.family == "decoder"
     assert config.student.compute.eval_batch_size == 32
     with pytest.raises(AttributeError):
-        _ = config.student.generation
+        _ = config.student.decoding
     with pytest.raises(AttributeError):
         _ = config.student.source
     with pytest.raises(AttributeError):

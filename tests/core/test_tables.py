@@ -28,8 +28,8 @@ TRAINING_ROWS = st.lists(
 )
 
 
-def neighbour(id_="a", rank=0, **changed):
-    return {"id": id_, "rank": rank, "neighbour_id": "b", "distance": 0.5} | changed
+def exemplar(id_="a", rank=0, **changed):
+    return {"id": id_, "rank": rank, "exemplar_id": "b", "distance": 0.5} | changed
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
@@ -68,26 +68,26 @@ def test_bytes_do_not_depend_on_how_the_table_was_chunked(tmp_path):
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
-        ([neighbour(extra=1)], ["extra", "schema"]),
-        ([{"id": "a"}], ["neighbour_id", "schema"]),
-        ([neighbour(rank="first")], ["rank", "int32"]),
-        ([neighbour(neighbour_id=None)], ["neighbour_id", "'a'"]),
-        ([neighbour(), neighbour()], ["2 rows", "'rank': 0"]),
+        ([exemplar(extra=1)], ["extra", "schema"]),
+        ([{"id": "a"}], ["exemplar_id", "schema"]),
+        ([exemplar(rank="first")], ["rank", "int32"]),
+        ([exemplar(exemplar_id=None)], ["exemplar_id", "'a'"]),
+        ([exemplar(), exemplar()], ["2 rows", "'rank': 0"]),
     ],
     ids=["extra column", "missing columns", "wrong type", "null", "duplicate key"],
 )
 def test_bad_rows_are_refused_and_nothing_is_written(tmp_path, rows, said):
-    path = tmp_path / "neighbours.parquet"
+    path = tmp_path / "exemplars.parquet"
     with pytest.raises(StillhouseError) as error:
-        write_rows(path, tables.NEIGHBOURS, rows)
+        write_rows(path, tables.EXEMPLARS, rows)
     assert all(word in str(error.value) for word in [*said, str(path)])
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_key_of_two_columns_may_repeat_one_of_them(tmp_path):
-    path = tmp_path / "neighbours.parquet"
-    write_rows(path, tables.NEIGHBOURS, [neighbour(rank=1), neighbour("b"), neighbour(rank=0)])
-    found = [(row["id"], row["rank"]) for row in read_rows(path, tables.NEIGHBOURS)]
+    path = tmp_path / "exemplars.parquet"
+    write_rows(path, tables.EXEMPLARS, [exemplar(rank=1), exemplar("b"), exemplar(rank=0)])
+    found = [(row["id"], row["rank"]) for row in read_rows(path, tables.EXEMPLARS)]
     assert found == [("a", 0), ("a", 1), ("b", 0)]
 
 
@@ -109,12 +109,12 @@ def test_a_file_that_is_not_parquet_is_named(tmp_path, content):
     [
         (pa.table({"id": ["a"]}), "should have columns"),
         (
-            pa.table({"id": ["a"], "rank": ["x"], "neighbour_id": ["b"], "distance": [0.5]}),
+            pa.table({"id": ["a"], "rank": ["x"], "exemplar_id": ["b"], "distance": [0.5]}),
             "expected types",
         ),
         (
             pa.table(
-                {"id": ["a", "a"], "rank": [0, 0], "neighbour_id": ["b"] * 2, "distance": [0.5] * 2}
+                {"id": ["a", "a"], "rank": [0, 0], "exemplar_id": ["b"] * 2, "distance": [0.5] * 2}
             ),
             "unique",
         ),
@@ -122,7 +122,7 @@ def test_a_file_that_is_not_parquet_is_named(tmp_path, content):
     ids=["columns", "types", "keys"],
 )
 def test_a_table_of_another_shape_is_refused_when_read(tmp_path, table, said):
-    path = tmp_path / "neighbours.parquet"
+    path = tmp_path / "exemplars.parquet"
     pq.write_table(table, path)
     with pytest.raises(StillhouseError, match=said):
-        read_rows(path, tables.NEIGHBOURS)
+        read_rows(path, tables.EXEMPLARS)

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from stillhouse import cli
-from stillhouse.config.student import Generation, StudentCompute, StudentConf
+from stillhouse.config.student import StudentCompute, StudentConf, StudentDecoding
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.files import write_json
 from stillhouse.deployment.predict import answer
@@ -20,7 +20,7 @@ from stillhouse.students.predict import predict_labels, predict_rationales
 
 QUERIES = ["how many apples?", "the lazy dog jumps", "42 foxes over the dog"]
 CPU = StudentCompute(device="cpu")
-GENERATION = Generation(max_tokens=6, stop=("\n",))
+DECODING = StudentDecoding(max_tokens=6, stop=("\n",))
 
 
 @pytest.fixture(scope="module")
@@ -44,12 +44,12 @@ def trained(tiny_models, tmp_path_factory) -> Path:
                 "max_query_tokens": 128,
                 "max_target_tokens": 12,
             },
-            "generation": {"max_tokens": 6},
+            "decoding": {"max_tokens": 6},
         }
     )
     folder = tmp_path_factory.mktemp("trained") / "seed=0"
     save_student(folder / "model", untrained_student(conf), "float32", {"rationales": 5})
-    write_json(folder / "decoding.json", GENERATION.model_dump())
+    write_json(folder / "decoding.json", DECODING.model_dump())
     return folder
 
 
@@ -70,7 +70,7 @@ def predict(*arguments, stdin=""):
 
 def expected(folder):
     queries = {query: query for query in QUERIES}
-    found = predict_labels(load_student(folder / "model"), queries, GENERATION, CPU)
+    found = predict_labels(load_student(folder / "model"), queries, DECODING, CPU)
     return [found[query] for query in QUERIES]
 
 
@@ -106,7 +106,7 @@ def test_json_lines_keep_ids_and_order_and_give_the_rationale_when_asked(elsewhe
 
 
 def test_a_choice_is_made_among_a_rows_choices_and_decoded_freely_without_them(elsewhere):
-    write_json(elsewhere / "decoding.json", GENERATION.model_dump() | {"decode": "choices"})
+    write_json(elsewhere / "decoding.json", DECODING.model_dump() | {"decode": "choices"})
     row = {"query": QUERIES[0], "choices": ["yes", "no"]}
     (line,) = predict(elsewhere, "--jsonl", stdin=json.dumps(row))
     assert json.loads(line)["prediction"] in ("yes", "no")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from stillhouse.config.dataset import Answer
-from stillhouse.config.student import Generation, StudentCompute, StudentConf
+from stillhouse.config.student import StudentCompute, StudentConf, StudentDecoding
 from stillhouse.evaluate.students import evaluate_student
 from stillhouse.students.folder import load_student, untrained_student
 from stillhouse.train_student.training import train_student
@@ -26,7 +26,7 @@ def conf(tiny_models: Path, monkeypatch: pytest.MonkeyPatch) -> StudentConf:
             "source": f"{TINY}decoder",
             "templates": TEMPLATES["decoder"],
             "training": TRAINING | {"epochs": 80, "schedule": "constant"},
-            "generation": {"max_tokens": 8},
+            "decoding": {"max_tokens": 8},
         }
     )
 
@@ -47,7 +47,7 @@ def test_a_trained_student_beats_the_untrained_one(tmp_path: Path, conf: Student
             student,
             examples,
             Answer(metric="exact"),
-            Generation(max_tokens=8),
+            StudentDecoding(max_tokens=8),
             StudentCompute(device="cpu"),
         )
         for student in (untrained_student(conf), load_student(tmp_path / "student"))

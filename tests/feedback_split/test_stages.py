@@ -37,7 +37,7 @@ def project(tmp_path, monkeypatch):
         completions = [completion(id_, text) for id_, text in texts.items()]
         tables.write_rows(paths.EXAMPLES, tables.EXAMPLES, examples)
         tables.write_rows(paths.COMPLETIONS, tables.COMPLETIONS, completions)
-        tables.write_rows(paths.NEIGHBOURS, tables.NEIGHBOURS, [])
+        tables.write_rows(paths.EXEMPLARS, tables.EXEMPLARS, [])
         tables.write_rows(paths.ANSWERS, tables.ANSWERS, [])
 
     return start

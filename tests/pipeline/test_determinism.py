@@ -10,7 +10,7 @@ pytestmark = pytest.mark.slow
 TABLES = (
     "examples",
     "embeddings",
-    "neighbours",
+    "exemplars",
     "prompts",
     "completions",
     "parsed",

@@ -56,7 +56,7 @@ EDITS = {
     "how students predict": Edit(
         "students/predict.py", "text = text.lstrip()", "text = text.strip()", PREDICT
     ),
-    "how neighbours are found": Edit(
+    "how exemplars are found": Edit(
         "retrieve/nearest.py", "MARGIN = 16", "MARGIN = 17", {"retrieve"}
     ),
     "the parser": Edit("parse/statements.py", "MOST = 20", "MOST = 21", {"parse", "augment"}),
@@ -133,12 +133,12 @@ def test_a_module_that_moves_changes_no_stage(copied):
     """Names of files are no part of what code means."""
     moved = copied / PACKAGE / "retrieve/nearest.py"
     users = [
-        p for p in (copied / PACKAGE).rglob("*.py") if "retrieval.nearest" in p.read_text("utf-8")
+        p for p in (copied / PACKAGE).rglob("*.py") if "retrieve.nearest" in p.read_text("utf-8")
     ]
     held = {path: path.read_text(encoding="utf-8") for path in users}
     moved.rename(moved.with_name("closest.py"))
     for path, text in held.items():
-        path.write_text(text.replace("retrieval.nearest", "retrieval.closest"), encoding="utf-8")
+        path.write_text(text.replace("retrieve.nearest", "retrieve.closest"), encoding="utf-8")
     changed = {s for s in CONFIGURED if fingerprint(s, sources(copied)).digest != digests()[s]}
     moved.with_name("closest.py").rename(moved)
     for path, text in held.items():

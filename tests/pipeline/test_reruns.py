@@ -82,7 +82,7 @@ def test_an_arm_that_needs_no_vectors_embeds_nothing_and_the_way_back_is_cached(
 
 
 def test_a_detail_of_an_entry_reruns_the_stages_that_read_it(workspace):
-    detail = "conf/student/tiny.yaml:generation.max_tokens=3"
+    detail = "conf/student/tiny.yaml:decoding.max_tokens=3"
     reached = {"baseline", "feedback_predict", "evaluate@0", "card@0", "report"}
     assert workspace.ran("exp", "run", "-S", detail) == reached
 

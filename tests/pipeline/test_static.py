@@ -84,7 +84,7 @@ CONF_KEYS = {
     "student/training": PREDICT | BASELINE,
     "student/method": PREDICT,
     "student/lora": PREDICT,
-    "student/generation": PREDICT | EVALUATE | BASELINE,
+    "student/decoding": PREDICT | EVALUATE | BASELINE,
     "student/compute": set(),
     "judge/prompt": JUDGE,
     "judge/teacher": JUDGE,

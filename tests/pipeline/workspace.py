@@ -272,6 +272,6 @@ def _student(source: str) -> dict[str, Any]:
             "max_query_tokens": 128,
             "max_target_tokens": 64,
         },
-        "generation": {"max_tokens": 8},
+        "decoding": {"max_tokens": 8},
         "compute": {"eval_batch_size": 8},
     }

@@ -19,10 +19,10 @@ def example(id_, split="train", label="the label", rationale=None, query=None, c
     }  # fmt: skip
 
 
-def neighbours(**chosen):
-    """The neighbours table of a mapping from id to exemplar ids, the nearest first."""
+def exemplars_table(**chosen):
+    """The exemplars table of a mapping from id to exemplar ids, the nearest first."""
     return [
-        {"id": id_, "rank": rank, "neighbour_id": other, "distance": None}
+        {"id": id_, "rank": rank, "exemplar_id": other, "distance": None}
         for id_, others in chosen.items()
         for rank, other in reversed(list(enumerate(others, start=1)))
     ]

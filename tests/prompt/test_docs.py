@@ -7,7 +7,7 @@ from stillhouse.config.prompt import PromptConf
 from stillhouse.config.whole import load_entry, names
 from stillhouse.prompt.render import render_prompts
 from tests.conftest import REPOSITORY
-from tests.prompt.rows import CHOICES, TASKS, example, neighbours
+from tests.prompt.rows import CHOICES, TASKS, example, exemplars_table
 
 PAIRS = {
     "multiple_choice": [
@@ -43,7 +43,7 @@ def rendering(name, task):
         for split, (query, label, rationale) in zip(("exemplar", "train"), PAIRS[task], strict=True)
     ]
     conf = load_entry(PromptConf, name, REPOSITORY)
-    prompt = render_prompts(conf, task, answer, rows, neighbours(train=["exemplar"]))[0]
+    prompt = render_prompts(conf, task, answer, rows, exemplars_table(train=["exemplar"]))[0]
     return "\n".join(f"[{m['role']}] {m['content']}" for m in prompt["messages"])
 
 

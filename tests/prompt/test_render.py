@@ -3,7 +3,7 @@ from pydantic import ValidationError
 
 from stillhouse.core.errors import StillhouseError
 from stillhouse.prompt.render import render_prompts
-from tests.prompt.rows import ANSWER, example, neighbours, prompt
+from tests.prompt.rows import ANSWER, example, exemplars_table, prompt
 
 ROWS = [example("a", label="A"), example("b", label="B"), example("c", label="C")]
 PARTS = {
@@ -16,7 +16,7 @@ PARTS = {
 
 
 def render(conf, rows=ROWS, chosen=None, task="text"):
-    prompts = render_prompts(conf, task, ANSWER, rows, neighbours(**(chosen or {})))
+    prompts = render_prompts(conf, task, ANSWER, rows, exemplars_table(**(chosen or {})))
     return {row["id"]: row["messages"] for row in prompts}
 
 

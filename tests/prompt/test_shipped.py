@@ -15,7 +15,7 @@ from stillhouse.prompt.render import render_prompts
 from stillhouse.teacher_generate.protocol import Message
 from stillhouse.teacher_generate.rendering import as_text
 from tests.conftest import REPOSITORY
-from tests.prompt.rows import ANSWER, CHOICES, TASKS, example, neighbours, text
+from tests.prompt.rows import ANSWER, CHOICES, TASKS, example, exemplars_table, text
 
 SHIPPED = names("prompt", REPOSITORY)
 WITH_EXEMPLARS = sorted(set(SHIPPED) - {"vanilla"})
@@ -52,7 +52,7 @@ def render(name, task, splits=None, rows_=None, exemplars=("near", "far")):
         row["id"]: [id_ for id_ in (*exemplars, "own") if id_ != row["id"]][: len(exemplars)]
         for row in examples
     }
-    prompts = render_prompts(conf, task, ANSWER, examples, neighbours(**chosen))
+    prompts = render_prompts(conf, task, ANSWER, examples, exemplars_table(**chosen))
     return {row["id"]: row for row in prompts}
 
 

@@ -32,9 +32,9 @@ def run(*stages):
 def test_examples_become_prompts(project):
     run("embed", "retrieve", "prompt")
     prompts = tables.read_rows(paths.PROMPTS, tables.PROMPTS)
-    neighbours = tables.read_rows(paths.NEIGHBOURS, tables.NEIGHBOURS)
+    exemplars = tables.read_rows(paths.EXEMPLARS, tables.EXEMPLARS)
     assert [row["id"] for row in prompts] == [f"r{n}" for n in range(6)]
-    nearest = [row["neighbour_id"] for row in neighbours if row["id"] == "r3"]
+    nearest = [row["exemplar_id"] for row in exemplars if row["id"] == "r3"]
     expected = [f"query of {id_} the label" for id_ in nearest] + ["query of r3"]
     assert prompts[3]["messages"] == [{"role": "user", "content": "\n\n".join(expected)}]
     assert json.loads(paths.RETRIEVE_METRICS.read_text()) == {
@@ -46,7 +46,7 @@ def test_examples_become_prompts(project):
 
 
 def test_a_second_run_gives_the_same_bytes(project):
-    outputs = (paths.EMBEDDINGS, paths.NEIGHBOURS, paths.PROMPTS, paths.RETRIEVE_METRICS)
+    outputs = (paths.EMBEDDINGS, paths.EXEMPLARS, paths.PROMPTS, paths.RETRIEVE_METRICS)
     run("embed", "retrieve", "prompt")
     before = [path.read_bytes() for path in outputs]
     run("embed", "retrieve", "prompt")

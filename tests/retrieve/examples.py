@@ -23,6 +23,6 @@ def chosen(table):
     """Exemplar ids by row, the first rank first."""
     found = {}
     for row in sorted(table.to_pylist(), key=lambda r: (r["id"], r["rank"])):
-        found.setdefault(row["id"], []).append(row["neighbour_id"])
+        found.setdefault(row["id"], []).append(row["exemplar_id"])
         assert row["rank"] == len(found[row["id"]])
     return found

@@ -6,12 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stillhouse.core.errors import StillhouseError
-from stillhouse.retrieve.choose import choose_neighbours
+from stillhouse.retrieve.choose import choose_exemplars
 from tests.retrieve.examples import chosen, embeddings, example
 
 
 def choose(examples, exemplars, k, seed=0, exclude_same_group=True):
-    return choose_neighbours(
+    return choose_exemplars(
         examples,
         embeddings({"unused": [0.0]}),
         exemplars=exemplars,
@@ -112,7 +112,7 @@ def test_without_exemplars_the_table_is_empty(exemplars, k):
 def test_label_agreement_is_counted_over_training_rows():
     examples = [example("a", label="x"), example("b", label="x"), example("c", label="y")]
     examples.append(example("t", "test", label="y"))
-    table, metrics = choose_neighbours(
+    table, metrics = choose_exemplars(
         examples,
         embeddings({"a": [0.0], "b": [1.0], "c": [3.0], "t": [3.0]}),
         exemplars="topk", k=1, seed=0, exclude_same_group=True,

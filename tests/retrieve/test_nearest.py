@@ -6,13 +6,13 @@ from hypothesis import strategies as st
 from stillhouse.core import tables
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.same_question import question_key
-from stillhouse.retrieve.choose import choose_neighbours
+from stillhouse.retrieve.choose import choose_exemplars
 from tests.retrieve.examples import chosen, embeddings, example
 
 
 def choose(examples, vectors, k, **changes):
     options = {"exemplars": "topk", "seed": 0, "exclude_same_group": True} | changes
-    return choose_neighbours(examples, embeddings(vectors), k=k, **options)
+    return choose_exemplars(examples, embeddings(vectors), k=k, **options)
 
 
 def by_hand(examples, vectors, row, k, distinct_groups=True):
@@ -129,7 +129,7 @@ def test_neither_labels_nor_the_order_of_rows_matter(tmp_path):
     relabelled = [row | {"label": "same"} for row in reversed(examples)]
     for name, rows in (("one", examples), ("two", relabelled)):
         table, _ = choose(rows, dict(reversed(vectors.items())), 4)
-        tables.write_table(tmp_path / name, tables.NEIGHBOURS, table)
+        tables.write_table(tmp_path / name, tables.EXEMPLARS, table)
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
 
 

@@ -70,7 +70,7 @@ def make_conf() -> Make:
             "source": "decoder" if family == "decoder" else "t5",
             "templates": TEMPLATES[family],
             "training": TRAINING | changes.pop("training", {}),
-            "generation": {"max_tokens": 8},
+            "decoding": {"max_tokens": 8},
             "compute": {"device": "cpu"},
         }
         values |= changes

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stillhouse.config.student import Generation, StudentCompute
+from stillhouse.config.student import StudentCompute, StudentDecoding
 from stillhouse.core.errors import StillhouseError
 from stillhouse.students.folder import load_student, untrained_student
 from stillhouse.students.predict import cut, predict_labels
@@ -20,10 +20,10 @@ CPU = StudentCompute(device="cpu")
 @pytest.mark.parametrize("family", ["decoder", "encoder_decoder"])
 def test_a_prediction_does_not_depend_on_its_batch(make_conf: Make, family: str):
     student = untrained_student(make_conf(family))
-    generation = Generation(max_tokens=6)
+    decoding = StudentDecoding(max_tokens=6)
     found = [
         predict_labels(
-            student, QUERIES, generation, StudentCompute(device="cpu", eval_batch_size=size)
+            student, QUERIES, decoding, StudentCompute(device="cpu", eval_batch_size=size)
         )
         for size in (1, 4, 32)
     ]
@@ -35,7 +35,7 @@ def test_a_prediction_does_not_depend_on_its_batch(make_conf: Make, family: str)
 @pytest.mark.parametrize("family", ["decoder", "encoder_decoder"])
 def test_no_prompt_in_a_prediction(make_conf: Make, family: str):
     student = untrained_student(make_conf(family))
-    found = predict_labels(student, QUERIES, Generation(max_tokens=4), CPU)
+    found = predict_labels(student, QUERIES, StudentDecoding(max_tokens=4), CPU)
     for id_, prediction in found.items():
         assert QUERIES[id_] not in prediction
         assert "Answer:" not in prediction
@@ -46,7 +46,7 @@ def test_equals_generation_one_row_at_a_time(make_conf: Make):
     import torch
 
     student = untrained_student(make_conf())
-    found = predict_labels(student, QUERIES, Generation(max_tokens=5), CPU)
+    found = predict_labels(student, QUERIES, StudentDecoding(max_tokens=5), CPU)
     for id_, query in QUERIES.items():
         tokens, _ = student.text.prompt(query, "label")
         added: list[int] = []
@@ -65,9 +65,9 @@ def test_a_stop_string_ends_a_prediction_early(tmp_path: Path, make_conf: Make):
     train_student(table, conf, 0.0, 0, tmp_path / "student")
     student = load_student(tmp_path / "student")
     queries = {row["id"]: row["query"] for row in table}
-    whole = predict_labels(student, queries, Generation(max_tokens=16), CPU)
+    whole = predict_labels(student, queries, StudentDecoding(max_tokens=16), CPU)
     assert whole == {row["id"]: row["label"] for row in table}
-    stopped = predict_labels(student, queries, Generation(max_tokens=16, stop=("\n",)), CPU)
+    stopped = predict_labels(student, queries, StudentDecoding(max_tokens=16, stop=("\n",)), CPU)
     assert stopped == {row["id"]: row["label"] for row in rows(4)}
 
 
@@ -105,12 +105,12 @@ def test_the_likeliest_choice_is_that_of_one_pass_for_each(make_conf: Make, fami
     import torch
 
     student = untrained_student(make_conf(family))
-    generation = Generation(max_tokens=6, decode="choices")
+    decoding = StudentDecoding(max_tokens=6, decode="choices")
     found = [
         predict_labels(
             student,
             QUERIES,
-            generation,
+            decoding,
             StudentCompute(device="cpu", eval_batch_size=size),
             CHOICES,
         )
@@ -135,6 +135,6 @@ def test_the_likeliest_choice_is_that_of_one_pass_for_each(make_conf: Make, fami
 
 def test_choosing_without_choices_is_an_error(make_conf: Make):
     student = untrained_student(make_conf())
-    generation = Generation(max_tokens=6, decode="choices")
+    decoding = StudentDecoding(max_tokens=6, decode="choices")
     with pytest.raises(StillhouseError, match=r"1 of 11 rows have none \(row 'row-03'\)"):
-        predict_labels(student, QUERIES, generation, CPU, CHOICES | {"row-03": []})
+        predict_labels(student, QUERIES, decoding, CPU, CHOICES | {"row-03": []})

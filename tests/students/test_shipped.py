@@ -56,7 +56,7 @@ def tiny(name: str) -> StudentConf:
         "tokenizer": f"{TINY}decoder",
         "method": "full" if conf.method == "full" else "lora",
         "training": conf.training.model_dump() | smaller,
-        "generation": conf.generation.model_dump() | {"max_tokens": 4},
+        "decoding": conf.decoding.model_dump() | {"max_tokens": 4},
         "compute": conf.compute.model_dump() | {"device": "cpu"},
     }
     return StudentConf.model_validate(values)
@@ -69,7 +69,7 @@ def test_a_shipped_student_trains_and_predicts_with_tiny_sizes(tmp_path: Path, n
     assert len(curve.losses) == 1
     assert all(value > 0 for value in curve.losses[0])
     student = load_student(tmp_path / "student")
-    found = predict_labels(student, {"a": "how many apples?"}, conf.generation, conf.compute)
+    found = predict_labels(student, {"a": "how many apples?"}, conf.decoding, conf.compute)
     assert found.keys() == {"a"}
 
 
@@ -90,7 +90,7 @@ def test_t5_students_have_the_settings_of_hsieh_et_al(name: str):
     assert (training.steps, training.batch_size, training.learning_rate) == (10_000, 64, 5e-5)
     assert (training.schedule, training.warmup_share) == ("linear", 0.0)
     assert (training.max_query_tokens, training.max_target_tokens) == (1024, 256)
-    assert (conf.generation.max_tokens, conf.method) == (64, "full")
+    assert (conf.decoding.max_tokens, conf.method) == (64, "full")
     assert (conf.templates.label_prefix, conf.templates.rationale_prefix) == (
         "predict: ",
         "explain: ",

@@ -81,7 +81,7 @@ def t5(tiny_models: Path) -> Path:
 
 
 def reference(folder: Path, text: str, max_tokens: int) -> str:
-    """What the library's own greedy generation writes for one prompt alone."""
+    """What the library's own greedy decoding writes for one prompt alone."""
     from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(folder)

@@ -79,7 +79,7 @@ def test_a_student_learns_its_rows(tmp_path: Path, make_conf: Make, family: str)
     found = predict_labels(
         load_student(tmp_path / "student"),
         {row["id"]: row["query"] for row in table},
-        conf.generation,
+        conf.decoding,
         conf.compute,
     )
     assert found == {row["id"]: row["label"] for row in table}
@@ -125,9 +125,7 @@ def test_bfloat16_trains_and_halves_the_folder(tmp_path: Path, make_conf: Make, 
     student = load_student(tmp_path / "low")
     assert student.model.dtype == torch.bfloat16
     conf = make_conf(family)
-    assert predict_labels(student, {"a": "how many?"}, conf.generation, conf.compute).keys() == {
-        "a"
-    }
+    assert predict_labels(student, {"a": "how many?"}, conf.decoding, conf.compute).keys() == {"a"}
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -112,7 +112,7 @@ def test_accuracy_is_the_share_of_labels_that_greedy_decoding_gets_wholly_right(
     predicted = predict_labels(
         load_student(tmp_path / "student"),
         {row["id"]: row["query"] for row in scored},
-        conf.generation,
+        conf.decoding,
         conf.compute,
     )
     right = sum(predicted[row["id"]] == row["label"] for row in scored)

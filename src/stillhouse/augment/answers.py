@@ -55,7 +55,7 @@ class Answering:
     judge: JudgeConf
     verify: Verify
     examples: Sequence[Row]
-    neighbours: Mapping[str, Sequence[Row]]
+    exemplars: Mapping[str, Sequence[Row]]
     """By row, its exemplars: new questions are shown those of their seed."""
     store: Store | None = None
     ledger: Ledger | None = None
@@ -78,11 +78,11 @@ class Answering:
         rows = [
             row | {"id": question.id}
             for question in questions
-            for row in self.neighbours.get(question.origin, ())
+            for row in self.exemplars.get(question.origin, ())
         ]
         answer, task = self.dataset.answer, self.dataset.task
         prompts = render_rows(
-            self.prompt, task, answer, asked, examples=self.examples, neighbours=rows
+            self.prompt, task, answer, asked, examples=self.examples, exemplars=rows
         )
         table = pa.Table.from_pylist(prompts, PROMPTS.schema)
         choices = {question.id: question.choices for question in questions}

@@ -34,7 +34,7 @@ GROWTH = 2
 def training_rows(
     splits: Sequence[Row],
     examples: Sequence[Row],
-    neighbours: Sequence[Row],
+    exemplars: Sequence[Row],
     config: AugmentConfig,
     store: Store | None = None,
 ) -> tuple[list[Row], dict[str, Any]]:
@@ -53,7 +53,7 @@ def training_rows(
     _require_askable(config)
     growth = Growth(
         config.augment,
-        _answering(config, examples, neighbours, store),
+        _answering(config, examples, exemplars, store),
         _kept(config.augment, splits, examples),
     )
     known = by_id(examples, "examples")
@@ -245,11 +245,11 @@ def _synthetic(new: New, rationale_source: str) -> Row:
 def _answering(
     config: AugmentConfig,
     examples: Sequence[Row],
-    neighbours: Iterable[Row],
+    exemplars: Iterable[Row],
     store: Store | None,
 ) -> Answering:
     by_row = defaultdict(list)
-    for row in neighbours:
+    for row in exemplars:
         by_row[row["id"]].append(row)
     ledger = Ledger(config.teacher.price, config.teacher.compute.budget)
     return Answering(
@@ -259,7 +259,7 @@ def _answering(
         config.judge,
         config.augment.verify,
         examples=examples,
-        neighbours=by_row,
+        exemplars=by_row,
         store=store,
         ledger=ledger,
         judge_ledger=_judge_ledger(config, ledger),

@@ -188,7 +188,7 @@ def _usage(config: CardConfig) -> str:
         "weights as safetensors, the tokenizer, and the templates that wrap a question in "
         f"`stillhouse.json`.\n\n{block(commands, 'sh')}\n\n"
         "It was trained and tested on rows of this one dataset: other questions are out of its "
-        f"reach. Labels were decoded with `decode: {config.student.generation.decode}`."
+        f"reach. Labels were decoded with `decode: {config.student.decoding.decode}`."
     )
 
 

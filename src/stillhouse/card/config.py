@@ -19,7 +19,7 @@ class CardConfig(StageConfig):
         "embedder": Entry(("description", "source")),
         "prompt": Entry(("description", "reply")),
         "teacher": Entry(("description", "model", "format", "decoding")),
-        "student": Entry(("description", "family", "source", "generation")),
+        "student": Entry(("description", "family", "source", "decoding")),
     }
 
     recipe: Recipe

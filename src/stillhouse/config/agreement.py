@@ -185,7 +185,7 @@ def _validation_rows(c: Chosen) -> Iterator[str]:
 
 
 def _choices_to_decode(c: Chosen) -> Iterator[str]:
-    if c.student.generation.decode == "choices" and not c.dataset.fields_of("test").choices:
+    if c.student.decoding.decode == "choices" and not c.dataset.fields_of("test").choices:
         yield (
             f"`student: {c.knobs.student}` decodes among choices, and `dataset: "
             f"{c.knobs.dataset}` has no `fields.choices`; set `decode: generate`"

@@ -126,7 +126,7 @@ class Training(Conf):
         return self
 
 
-class Generation(Conf):
+class StudentDecoding(Conf):
     """How the label is predicted."""
 
     decode: Literal["generate", "choices"] = "generate"
@@ -176,7 +176,7 @@ class StudentConf(Conf):
     lora: Lora | None = None
     templates: Templates
     training: Training
-    generation: Generation
+    decoding: StudentDecoding
     compute: StudentCompute = StudentCompute()
 
     @model_validator(mode="after")

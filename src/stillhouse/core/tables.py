@@ -53,11 +53,11 @@ EMBEDDINGS = _spec(
     _text("id"),
     pa.field("vector", pa.list_(pa.float32()), nullable=False),
 )
-NEIGHBOURS = _spec(
-    "neighbours",
+EXEMPLARS = _spec(
+    "exemplars",
     _text("id"),
     pa.field("rank", pa.int32(), nullable=False),
-    _text("neighbour_id"),
+    _text("exemplar_id"),
     pa.field("distance", pa.float32(), nullable=True),
     key=("id", "rank"),
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from stillhouse.config.student import Generation, StudentCompute
+from stillhouse.config.student import StudentCompute, StudentDecoding
 from stillhouse.core import paths
 from stillhouse.core.errors import StillhouseError, did_you_mean
 from stillhouse.core.json_text import read_json_object
@@ -37,11 +37,11 @@ def answer(
     manifest = read_manifest(model)
     if rationale:
         _require_explaining(folder, manifest)
-    generation = _generation(folder, manifest, questions)
+    decoding = _decoding(folder, manifest, questions)
     student = load_student(model)
     queries = {question.id: question.query for question in questions}
     choices = {question.id: question.choices for question in questions}
-    labels = predict_labels(student, queries, generation, compute, choices)
+    labels = predict_labels(student, queries, decoding, compute, choices)
     reasons = predict_rationales(student, queries, compute) if rationale else {}
     return [Answer(each, labels[each.id], reasons.get(each.id)) for each in questions]
 
@@ -63,13 +63,13 @@ def model_folder(folder: Path) -> Path:
     )
 
 
-def _generation(folder: Path, manifest: Manifest, questions: Sequence[Question]) -> Generation:
+def _decoding(folder: Path, manifest: Manifest, questions: Sequence[Question]) -> StudentDecoding:
     file = folder / paths.DECODING
     if not file.is_file():
-        return Generation(max_tokens=manifest.max_target_tokens)
+        return StudentDecoding(max_tokens=manifest.max_target_tokens)
     values = read_json_object(file)
     try:
-        found = Generation.model_validate(values)
+        found = StudentDecoding.model_validate(values)
     except ValidationError as error:
         raise StillhouseError(f"{file} is damaged: {error.errors()[0]['msg']}.") from error
     if found.decode == "choices" and not all(question.choices for question in questions):

@@ -5,7 +5,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from stillhouse.config.dataset import Answer
-from stillhouse.config.student import Generation, StudentCompute
+from stillhouse.config.student import StudentCompute, StudentDecoding
 from stillhouse.core.tables import Row
 from stillhouse.evaluate.majority import majority_predictions
 from stillhouse.evaluate.scoring import Metrics, labelled_rows, score, split_rows
@@ -22,7 +22,7 @@ def evaluate_student(
     student: "Student",
     examples: Sequence[Mapping[str, Any]],
     answer: Answer,
-    generation: Generation,
+    decoding: StudentDecoding,
     compute: StudentCompute,
 ) -> tuple[list[Row], Metrics]:
     """The predictions table of the test rows, and the metrics.
@@ -34,7 +34,7 @@ def evaluate_student(
     def predict(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
         queries = {row["id"]: row["query"] for row in rows}
         choices = {row["id"]: row["choices"] for row in rows}
-        return predict_labels(student, queries, generation, compute, choices)
+        return predict_labels(student, queries, decoding, compute, choices)
 
     test, validation = split_rows(examples, "test"), labelled_rows(examples, VALIDATION)
     predictions = predict(test)

@@ -36,7 +36,7 @@ def student_answers(
     def answers(student: "Student", asked: Sequence[Row]) -> dict[str, str]:
         queries = {row["id"]: row["query"] for row in asked}
         choices = {row["id"]: row["choices"] for row in asked}
-        return predict_labels(student, queries, conf.generation, conf.compute, choices)
+        return predict_labels(student, queries, conf.decoding, conf.compute, choices)
 
     if feedback_student == "untrained":
         found = answers(untrained_student(conf), rows)

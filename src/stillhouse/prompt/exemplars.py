@@ -13,7 +13,7 @@ SHOWN_SPLITS = ("train", "exemplar")
 def exemplars_by_row(
     asked: Sequence[Mapping[str, Any]],
     examples: Iterable[Mapping[str, Any]],
-    neighbours: Iterable[Mapping[str, Any]],
+    exemplars: Iterable[Mapping[str, Any]],
 ) -> dict[str, list[str]]:
     """The ids of each asked row's exemplars, the first rank first.
 
@@ -21,17 +21,17 @@ def exemplars_by_row(
     rows have unequal numbers of exemplars.
     """
     known = by_id(examples, "examples")
-    ranked = sorted(neighbours, key=lambda row: (row["id"], row["rank"]))
-    require_ids((row["neighbour_id"] for row in ranked), known, "neighbours", "examples")
+    ranked = sorted(exemplars, key=lambda row: (row["id"], row["rank"]))
+    require_ids((row["exemplar_id"] for row in ranked), known, "exemplars", "examples")
     chosen: dict[str, list[str]] = defaultdict(list)
     for row in ranked:
-        _check(row["id"], known[row["neighbour_id"]])
-        chosen[row["id"]].append(row["neighbour_id"])
+        _check(row["id"], known[row["exemplar_id"]])
+        chosen[row["id"]].append(row["exemplar_id"])
     found = {row["id"]: chosen[row["id"]] for row in asked}
     if len({len(ids) for ids in found.values()}) > 1:
         short = min(found, key=lambda id_: (len(found[id_]), id_))
         raise StillhouseError(
-            f"Table 'neighbours' has {len(found[short])} exemplars for row {short!r}, and more for "
+            f"Table 'exemplars' has {len(found[short])} exemplars for row {short!r}, and more for "
             "others. The tables come from different runs: run `dvc repro`."
         )
     return found

@@ -23,7 +23,7 @@ def render_prompts(
     task: Task,
     answer: Answer,
     examples: Sequence[Mapping[str, Any]],
-    neighbours: Iterable[Mapping[str, Any]],
+    exemplars: Iterable[Mapping[str, Any]],
 ) -> list[Row]:
     """A prompt for every row of the splits that `conf` asks about, exemplars in order of rank."""
     asked = [row for row in examples if row["split"] in conf.splits]
@@ -32,7 +32,7 @@ def render_prompts(
             f"The prompt asks about {' and '.join(conf.splits)} rows, and the dataset has none of "
             "them. Change `splits` in conf/prompt, or choose another prompt."
         )
-    return render_rows(conf, task, answer, asked, examples=examples, neighbours=neighbours)
+    return render_rows(conf, task, answer, asked, examples=examples, exemplars=exemplars)
 
 
 def render_rows(
@@ -42,23 +42,23 @@ def render_rows(
     asked: Sequence[Mapping[str, Any]],
     *,
     examples: Iterable[Mapping[str, Any]],
-    neighbours: Iterable[Mapping[str, Any]],
+    exemplars: Iterable[Mapping[str, Any]],
 ) -> list[Row]:
     """A prompt for each of `asked` (id, query, choices, and label where the reply explains it).
 
-    `examples` hold the exemplars that `neighbours` name. The teacher is asked to write the first of
-    the answer's markers before its answer.
+    `exemplars` names rows of `examples`. The teacher is asked to write the first of the answer's
+    markers before its answer.
     """
     templates = _Templates(parts_for(conf, task), task, answer)
     known = by_id(examples, "examples")
-    chosen = exemplars_by_row(asked, known.values(), neighbours) if templates.show_exemplars else {}
+    chosen = exemplars_by_row(asked, known.values(), exemplars) if templates.show_exemplars else {}
     used = sorted({id_ for ids in chosen.values() for id_ in ids})
     shown = {id_: templates.exemplar(known[id_]) for id_ in used}
     layout = Layout(conf.layout, conf.separator, conf.reply_separator)
     prompts = []
     for row in asked:
-        exemplars = [shown[id_] for id_ in chosen.get(row["id"], [])]
-        parts = templates.row(row, exemplars, with_label=conf.reply.content == "rationale")
+        above = [shown[id_] for id_ in chosen.get(row["id"], [])]
+        parts = templates.row(row, above, with_label=conf.reply.content == "rationale")
         prompts.append({"id": row["id"], "messages": layout.messages(parts)})
     return prompts
 

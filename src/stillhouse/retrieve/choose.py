@@ -1,4 +1,4 @@
-"""The neighbours table: `k` exemplars for every row, by one of the four arms."""
+"""The exemplars table: `k` exemplars for every row, by one of the four arms."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from stillhouse.config.knobs import Exemplars
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.joins import require_ids
-from stillhouse.core.tables import NEIGHBOURS
+from stillhouse.core.tables import EXEMPLARS
 from stillhouse.retrieve.agreement import label_agreement
 from stillhouse.retrieve.human import human_choice
 from stillhouse.retrieve.nearest import Vectors, nearest
@@ -18,7 +18,7 @@ from stillhouse.retrieve.rows import Integers, Rows, require_enough, split_sides
 from stillhouse.retrieve.seeded import seeded_choice
 
 
-def choose_neighbours(
+def choose_exemplars(
     examples: Sequence[Mapping[str, Any]],
     embeddings: pa.Table,
     *,
@@ -35,7 +35,7 @@ def choose_neighbours(
     sides = split_sides(examples, exclude_same_group=exclude_same_group)
     asking, pool = sides.asking, sides.pool
     if exemplars == "none" or k == 0:
-        return NEIGHBOURS.schema.empty_table(), {"k": 0, "rows": 0}
+        return EXEMPLARS.schema.empty_table(), {"k": 0, "rows": 0}
     metrics: dict[str, float] = {"k": k, "rows": len(asking)}
     if exemplars == "human":
         return _table(asking, sides.human, human_choice(asking, sides.human, k)), metrics
@@ -77,4 +77,4 @@ def _table(
         pa.array(pool.ids).take(positions.ravel()),
         pa.nulls(rows * k, pa.float32()) if distances is None else pa.array(distances.ravel()),
     ]
-    return pa.Table.from_arrays(columns, schema=NEIGHBOURS.schema)
+    return pa.Table.from_arrays(columns, schema=EXEMPLARS.schema)

@@ -7,7 +7,7 @@ from itertools import islice
 
 import numpy as np
 
-from stillhouse.config.student import Generation, StudentCompute
+from stillhouse.config.student import StudentCompute, StudentDecoding
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.progress import progress
 from stillhouse.students.batches import packed
@@ -24,19 +24,19 @@ Predict = Callable[[Sequence[str]], Iterable[str]]
 def predict_labels(
     student: Student,
     queries: Mapping[str, str],
-    generation: Generation,
+    decoding: StudentDecoding,
     compute: StudentCompute,
     choices: Choices | None = None,
 ) -> dict[str, str]:
     """The label that the student gives to each query, by id; never any of the prompt.
 
     `decode: generate` ends at the end token, before the first stop string that follows its first
-    visible character, or after `generation.max_tokens` tokens. `decode: choices` gives the one of
+    visible character, or after `decoding.max_tokens` tokens. `decode: choices` gives the one of
     the row's `choices` whose tokens, the end token included, are likeliest together.
     """
     prompts = _prompts(student, queries, "label")
-    predict, size = _generating(student, prompts, generation), compute.eval_batch_size
-    if generation.decode == "choices":
+    predict, size = _generating(student, prompts, decoding), compute.eval_batch_size
+    if decoding.decode == "choices":
         most = _require_choices(queries, choices or {})
         predict, size = _choosing(student, prompts, choices or {}), max(1, size // most)
     _place(student, compute.device)
@@ -48,8 +48,8 @@ def predict_rationales(
 ) -> dict[str, str]:
     """The rationale that the student gives to each query, by id, as long as it was trained to."""
     prompts = _prompts(student, queries, "rationale")
-    generation = Generation(max_tokens=student.text.max_target_tokens)
-    predict = _generating(student, prompts, generation)
+    decoding = StudentDecoding(max_tokens=student.text.max_target_tokens)
+    predict = _generating(student, prompts, decoding)
     _place(student, compute.device)
     return _in_batches(prompts, predict, compute.eval_batch_size, "Explain")
 
@@ -92,7 +92,7 @@ def cut(text: str, stop: Sequence[str]) -> str:
 @dataclass
 class _Draft:
     student: Student
-    generation: Generation
+    decoding: StudentDecoding
     random: np.random.Generator
     tokens: list[int] = field(default_factory=list)
 
@@ -102,23 +102,23 @@ class _Draft:
 
     def take(self, token: int) -> bool:
         self.tokens.append(token)
-        if token == self.student.text.end or len(self.tokens) == self.generation.max_tokens:
+        if token == self.student.text.end or len(self.tokens) == self.decoding.max_tokens:
             return True
-        begun = self._text.lstrip() if self.generation.stop else ""
-        return any(mark in begun for mark in self.generation.stop)
+        begun = self._text.lstrip() if self.decoding.stop else ""
+        return any(mark in begun for mark in self.decoding.stop)
 
     def label(self) -> str:
-        return cut(self._text, self.generation.stop)
+        return cut(self._text, self.decoding.stop)
 
 
-def _generating(student: Student, prompts: Prompts, generation: Generation) -> Predict:
+def _generating(student: Student, prompts: Prompts, decoding: StudentDecoding) -> Predict:
     from stillhouse.modeling.decoding import decode
     from stillhouse.modeling.sampler import Sampler, stream
 
     def predict(ids: Sequence[str]) -> list[str]:
-        drafts = [_Draft(student, generation, stream(None)) for _ in ids]
+        drafts = [_Draft(student, decoding, stream(None)) for _ in ids]
         asked = [prompts[id_] for id_ in ids]
-        decode(student.model, asked, drafts, Sampler(), generation.max_tokens)
+        decode(student.model, asked, drafts, Sampler(), decoding.max_tokens)
         return [draft.label() for draft in drafts]
 
     return predict
