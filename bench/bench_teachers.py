@@ -21,7 +21,7 @@ from tests.teacher_generate.helpers import client, prompts
 from tests.teacher_generate.loopback import Server, serve
 
 from stillhouse.config.teacher import TeacherConf
-from stillhouse.core.tables import COMPLETIONS, PROMPTS, read_table, write_table
+from stillhouse.core.tables import COMPLETIONS, PROMPTS
 from stillhouse.store.store import Store
 from stillhouse.teacher_generate.generate import generate
 from stillhouse.teacher_generate.plan import answer_keys
@@ -89,7 +89,7 @@ def throughput(server: Server, rows: int) -> None:
 STAGE = """
 import os, pathlib, tempfile, time
 from stillhouse.config.teacher import TeacherConf
-from stillhouse.core.tables import PROMPTS, read_table
+from stillhouse.core.tables import PROMPTS
 from stillhouse.teacher_generate.generate import generate
 from stillhouse.store.store import Store
 conf = TeacherConf.model_validate_json(os.environ["BENCH_CONF"])
@@ -148,7 +148,7 @@ def process(code: str, conf: TeacherConf, path: Path) -> Process:
 def start_up(server: Server, folder: Path) -> None:
     """To the first answer, without the server's latency: of the backend, and of the process."""
     path, conf = folder / "one.parquet", teacher(server.url)
-    write_table(path, PROMPTS, table(1))
+    PROMPTS.at(path).write(table(1))
     ours, plain = ([process(code, conf, path) for _ in range(REPEATS)] for code in (STAGE, BARE))
     for name, of in (("openai_startup_s", "work"), ("openai_process_startup_s", "seconds")):
         value, base = (median(getattr(run, of) for run in runs) for runs in (ours, plain))
@@ -161,7 +161,7 @@ def memory(server: Server, folder: Path) -> None:
     peaks = []
     for rows in (1_000, 10_000):
         path = folder / f"{rows}.parquet"
-        write_table(path, PROMPTS, table(rows))
+        PROMPTS.at(path).write(table(rows))
         peaks.append(process(STAGE, teacher(server.url), path).peak_mb)
     record("openai_10000_peak_mb", peaks[1], "MB", baseline=peaks[0])
     server.set(latency=LATENCY)
@@ -170,7 +170,7 @@ def memory(server: Server, folder: Path) -> None:
 def warm(rows: int, folder: Path) -> None:
     """A whole rerun inside the stage: read the prompts, find every answer, write the table."""
     asked, answered = folder / f"prompts-{rows}.parquet", folder / f"completions-{rows}.parquet"
-    write_table(asked, PROMPTS, table(rows))
+    PROMPTS.at(asked).write(table(rows))
     conf, store = teacher("http://nowhere/v1"), Store(folder / f"store-{rows}")
     with store.writer(max_tokens=64, model="m", backend="openai") as writer:
         for number, key in enumerate(answer_keys(table(rows), conf).to_pylist()):
@@ -179,12 +179,12 @@ def warm(rows: int, folder: Path) -> None:
             writer.flush_if_due()
 
     def rerun() -> None:
-        completions = generate(read_table(asked, PROMPTS), conf, store).completions
-        write_table(answered, COMPLETIONS, completions)
+        completions = generate(PROMPTS.at(asked).read(), conf, store).completions
+        COMPLETIONS.at(answered).write(completions)
 
     def copy() -> None:
-        read_table(asked, PROMPTS)
-        write_table(answered, COMPLETIONS, read_table(answered, COMPLETIONS))
+        PROMPTS.at(asked).read()
+        COMPLETIONS.at(answered).write(COMPLETIONS.at(answered).read())
 
     rerun()
     ours, plain = (median(seconds(work) for _ in range(REPEATS)) for work in (rerun, copy))

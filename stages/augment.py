@@ -1,28 +1,21 @@
 """Make the training table: the chosen rows, and new ones from what the student finds hard.
 
-Reads data/{splits,examples,exemplars}.parquet, the store. Writes data/training.parquet,
-metrics/augment.json. Params: real, synthetic, feedback, hard_share, rationale_source, dataset,
-prompt, teacher, judge, augment. Run it with `dvc repro augment`.
+New ones are asked of the teacher through the store. Run it with `dvc repro augment`.
 """
 
 from stillhouse.augment.augment import training_rows
 from stillhouse.augment.config import AugmentConfig
-from stillhouse.core import paths, tables
-from stillhouse.core.files import write_json
-from stillhouse.core.stage import run_stage
+from stillhouse.core import paths
+from stillhouse.core.tables import EXAMPLES, EXEMPLARS, SPLITS, TRAINING
+from stillhouse.stage import Stage, run_stage
 
 
-def main() -> None:
-    config = AugmentConfig.load()
-    rows, metrics = training_rows(
-        tables.read_rows(paths.SPLITS, tables.SPLITS),
-        tables.read_rows(paths.EXAMPLES, tables.EXAMPLES),
-        tables.read_rows(paths.EXEMPLARS, tables.EXEMPLARS),
-        config,
-    )
-    tables.write_rows(paths.TRAINING, tables.TRAINING, rows)
-    write_json(paths.AUGMENT_METRICS, metrics)
+def main(stage: Stage[AugmentConfig]) -> None:
+    splits, examples, exemplars = (stage.rows(each) for each in (SPLITS, EXAMPLES, EXEMPLARS))
+    rows, metrics = training_rows(splits, examples, exemplars, stage.config)
+    stage.write(TRAINING, rows)
+    stage.write_json(paths.AUGMENT_METRICS, metrics)
 
 
 if __name__ == "__main__":
-    run_stage("augment", main)
+    run_stage("augment", main, AugmentConfig)

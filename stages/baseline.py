@@ -1,38 +1,31 @@
 """Score the untrained student and the majority class on the test rows.
 
-Reads data/examples.parquet. Writes data/predictions/untrained.parquet, metrics/baseline.json.
-Params: dataset, student. Run it with `dvc repro baseline`.
+Run it with `dvc repro baseline`.
 """
 
 from stillhouse.config.dataset import DatasetConf
-from stillhouse.config.load import Entry, StageConfig
-from stillhouse.config.student import UNTRAINED_KEYS, StudentConf
-from stillhouse.core import paths, tables
-from stillhouse.core.files import write_json
-from stillhouse.core.stage import run_stage
+from stillhouse.config.student import StudentConf
+from stillhouse.core import paths
+from stillhouse.core.tables import EXAMPLES, predictions
 from stillhouse.evaluate.students import evaluate_majority, evaluate_student
+from stillhouse.stage import Stage, StageConfig, run_stage
 from stillhouse.students.folder import untrained_student
 
 
 class BaselineConfig(StageConfig):
-    ENTRIES = {
-        "dataset": Entry(keys=("answer",)),
-        "student": Entry(keys=(*UNTRAINED_KEYS, "decoding"), untracked=("mirror", "compute")),
-    }
     dataset: DatasetConf
     student: StudentConf
 
 
-def main() -> None:
-    config = BaselineConfig.load()
-    student, answer = config.student, config.dataset.answer
-    examples = tables.read_rows(paths.EXAMPLES, tables.EXAMPLES)
+def main(stage: Stage[BaselineConfig]) -> None:
+    student, answer = stage.config.student, stage.config.dataset.answer
+    examples = stage.rows(EXAMPLES)
     majority = evaluate_majority(examples, answer)
     model = untrained_student(student)
-    scored = evaluate_student(model, examples, answer, student.decoding, student.compute)
-    tables.write_rows(paths.predictions(paths.BASELINE), tables.PREDICTIONS, scored[0])
-    write_json(paths.BASELINE_METRICS, {"majority": majority, "untrained": scored[1]})
+    rows, scores = evaluate_student(model, examples, answer, student.decoding, student.compute)
+    stage.write(predictions(paths.BASELINE), rows)
+    stage.write_json(paths.BASELINE_METRICS, {"majority": majority, "untrained": scores})
 
 
 if __name__ == "__main__":
-    run_stage("baseline", main)
+    run_stage("baseline", main, BaselineConfig)

@@ -1,40 +1,30 @@
 """Score one student on the test rows.
 
-Reads data/examples.parquet, models/student/seed=N/model. Writes data/predictions/seed=N.parquet,
-metrics/eval/seed=N.json. Params: dataset, student. Run it with `dvc repro evaluate`.
+Run it with `dvc repro evaluate`.
 """
 
 from stillhouse.config.dataset import DatasetConf
-from stillhouse.config.load import Entry, StageConfig
 from stillhouse.config.student import StudentConf
-from stillhouse.core import paths, tables
-from stillhouse.core.files import write_json
-from stillhouse.core.stage import run_stage, seed_argument
+from stillhouse.core import paths
+from stillhouse.core.tables import EXAMPLES, predictions
 from stillhouse.evaluate.students import evaluate_student
+from stillhouse.stage import Stage, StageConfig, run_stage
 from stillhouse.students.folder import load_student
 
 
 class EvaluateConfig(StageConfig):
-    ENTRIES = {
-        "dataset": Entry(keys=("answer",)),
-        "student": Entry(keys=("decoding",), untracked=("compute",)),
-    }
     dataset: DatasetConf
     student: StudentConf
 
 
-def main() -> None:
-    config, seed = EvaluateConfig.load(), seed_argument()
-    predictions, metrics = evaluate_student(
-        load_student(paths.student_model(seed)),
-        tables.read_rows(paths.EXAMPLES, tables.EXAMPLES),
-        config.dataset.answer,
-        config.student.decoding,
-        config.student.compute,
-    )
-    tables.write_rows(paths.predictions(f"seed={seed}"), tables.PREDICTIONS, predictions)
-    write_json(paths.eval_metrics(seed), metrics)
+def main(stage: Stage[EvaluateConfig]) -> None:
+    answer, student = stage.config.dataset.answer, stage.config.student
+    model = load_student(stage.input(paths.student_model(stage.seed)))
+    examples = stage.rows(EXAMPLES)
+    rows, metrics = evaluate_student(model, examples, answer, student.decoding, student.compute)
+    stage.write(predictions(f"seed={stage.seed}"), rows)
+    stage.write_json(paths.eval_metrics(stage.seed), metrics)
 
 
 if __name__ == "__main__":
-    run_stage("evaluate", main)
+    run_stage("evaluate", main, EvaluateConfig)

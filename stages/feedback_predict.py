@@ -1,39 +1,32 @@
 """Have the student answer the training rows, without having trained on the row that it answers.
 
-Reads data/examples.parquet, data/parsed.parquet. Writes data/feedback/answers.parquet, which is
-empty with `feedback: none`. Params: feedback, feedback_student, fraction, label_source, student.
-Run it with `dvc repro feedback_predict`.
+The table is empty with `feedback: none`. Run it with `dvc repro feedback_predict`.
 """
 
-from stillhouse.config import knobs
-from stillhouse.config.load import Entry, StageConfig
-from stillhouse.config.student import TRAINED_KEYS, StudentConf
-from stillhouse.core import paths, tables
-from stillhouse.core.stage import run_stage
-from stillhouse.feedback_predict import predict
-from stillhouse.feedback_split import split
+from stillhouse.config.knobs import Feedback, FeedbackStudent, LabelSource
+from stillhouse.config.student import StudentConf
+from stillhouse.core.tables import ANSWERS, EXAMPLES, PARSED
+from stillhouse.feedback_predict.predict import student_answers
+from stillhouse.feedback_split.split import rows_to_answer
+from stillhouse.stage import Stage, StageConfig, run_stage
 
 
 class FeedbackPredictConfig(StageConfig):
-    ENTRIES = {
-        "student": Entry((*TRAINED_KEYS, "decoding"), ("mirror", "compute")),
-    }
-    feedback: knobs.Feedback
-    feedback_student: knobs.FeedbackStudent
+    feedback: Feedback
+    feedback_student: FeedbackStudent
     fraction: float
-    label_source: knobs.LabelSource
+    label_source: LabelSource
     student: StudentConf
 
 
-def main() -> None:
-    config, found = FeedbackPredictConfig.load(), []
+def main(stage: Stage[FeedbackPredictConfig]) -> None:
+    config, found = stage.config, []
     if config.feedback != "none":
-        examples = tables.read_rows(paths.EXAMPLES, tables.EXAMPLES)
-        parsed = tables.read_rows(paths.PARSED, tables.PARSED)
-        rows = split.rows_to_answer(examples, parsed, config.fraction, config.label_source)
-        found = predict.student_answers(rows, config.student, config.feedback_student)
-    tables.write_rows(paths.ANSWERS, tables.ANSWERS, found)
+        examples, parsed = stage.rows(EXAMPLES), stage.rows(PARSED)
+        rows = rows_to_answer(examples, parsed, config.fraction, config.label_source)
+        found = student_answers(rows, config.student, config.feedback_student)
+    stage.write(ANSWERS, found)
 
 
 if __name__ == "__main__":
-    run_stage("feedback_predict", main)
+    run_stage("feedback_predict", main, FeedbackPredictConfig)

@@ -1,19 +1,18 @@
 """Choose the training rows, their labels and rationales; set the validation rows apart.
 
-Reads data/{examples,parsed,feedback/verdicts}.parquet. Writes data/{splits,validation}.parquet,
-metrics/feedback.json. Params: dataset and the knobs below. Run it with `dvc repro feedback_split`.
+Run it with `dvc repro feedback_split`.
 """
 
-from stillhouse.config import dataset, knobs
-from stillhouse.config.load import Entry, StageConfig
-from stillhouse.core import files, paths, tables
-from stillhouse.core.stage import run_stage
-from stillhouse.feedback_split import split
+from stillhouse.config import knobs
+from stillhouse.config.dataset import DatasetConf
+from stillhouse.core import paths
+from stillhouse.core.tables import EXAMPLES, PARSED, SPLITS, VALIDATION, VERDICTS
+from stillhouse.feedback_split.split import choose_rows, validation_rows
+from stillhouse.stage import Stage, StageConfig, run_stage
 
 
 class FeedbackSplitConfig(StageConfig):
-    ENTRIES = {"dataset": Entry(("answer",))}
-    dataset: dataset.DatasetConf
+    dataset: DatasetConf
     fraction: float
     label_source: knobs.LabelSource
     label_filter: knobs.LabelFilter
@@ -24,17 +23,15 @@ class FeedbackSplitConfig(StageConfig):
     hard_at_tau: bool
 
 
-def main() -> None:
-    config = FeedbackSplitConfig.load()
+def main(stage: Stage[FeedbackSplitConfig]) -> None:
+    config = stage.config
     chosen = config.model_dump(exclude={"dataset"}) | {"metric": config.dataset.answer.metric}
-    examples = tables.read_rows(paths.EXAMPLES, tables.EXAMPLES)
-    parsed = tables.read_rows(paths.PARSED, tables.PARSED)
-    verdicts = tables.read_rows(paths.VERDICTS, tables.VERDICTS)
-    rows, metrics = split.choose_rows(examples, parsed, verdicts, **chosen)
-    tables.write_rows(paths.SPLITS, tables.SPLITS, rows)
-    tables.write_rows(paths.VALIDATION, tables.VALIDATION, split.validation_rows(examples))
-    files.write_json(paths.FEEDBACK_METRICS, metrics)
+    examples, parsed, verdicts = (stage.rows(table) for table in (EXAMPLES, PARSED, VERDICTS))
+    rows, metrics = choose_rows(examples, parsed, verdicts, **chosen)
+    stage.write(SPLITS, rows)
+    stage.write(VALIDATION, validation_rows(examples))
+    stage.write_json(paths.FEEDBACK_METRICS, metrics)
 
 
 if __name__ == "__main__":
-    run_stage("feedback_split", main)
+    run_stage("feedback_split", main, FeedbackSplitConfig)

@@ -152,13 +152,11 @@ def test_pin_prints_a_source_with_the_contents_hash(project):
 
 
 def write_prompts(*contents):
-    tables.write_rows(
-        paths.PROMPTS,
-        tables.PROMPTS,
+    tables.PROMPTS.write_rows(
         [
             {"id": f"row-{number}", "messages": [{"role": "user", "content": content}]}
             for number, content in enumerate(contents)
-        ],
+        ]
     )
 
 

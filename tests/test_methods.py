@@ -28,7 +28,8 @@ def set_key(values, path, value):
 def project(folder, settings):
     """The repository's configuration with one method's settings, as `dvc exp run -S` makes it."""
     shutil.copytree(REPOSITORY / "conf", folder / "conf")
-    shutil.copy(REPOSITORY / "params.yaml", folder)
+    for name in ("params.yaml", "dvc.yaml"):
+        shutil.copy(REPOSITORY / name, folder)
     for key, value in [*BASE.items(), *settings]:
         name, _, path = key.rpartition(":")
         file = folder / (name or "params.yaml")

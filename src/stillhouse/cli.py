@@ -96,15 +96,15 @@ def show_prompts(
     ] = None,
 ) -> None:
     """Print a row's prompt exactly as rendered, from data/prompts.parquet."""
-    from stillhouse.core.tables import PROMPTS, read_rows
+    from stillhouse.core.tables import PROMPTS
 
-    rows = {row["id"]: row["messages"] for row in read_rows(paths.PROMPTS, PROMPTS)}
+    rows = {row["id"]: row["messages"] for row in PROMPTS.read_rows()}
     if not rows:
-        raise StillhouseError(f"{paths.PROMPTS} is empty: no row is asked about.")
+        raise StillhouseError(f"{PROMPTS.path} is empty: no row is asked about.")
     wanted = id_ if id_ is not None else min(rows)
     if wanted not in rows:
         near = did_you_mean(wanted, rows) if len(rows) < 20 else f" One of them is {min(rows)!r}."
-        raise StillhouseError(f"{paths.PROMPTS} has no row {wanted!r}.{near}")
+        raise StillhouseError(f"{PROMPTS.path} has no row {wanted!r}.{near}")
     typer.echo(f"# {wanted}", err=True)
     for message in rows[wanted]:
         typer.echo(f"[{message['role']}]\n{printable(message['content'])}\n")
@@ -218,10 +218,10 @@ def export(
     """
     from stillhouse.config.dataset import DatasetConf
     from stillhouse.config.whole import load_all
-    from stillhouse.core.tables import TRAINING, read_rows
+    from stillhouse.core.tables import TRAINING
     from stillhouse.deployment.export import chat_examples, warnings, write_chat
 
-    rows = read_rows(paths.TRAINING, TRAINING)
+    rows = TRAINING.read_rows()
     dataset = load_all()[1]["dataset"]
     assert isinstance(dataset, DatasetConf)
     marker = dataset.answer.markers[0]

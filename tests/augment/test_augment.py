@@ -10,7 +10,7 @@ from stillhouse.augment.duplicates import rouge_l, tokens
 from stillhouse.augment.questions import ask_questions
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.log import read_events
-from stillhouse.core.tables import TRAINING, write_rows
+from stillhouse.core.tables import TRAINING
 from stillhouse.teacher_generate.backends.scripted import ScriptedTeacher
 from tests.augment.project import (
     EXAMPLES,
@@ -62,7 +62,7 @@ def test_without_synthetic_rows_nobody_is_asked(grow, asked, tmp_path):
     assert {row["origin"] for row in rows} == {"real"}
     assert metrics == {"real": 6, "synthetic": 0}
     assert asked == []
-    write_rows(tmp_path / "training.parquet", TRAINING, rows)
+    TRAINING.at(tmp_path / "training.parquet").write_rows(rows)
 
 
 def test_a_quota_is_met_exactly_and_every_row_is_labelled(grow, tmp_path):
@@ -73,7 +73,7 @@ def test_a_quota_is_met_exactly_and_every_row_is_labelled(grow, tmp_path):
     assert {row["label"] for row in rows} <= set("01234")
     assert all(row["rationale"].endswith("it is.") for row in rows)
     assert all(row["id"] == content_id(row["query"]) for row in rows)
-    write_rows(tmp_path / "training.parquet", TRAINING, rows)
+    TRAINING.at(tmp_path / "training.parquet").write_rows(rows)
 
 
 def test_the_answers_are_prompted_with_the_exemplars_of_the_seed(grow, asked):

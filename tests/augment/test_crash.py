@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from stillhouse.augment.augment import training_rows
-from stillhouse.core.tables import TRAINING, write_rows
+from stillhouse.core.tables import TRAINING
 from stillhouse.store import writer
 from tests.augment.project import TEST, augment, config, example, split_row
 from tests.teacher_generate.conftest import _running, server
@@ -35,7 +35,7 @@ def work(url: str, folder: Path, out: Path) -> None:
     rows, _ = training_rows(
         [split_row(row) for row in SEEDS], SEEDS + TEST, [], asked, store(folder)
     )
-    write_rows(out, TRAINING, rows)
+    TRAINING.at(out).write_rows(rows)
 
 
 @pytest.mark.slow

@@ -34,7 +34,7 @@ def project(tmp_path):
 
 
 def card(project, measured=MEASURED):
-    return model_card(CardConfig.load(project), 3, measured)
+    return model_card(CardConfig.load("card", project), 3, measured)
 
 
 def front_matter(project):

@@ -1,9 +1,12 @@
 """A minimal valid project to make mistakes in."""
 
+import shutil
 from copy import deepcopy
 from pathlib import Path
 
 import yaml
+
+from tests.conftest import REPOSITORY
 
 PARAMS = {
     "dataset": "own",
@@ -125,6 +128,7 @@ def write_project(root: Path, **changes: object) -> Path:
     for name, values in files.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(yaml.safe_dump(values), encoding="utf-8")
+    shutil.copy(REPOSITORY / "dvc.yaml", root)
     return root
 
 

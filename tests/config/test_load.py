@@ -1,7 +1,6 @@
 """Loading: every mistake at once, each with file, key, value and a way out."""
 
 import re
-from typing import ClassVar
 
 import pytest
 import yaml
@@ -10,11 +9,12 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from stillhouse.config.knobs import Knobs
-from stillhouse.config.load import Entry, StageConfig
 from stillhouse.config.student import StudentConf
 from stillhouse.config.teacher import TeacherConf
-from stillhouse.config.whole import GROUPS, check_all, load_all, load_entry, names, read_yaml
+from stillhouse.config.whole import GROUPS, check_all, load_all, load_entry, names
 from stillhouse.core.errors import StillhouseError
+from stillhouse.core.yaml import dump_yaml, read_yaml
+from stillhouse.stage import StageConfig
 from tests.config.project import PARAMS, edit, write_project
 from tests.conftest import REPOSITORY
 
@@ -170,33 +170,50 @@ def test_one_entry_loads_by_its_model(project):
         load_entry(TeacherConf, "smal", project)
 
 
+class EvaluateConfig(StageConfig):
+    student: StudentConf
+
+
 class TrainConfig(StageConfig):
-    ENTRIES: ClassVar[dict[str, Entry]] = {
-        "student": Entry(keys=("family", "training"), untracked=("compute",))
-    }
     lambda_: float
     student: StudentConf
 
 
-def test_a_stage_sees_the_keys_it_declared_and_no_other(project):
-    config = TrainConfig.load(project)
+def test_a_stage_sees_the_keys_that_dvc_yaml_tracks_for_it_and_no_other(project):
+    config = TrainConfig.load("train_student", project)
     assert config.lambda_ == 1.0
     assert config.student.family == "decoder"
-    assert config.student.compute.eval_batch_size == 32
+    assert config.student.compute.eval_batch_size == 32  # DVC does not track it
     with pytest.raises(AttributeError):
         _ = config.student.decoding
     with pytest.raises(AttributeError):
-        _ = config.student.source
-    with pytest.raises(AttributeError):
-        _ = config.student.mirror  # a default is hidden as well
-    with pytest.raises(AttributeError):
         _ = config.k  # type: ignore[attr-defined]
+    student = EvaluateConfig.load("evaluate", project).student
+    assert student.decoding.decode == "generate"
+    with pytest.raises(AttributeError):
+        _ = student.family
+    with pytest.raises(AttributeError):
+        _ = student.architecture  # a default is hidden as well
+
+
+def test_what_dvc_yaml_does_not_declare_is_refused(project):
+    with pytest.raises(StillhouseError, match="stage `evaluate` depends on the knob `lambda`"):
+        TrainConfig.load("evaluate", project)
+    pipeline = read_yaml(project / "dvc.yaml")
+    tracked = pipeline["stages"]["evaluate"]["params"]
+    pipeline["stages"]["evaluate"]["params"] = [p for p in tracked if "student" not in str(p)]
+    pipeline["stages"]["evaluate"]["params"].append("student")
+    (project / "dvc.yaml").write_text(dump_yaml(pipeline))
+    with pytest.raises(StillhouseError, match="depends on the entry of conf/student"):
+        EvaluateConfig.load("evaluate", project)
+    with pytest.raises(StillhouseError, match=r"no stage 'evaluat'\. Did you mean 'evaluate'"):
+        EvaluateConfig.load("evaluat", project)
 
 
 def test_a_stage_checks_the_whole_configuration_first(project):
     edit(project, "conf/teacher/small.yaml", context=0)
     with pytest.raises(StillhouseError, match="`context` is 0"):
-        TrainConfig.load(project)
+        TrainConfig.load("train_student", project)
 
 
 def test_configuration_cannot_be_changed(project):

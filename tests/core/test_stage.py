@@ -6,48 +6,42 @@ import pytest
 
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.log import read_events, record, state_directory
-from stillhouse.core.stage import run_stage
-
-
-def raising(error):
-    def main():
-        raise error
-
-    return main
+from stillhouse.stage import running
 
 
 def test_a_finished_stage_records_its_seconds_outside_dvc(monkeypatch):
     monkeypatch.setenv("DVC_STAGE", "train_student@3")
-    run_stage("train_student", lambda: None)
+    with running("train_student"):
+        pass
     (event,) = read_events("stage")
     assert event["stage"] == "train_student@3"
     assert 0 <= event["seconds"] < 5
 
 
 def test_a_users_mistake_is_one_message(capsys):
-    with pytest.raises(SystemExit) as exit_:
-        run_stage("ingest", raising(StillhouseError("no such file")))
+    with pytest.raises(SystemExit) as exit_, running("ingest"):
+        raise StillhouseError("no such file")
     assert exit_.value.code == "error in ingest: no such file"
     assert read_events("stage") == []
 
 
 def test_an_interrupt_says_how_to_go_on(capsys):
-    with pytest.raises(SystemExit) as exit_:
-        run_stage("embed", raising(KeyboardInterrupt()))
+    with pytest.raises(SystemExit) as exit_, running("embed"):
+        raise KeyboardInterrupt()
     assert exit_.value.code == 130
     assert "dvc repro" in capsys.readouterr().err
 
 
 def test_a_full_disk_is_a_users_error():
     full = OSError(errno.ENOSPC, "No space left on device", "data/x")
-    with pytest.raises(SystemExit, match="No space left on device at data/x"):
-        run_stage("embed", raising(full))
+    with pytest.raises(SystemExit, match="No space left on device at data/x"), running("embed"):
+        raise full
 
 
 @pytest.mark.parametrize("error", [ValueError("a fault of ours"), OSError(errno.EIO, "I/O error")])
 def test_a_fault_of_ours_keeps_its_traceback(error):
-    with pytest.raises(type(error)):
-        run_stage("embed", raising(error))
+    with pytest.raises(type(error)), running("embed"):
+        raise error
 
 
 def test_a_log_line_cut_short_is_passed_over():

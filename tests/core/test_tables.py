@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from stillhouse.core import tables
 from stillhouse.core.errors import StillhouseError
-from stillhouse.core.tables import read_rows, write_rows
 
 WORDS = st.text(string.printable + "äöü√日本", max_size=12)
 TRAINING_ROWS = st.lists(
@@ -37,31 +36,31 @@ def exemplar(id_="a", rank=0, **changed):
 def test_any_order_gives_the_same_bytes_and_reads_back_sorted(tmp_path, rows, order):
     first, second = tmp_path / "first.parquet", tmp_path / "second.parquet"
     shuffled = order.sample(rows, len(rows))
-    write_rows(first, tables.TRAINING, rows)
-    write_rows(second, tables.TRAINING, [dict(reversed(row.items())) for row in shuffled])
+    tables.TRAINING.at(first).write_rows(rows)
+    tables.TRAINING.at(second).write_rows([dict(reversed(row.items())) for row in shuffled])
     assert first.read_bytes() == second.read_bytes()
-    assert read_rows(first, tables.TRAINING) == sorted(rows, key=lambda row: row["id"].encode())
+    assert tables.TRAINING.at(first).read_rows() == sorted(rows, key=lambda row: row["id"].encode())
 
 
 @pytest.mark.parametrize("spec", [tables.EXAMPLES, tables.PROMPTS, tables.EMBEDDINGS])
 def test_an_empty_table_reads_back(tmp_path, spec):
-    write_rows(tmp_path / "empty.parquet", spec, [])
-    assert read_rows(tmp_path / "empty.parquet", spec) == []
+    spec.at(tmp_path / "empty.parquet").write_rows([])
+    assert spec.at(tmp_path / "empty.parquet").read_rows() == []
 
 
 def test_nested_columns_read_back(tmp_path):
     path = tmp_path / "prompts.parquet"
     row = {"id": "a", "messages": [{"role": "user", "content": "hi\n"}]}
-    write_rows(path, tables.PROMPTS, [row])
-    assert read_rows(path, tables.PROMPTS) == [row]
+    tables.PROMPTS.at(path).write_rows([row])
+    assert tables.PROMPTS.at(path).read_rows() == [row]
 
 
 def test_bytes_do_not_depend_on_how_the_table_was_chunked(tmp_path):
     whole = pa.table({"id": ["a", "b", "c"]})
-    spec = tables.TableSpec("ids", pa.schema([pa.field("id", pa.string(), nullable=False)]))
+    spec = tables.Table("ids", tmp_path, pa.schema([pa.field("id", pa.string(), nullable=False)]))
     parts = pa.concat_tables([whole.slice(2), whole.slice(0, 2)])
-    tables.write_table(tmp_path / "whole.parquet", spec, whole.cast(spec.schema))
-    tables.write_table(tmp_path / "parts.parquet", spec, parts.cast(spec.schema))
+    spec.at(tmp_path / "whole.parquet").write(whole.cast(spec.schema))
+    spec.at(tmp_path / "parts.parquet").write(parts.cast(spec.schema))
     assert (tmp_path / "whole.parquet").read_bytes() == (tmp_path / "parts.parquet").read_bytes()
 
 
@@ -79,21 +78,21 @@ def test_bytes_do_not_depend_on_how_the_table_was_chunked(tmp_path):
 def test_bad_rows_are_refused_and_nothing_is_written(tmp_path, rows, said):
     path = tmp_path / "exemplars.parquet"
     with pytest.raises(StillhouseError) as error:
-        write_rows(path, tables.EXEMPLARS, rows)
+        tables.EXEMPLARS.at(path).write_rows(rows)
     assert all(word in str(error.value) for word in [*said, str(path)])
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_key_of_two_columns_may_repeat_one_of_them(tmp_path):
     path = tmp_path / "exemplars.parquet"
-    write_rows(path, tables.EXEMPLARS, [exemplar(rank=1), exemplar("b"), exemplar(rank=0)])
-    found = [(row["id"], row["rank"]) for row in read_rows(path, tables.EXEMPLARS)]
+    tables.EXEMPLARS.at(path).write_rows([exemplar(rank=1), exemplar("b"), exemplar(rank=0)])
+    found = [(row["id"], row["rank"]) for row in tables.EXEMPLARS.at(path).read_rows()]
     assert found == [("a", 0), ("a", 1), ("b", 0)]
 
 
 def test_a_missing_file_says_how_to_get_it(tmp_path):
     with pytest.raises(StillhouseError, match=r"(?s)examples.*dvc repro.*dvc pull"):
-        read_rows(tmp_path / "none.parquet", tables.EXAMPLES)
+        tables.EXAMPLES.at(tmp_path / "none.parquet").read_rows()
 
 
 @pytest.mark.parametrize("content", [b"<<<<<<< HEAD", b"", b"PAR1" + b"x" * 50 + b"PAR1"])
@@ -101,7 +100,7 @@ def test_a_file_that_is_not_parquet_is_named(tmp_path, content):
     path = tmp_path / "examples.parquet"
     path.write_bytes(content)
     with pytest.raises(StillhouseError, match="not a readable Parquet file"):
-        read_rows(path, tables.EXAMPLES)
+        tables.EXAMPLES.at(path).read_rows()
 
 
 @pytest.mark.parametrize(
@@ -125,4 +124,4 @@ def test_a_table_of_another_shape_is_refused_when_read(tmp_path, table, said):
     path = tmp_path / "exemplars.parquet"
     pq.write_table(table, path)
     with pytest.raises(StillhouseError, match=said):
-        read_rows(path, tables.EXEMPLARS)
+        tables.EXEMPLARS.at(path).read_rows()

@@ -40,14 +40,12 @@ def test_the_log_holds_any_text_and_obeys_none():
 @pytest.mark.parametrize(
     "code",
     [
-        "from stillhouse.core.stage import run_stage\n"
+        "from stillhouse.stage import running\n"
         "from stillhouse.core.errors import StillhouseError\n"
-        "def main(): raise StillhouseError(text)\n"
-        "run_stage('teacher', main)",
-        "from stillhouse.core.stage import run_stage\n"
+        "with running('parse'): raise StillhouseError(text)",
+        "from stillhouse.stage import running\n"
         "import errno\n"
-        "def main(): raise PermissionError(errno.EACCES, 'denied', text)\n"
-        "run_stage('teacher', main)",
+        "with running('parse'): raise PermissionError(errno.EACCES, 'denied', text)",
         "from stillhouse.core.progress import announce\nannounce(text)",
         "from stillhouse import cli\n"
         "from stillhouse.core.errors import StillhouseError\n"

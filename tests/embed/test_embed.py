@@ -64,9 +64,9 @@ def test_a_vector_depends_on_its_text_alone(bert):
 def test_equal_rows_give_equal_bytes(bert, tmp_path):
     for name in ("one", "two"):
         table = embed_queries(conf(bert), rows(queries(10)))
-        tables.write_table(tmp_path / name, tables.EMBEDDINGS, table)
+        tables.EMBEDDINGS.at(tmp_path / name).write(table)
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
-    read = tables.read_table(tmp_path / "one", tables.EMBEDDINGS)
+    read = tables.EMBEDDINGS.at(tmp_path / "one").read()
     assert vectors(read) == vectors(table)
 
 

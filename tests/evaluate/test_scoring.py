@@ -6,7 +6,7 @@ import pytest
 
 from stillhouse.config.dataset import Answer
 from stillhouse.core.errors import StillhouseError
-from stillhouse.core.tables import PREDICTIONS
+from stillhouse.core.tables import predictions
 from stillhouse.evaluate.majority import majority_predictions
 from stillhouse.evaluate.scoring import score, split_rows
 from stillhouse.evaluate.students import evaluate_majority
@@ -37,7 +37,7 @@ def test_equations_count_by_value_and_text_apart():
     assert metrics["rows"] == 3
     assert [line["score"] for line in table] == [1.0, 1.0, 0.0]
     assert table[2]["normalised"] is None
-    assert set(table[0]) == set(PREDICTIONS.schema.names)
+    assert set(table[0]) == set(predictions("seed=0").schema.names)
 
 
 @pytest.mark.parametrize(

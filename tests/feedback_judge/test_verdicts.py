@@ -3,7 +3,7 @@
 import pytest
 
 from stillhouse.core.errors import StillhouseError
-from stillhouse.core.tables import VERDICTS, write_rows
+from stillhouse.core.tables import VERDICTS
 from stillhouse.feedback_judge.verdicts import Answers, judge_answers, paired_answers
 from stillhouse.feedback_split.difficulty import difficulties
 from tests.feedback_judge.judges import judge
@@ -43,7 +43,7 @@ def test_swapped_orders_are_both_asked_and_put_back(tmp_path):
     assert metrics["position_bias"] == 0
     assert metrics["prefers_first"] == metrics["prefers_second"] == 0.5
     assert (metrics["asked"], metrics["missing"], metrics["judged"]) == (2, 0, 1)
-    write_rows(tmp_path / "verdicts.parquet", VERDICTS, found.values())
+    VERDICTS.at(tmp_path / "verdicts.parquet").write_rows(found.values())
 
 
 def test_a_judge_that_always_prefers_the_first_finds_nothing_hard(tmp_path):

@@ -8,7 +8,7 @@ import pytest
 
 from stillhouse.core import paths, tables
 from tests.config.project import write_project
-from tests.pipeline.scripts import SOURCE, load, script
+from tests.pipeline.scripts import SOURCE, run, script
 
 STAGES = ("parse", "feedback_predict", "feedback_judge", "feedback_split", "augment")
 
@@ -35,25 +35,20 @@ def project(tmp_path, monkeypatch):
         examples = [example("a", "yes"), example("b", "no"), example("c", "no")]
         texts = {"a": "It is. The answer is yes.", "b": "Not so. The answer is yes.", "c": "Hm."}
         completions = [completion(id_, text) for id_, text in texts.items()]
-        tables.write_rows(paths.EXAMPLES, tables.EXAMPLES, examples)
-        tables.write_rows(paths.COMPLETIONS, tables.COMPLETIONS, completions)
-        tables.write_rows(paths.EXEMPLARS, tables.EXEMPLARS, [])
-        tables.write_rows(paths.ANSWERS, tables.ANSWERS, [])
+        tables.EXAMPLES.write_rows(examples)
+        tables.COMPLETIONS.write_rows(completions)
+        tables.EXEMPLARS.write_rows([])
+        tables.ANSWERS.write_rows([])
 
     return start
-
-
-def run(*stages):
-    for stage in stages:
-        load(stage).main()
 
 
 def test_completions_become_training_rows(project):
     project(label_source="teacher")
     run(*STAGES)
-    assert tables.read_rows(paths.ANSWERS, tables.ANSWERS) == []
-    assert tables.read_rows(paths.VERDICTS, tables.VERDICTS) == []
-    training = tables.read_rows(paths.TRAINING, tables.TRAINING)
+    assert tables.ANSWERS.read_rows() == []
+    assert tables.VERDICTS.read_rows() == []
+    training = tables.TRAINING.read_rows()
     assert training == [
         {"id": "a", "query": "query a", "label": "yes", "rationale": "It is.", "origin": "real"},
         {"id": "b", "query": "query b", "label": "yes", "rationale": "Not so.", "origin": "real"},
@@ -65,7 +60,7 @@ def test_completions_become_training_rows(project):
 
 def test_equal_content_gives_equal_bytes(project):
     project()
-    outputs = (paths.PARSED, paths.SPLITS, paths.TRAINING, paths.PARSE_METRICS)
+    outputs = (tables.PARSED.path, tables.SPLITS.path, tables.TRAINING.path, paths.PARSE_METRICS)
     run(*STAGES)
     first = [path.read_bytes() for path in outputs]
     run(*STAGES)
@@ -80,12 +75,10 @@ def test_equal_content_gives_equal_bytes(project):
 )
 def test_a_mistake_is_one_message_and_writes_nothing(project, knobs, stage, message):
     project(**knobs)
-    from stillhouse.core.stage import run_stage
-
     run(*(name for name in STAGES[: STAGES.index(stage)] if name != "feedback_predict"))
     with pytest.raises(SystemExit, match=f"error in {stage}: .*{message}"):
-        run_stage(stage, load(stage).main)
-    written = {"feedback_split": paths.SPLITS, "augment": paths.TRAINING}[stage]
+        run(stage)
+    written = {"feedback_split": tables.SPLITS.path, "augment": tables.TRAINING.path}[stage]
     assert not written.exists()
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from stillhouse.config.dataset import Reject
 from stillhouse.core.errors import StillhouseError
-from stillhouse.core.tables import EXAMPLES, write_rows
+from stillhouse.core.tables import EXAMPLES
 from stillhouse.ingest.examples import build_examples
 from stillhouse.ingest.files import read_file
 from tests.conftest import REPOSITORY
@@ -75,7 +75,7 @@ def test_templates_make_the_fields(tmp_path):
         "rejects": {},
         "overlap": {},
     }
-    write_rows(tmp_path / "examples.parquet", EXAMPLES, rows)
+    EXAMPLES.at(tmp_path / "examples.parquet").write_rows(rows)
 
 
 def test_unlabelled_rows_have_neither_label_nor_rationale():
@@ -437,7 +437,7 @@ def test_a_mistake_in_every_row_of_a_large_file_stops_early():
 def test_equal_content_gives_equal_bytes(tmp_path):
     for name, rows in [("a", texts(30)), ("b", texts(30)[::-1])]:
         made, metrics = build(make_conf(splits=HELD_OUT, fields=GROUPED), 12, train=rows)
-        write_rows(tmp_path / name, EXAMPLES, made)
+        EXAMPLES.at(tmp_path / name).write_rows(made)
         (tmp_path / f"{name}.json").write_text(json.dumps(metrics, sort_keys=True))
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()

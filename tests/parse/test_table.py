@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from stillhouse.config.dataset import Answer
 from stillhouse.config.prompt import Reply
 from stillhouse.core.errors import StillhouseError
-from stillhouse.core.tables import PARSED, read_rows, write_rows
+from stillhouse.core.tables import PARSED
 from stillhouse.parse.form import Form
 from stillhouse.parse.table import parse_completions
 from stillhouse.statistics.intervals import mean_ends
@@ -113,8 +113,8 @@ def test_a_completion_of_an_unknown_row_is_an_error():
 
 def test_the_rows_fit_the_table(tmp_path):
     rows, _ = parse([example("a"), example("b")], [completion("b", "x"), completion("a", "y")])
-    write_rows(tmp_path / "parsed.parquet", PARSED, rows)
-    assert [row["id"] for row in read_rows(tmp_path / "parsed.parquet", PARSED)] == ["a", "b"]
+    PARSED.at(tmp_path / "parsed.parquet").write_rows(rows)
+    assert [row["id"] for row in PARSED.at(tmp_path / "parsed.parquet").read_rows()] == ["a", "b"]
 
 
 @given(

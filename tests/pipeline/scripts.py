@@ -5,11 +5,12 @@ import importlib.util
 import sys
 from functools import cache
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
+from typing import get_args, get_type_hints
 
 from stillhouse.code.fingerprint import Sources, fingerprint
-from stillhouse.config.load import StageConfig
-from stillhouse.core import paths
+from stillhouse.core import paths, tables
+from stillhouse.stage import StageConfig, run_stage
 from tests.conftest import REPOSITORY
 
 STAGES = sorted(path.stem for path in (REPOSITORY / "stages").glob("*.py"))
@@ -32,14 +33,17 @@ def load(stage: str) -> ModuleType:
 
 
 def config(stage: str) -> type[StageConfig]:
-    """The one StageConfig that the stage's script defines or imports."""
-    classes = {
-        value
-        for value in vars(load(stage)).values()
-        if isinstance(value, type) and issubclass(value, StageConfig) and value is not StageConfig
-    }
-    (found,) = classes
-    return found
+    """What the stage's script reads of the configuration."""
+    (hint,) = (h for n, h in get_type_hints(load(stage).main).items() if n != "return")
+    (wanted,) = get_args(hint)
+    assert issubclass(wanted, StageConfig)
+    return wanted
+
+
+def run(*stages: str) -> None:
+    """Run stages in this process and folder, as their scripts do."""
+    for stage in stages:
+        run_stage(stage, load(stage).main, config(stage))
 
 
 def closure(stage: str) -> set[Path]:
@@ -52,8 +56,10 @@ def closure(stage: str) -> set[Path]:
 
 @cache
 def named_paths(file: Path) -> set[str]:
-    """The constants and functions of `core.paths` that a file names, as paths of seed 0."""
+    """The paths that a file names through `core.paths` and `core.tables`, those of seed 0."""
     tree = ast.parse((REPOSITORY / file).read_text(encoding="utf-8"))
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    named = {name: getattr(tables, name) for name in names if hasattr(tables, name)}
     attributes = {
         node.attr
         for node in ast.walk(tree)
@@ -61,12 +67,15 @@ def named_paths(file: Path) -> set[str]:
         and isinstance(node.value, ast.Name)
         and node.value.id == "paths"
     }
-    return {found for name in attributes if (found := _resolve(getattr(paths, name)))}
+    found = [*named.values(), *(getattr(paths, name) for name in attributes)]
+    return {path for value in found if (path := _resolve(value))}
 
 
 def _resolve(value: object) -> str:
-    if value is paths.predictions:
+    if isinstance(value, tables.Table):
+        return str(value.path)
+    if value is tables.predictions:
         return str(paths.PREDICTIONS)
-    if callable(value):
+    if isinstance(value, FunctionType) and value.__module__ == paths.__name__:
         return str(value(0))
     return str(value) if isinstance(value, Path) else ""

@@ -15,7 +15,6 @@ import pytest
 import yaml
 
 from stillhouse.core import paths, tables
-from stillhouse.core.stage import run_stage
 from tests.conftest import REPOSITORY
 from tests.pipeline import scripts
 from tests.pipeline.workspace import KNOBS, entries, write_rows, write_yaml
@@ -34,6 +33,7 @@ def project(tmp_path, monkeypatch):
     for name, values in entries(tmp_path / "models").items():
         write_yaml(paths.CONF / f"{name}.yaml", values)
     write_yaml(paths.PARAMS, KNOBS)
+    shutil.copy(REPOSITORY / paths.PIPELINE, tmp_path)
     write_rows(TRAIN, 12)
     write_rows(Path("data/raw/tiny/test.csv"), 4, offset=100)
     return tmp_path
@@ -62,7 +62,7 @@ def failure(stage):
     """The message of a stage that must fail, checked to have left everything as it was."""
     before = written()
     with pytest.raises(SystemExit) as end:
-        run_stage(stage, scripts.load(stage).main)
+        scripts.run(stage)
     assert isinstance(end.value.code, str)  # printed as it is, with exit status 1
     assert end.value.code.startswith(f"error in {stage}: ")
     assert written() == before
@@ -70,8 +70,8 @@ def failure(stage):
 
 
 def test_the_project_is_fine_as_it_is(project):
-    run_stage("ingest", scripts.load("ingest").main)
-    assert written() == {str(paths.EXAMPLES), str(paths.INGEST_METRICS)}
+    scripts.run("ingest")
+    assert written() == {str(tables.EXAMPLES.path), str(paths.INGEST_METRICS)}
 
 
 def missing_column(_):
@@ -150,10 +150,10 @@ def test_several_mistakes_are_reported_together(project):
 
 
 def test_more_exemplars_than_rows_to_take_them_from(project):
-    run_stage("ingest", scripts.load("ingest").main)
-    examples = tables.read_rows(paths.EXAMPLES, tables.EXAMPLES)
+    scripts.run("ingest")
+    examples = tables.EXAMPLES.read_rows()
     vectors = [{"id": row["id"], "vector": [float(i), 1.0]} for i, row in enumerate(examples)]
-    tables.write_rows(paths.EMBEDDINGS, tables.EMBEDDINGS, vectors)
+    tables.EMBEDDINGS.write_rows(vectors)
     edit(paths.PARAMS, lambda knobs: knobs.update(k=50))
     message = failure("retrieve")
     assert "50" in message
@@ -191,8 +191,8 @@ def test_a_wheel_with_another_hash(project, wheel):
     assert "0" * 64 in message
     assert list((project / "cache").rglob("*.csv")) == []
     use_wheel(found)
-    run_stage("ingest", scripts.load("ingest").main)
-    assert str(paths.EXAMPLES) in written()
+    scripts.run("ingest")
+    assert str(tables.EXAMPLES.path) in written()
 
 
 def test_too_little_disk(project, monkeypatch):
@@ -247,7 +247,7 @@ def test_a_stage_that_is_stopped_while_it_writes(project, how):
         assert process.stdout.readline() == "half\n"
         process.send_signal(how)
         said = process.stderr.read()
-    assert not paths.EXAMPLES.exists()
+    assert not tables.EXAMPLES.path.exists()
     assert not paths.INGEST_METRICS.exists()
     assert "Traceback" not in said
     if how == signal.SIGINT:
@@ -256,8 +256,8 @@ def test_a_stage_that_is_stopped_while_it_writes(project, how):
         assert written() == set()
     else:  # nobody could tidy up; Git and DVC ignore what is left
         assert all(file.endswith(".tmp") for file in written())
-    run_stage("ingest", scripts.load("ingest").main)
-    assert paths.EXAMPLES.exists()
+    scripts.run("ingest")
+    assert tables.EXAMPLES.path.exists()
 
 
 def test_as_a_process_a_mistake_is_one_message_and_status_1(project):
@@ -271,10 +271,8 @@ def test_as_a_process_a_mistake_is_one_message_and_status_1(project):
 
 
 def test_a_table_of_another_run_is_not_joined(project):
-    run_stage("ingest", scripts.load("ingest").main)
-    tables.write_rows(
-        paths.EMBEDDINGS, tables.EMBEDDINGS, [{"id": "stranger", "vector": [0.0, 1.0]}]
-    )
+    scripts.run("ingest")
+    tables.EMBEDDINGS.write_rows([{"id": "stranger", "vector": [0.0, 1.0]}])
     assert "dvc repro" in failure("retrieve")
 
 

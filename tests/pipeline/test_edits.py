@@ -74,7 +74,7 @@ EDITS = {
         },
     ),
     "what every stage runs in": Edit(
-        "core/stage.py", "time.perf_counter() - started, 2", "time.perf_counter() - started, 3",
+        "stage.py", "time.perf_counter() - started, 2", "time.perf_counter() - started, 3",
         set(CONFIGURED),
     ),
 }  # fmt: skip

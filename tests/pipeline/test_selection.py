@@ -15,12 +15,12 @@ def test_an_experiment_holds_rows_out_and_selects_on_them(workspace: Workspace):
     select = "conf/student/tiny.yaml:+training.validation={steps: 1, metric: loss}"
     ran = workspace.ran("exp", "run", "-S", hold_out, "-S", select, "train_student")
     assert {"ingest", "feedback_split", "train_student@0"} <= ran
-    validation = tables.read_rows(workspace.path / paths.VALIDATION, tables.VALIDATION)
-    examples = tables.read_rows(workspace.path / paths.EXAMPLES, tables.EXAMPLES)
+    validation = tables.VALIDATION.of(workspace.path).read_rows()
+    examples = tables.EXAMPLES.of(workspace.path).read_rows()
     assert {row["id"] for row in validation} == {
         row["id"] for row in examples if row["split"] == "validation"
     }
-    training = tables.read_rows(workspace.path / paths.TRAINING, tables.TRAINING)
+    training = tables.TRAINING.of(workspace.path).read_rows()
     assert len(validation) == 9
     assert {row["id"] for row in validation}.isdisjoint(row["id"] for row in training)
     with (workspace.path / paths.train_curve(0)).open(newline="") as file:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from stillhouse.core import paths
-from stillhouse.core.tables import EXAMPLES, PREDICTIONS, read_rows
+from stillhouse.core.tables import EXAMPLES, predictions
 from tests.conftest import REPOSITORY
 from tests.pipeline.workspace import Workspace
 
@@ -22,8 +22,8 @@ def test_an_artifact_is_fetched_by_name_and_predicts_as_it_was_tested(workspace,
     assert {path.name for path in folder.iterdir()} == {"README.md", "decoding.json", "model"}
     assert (folder / "README.md").read_bytes() == (outside.path / "same/README.md").read_bytes()
 
-    tested = read_rows(workspace.path / paths.predictions("seed=0"), PREDICTIONS)
-    examples = read_rows(workspace.path / paths.EXAMPLES, EXAMPLES)
+    tested = predictions("seed=0").of(workspace.path).read_rows()
+    examples = EXAMPLES.of(workspace.path).read_rows()
     queries = {row["id"]: row["query"] for row in examples}
     rows = [{"id": row["id"], "query": queries[row["id"]]} for row in tested]
     (outside.path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))

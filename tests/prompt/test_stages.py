@@ -7,7 +7,7 @@ import pytest
 from stillhouse.core import paths, tables
 from stillhouse.sources.pin import pin
 from tests.config.project import edit, write_project
-from tests.pipeline.scripts import load
+from tests.pipeline.scripts import run
 from tests.prompt.rows import example
 
 PARTS = {"exemplar_query": "{{ query }}", "exemplar_reply": "{{ label }}", "query": "{{ query }}"}
@@ -20,19 +20,14 @@ def project(tmp_path, monkeypatch, tiny_models):
     edit(tmp_path, "conf/prompt/plain.yaml", tasks={"classification": PARTS})
     monkeypatch.chdir(tmp_path)
     rows = [example(f"r{n}", "train" if n < 6 else "test") for n in range(9)]
-    tables.write_rows(paths.EXAMPLES, tables.EXAMPLES, rows)
+    tables.EXAMPLES.write_rows(rows)
     return tmp_path
-
-
-def run(*stages):
-    for stage in stages:
-        load(stage).main()
 
 
 def test_examples_become_prompts(project):
     run("embed", "retrieve", "prompt")
-    prompts = tables.read_rows(paths.PROMPTS, tables.PROMPTS)
-    exemplars = tables.read_rows(paths.EXEMPLARS, tables.EXEMPLARS)
+    prompts = tables.PROMPTS.read_rows()
+    exemplars = tables.EXEMPLARS.read_rows()
     assert [row["id"] for row in prompts] == [f"r{n}" for n in range(6)]
     nearest = [row["exemplar_id"] for row in exemplars if row["id"] == "r3"]
     expected = [f"query of {id_} the label" for id_ in nearest] + ["query of r3"]
@@ -46,7 +41,8 @@ def test_examples_become_prompts(project):
 
 
 def test_a_second_run_gives_the_same_bytes(project):
-    outputs = (paths.EMBEDDINGS, paths.EXEMPLARS, paths.PROMPTS, paths.RETRIEVE_METRICS)
+    written = (tables.EMBEDDINGS, tables.EXEMPLARS, tables.PROMPTS)
+    outputs = (*(table.path for table in written), paths.RETRIEVE_METRICS)
     run("embed", "retrieve", "prompt")
     before = [path.read_bytes() for path in outputs]
     run("embed", "retrieve", "prompt")

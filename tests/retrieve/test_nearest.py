@@ -129,7 +129,7 @@ def test_neither_labels_nor_the_order_of_rows_matter(tmp_path):
     relabelled = [row | {"label": "same"} for row in reversed(examples)]
     for name, rows in (("one", examples), ("two", relabelled)):
         table, _ = choose(rows, dict(reversed(vectors.items())), 4)
-        tables.write_table(tmp_path / name, tables.EXEMPLARS, table)
+        tables.EXEMPLARS.at(tmp_path / name).write(table)
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
 
 

@@ -3,7 +3,7 @@
 import multiprocessing
 from pathlib import Path
 
-from stillhouse.core.tables import COMPLETIONS, write_table
+from stillhouse.core.tables import COMPLETIONS
 from stillhouse.store import pack, writer
 from stillhouse.teacher_generate import feed
 from stillhouse.teacher_generate.generate import generate
@@ -18,7 +18,7 @@ def work(url: str, folder: Path, rows: int, out: Path) -> None:
     pack.MERGE_AT = 4
     feed.LOOK_SECONDS = 0.05
     generated = generate(prompts(range(rows)), client(url), store(folder))
-    write_table(out, COMPLETIONS, generated.completions)
+    COMPLETIONS.at(out).write(generated.completions)
 
 
 def start(url: str, folder: Path, rows: int, out: Path) -> multiprocessing.process.BaseProcess:

@@ -6,7 +6,7 @@ import pytest
 
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.log import read_events
-from stillhouse.core.tables import COMPLETIONS, write_table
+from stillhouse.core.tables import COMPLETIONS
 from stillhouse.store.store import Store
 from stillhouse.teacher_generate.estimate import expected_seconds
 from stillhouse.teacher_generate.generate import generate
@@ -50,7 +50,7 @@ def test_the_table_is_byte_identical_whoever_answers_first(tmp_path):
             if n % 7 == 0:
                 generate(prompts([n]), teacher(), place)
         table = generate(prompts(range(50)), teacher(), place).completions
-        write_table(tmp_path / f"{name}.parquet", COMPLETIONS, table)
+        COMPLETIONS.at(tmp_path / f"{name}.parquet").write(table)
     assert (tmp_path / "x.parquet").read_bytes() == (tmp_path / "y.parquet").read_bytes()
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from stillhouse.core.tables import COMPLETIONS, write_table
+from stillhouse.core.tables import COMPLETIONS
 from stillhouse.store import claims
 from stillhouse.store.claims import Claims
 from stillhouse.teacher_generate import feed
@@ -36,7 +36,7 @@ def local(folder: Path, rows: int, out: str, seconds: float) -> None:
     with pytest.MonkeyPatch.context() as patch:
         install(patch, puppet)
         found = generate(prompts(range(rows)), teacher(), store(folder))
-    write_table(folder / out, COMPLETIONS, found.completions)
+    COMPLETIONS.at(folder / out).write(found.completions)
 
 
 def start(*arguments):

@@ -19,14 +19,14 @@ import torch
 import stillhouse
 from stillhouse.code import record
 from stillhouse.code.fingerprint import Sources
-from stillhouse.config.student import TRAINED_KEYS
+from stillhouse.config import pipeline
+from stillhouse.config.student import StudentConf
 from stillhouse.core.log import state_directory
 from stillhouse.sources.pin import pin
 from stillhouse.train_student import checkpoints as module
-from stillhouse.train_student.checkpoints import Checkpoints, training_key
+from stillhouse.train_student.checkpoints import AFTERWARDS, Checkpoints, training_key
 from stillhouse.train_student.training import train_student
 from tests.conftest import REPOSITORY
-from tests.pipeline.scripts import config
 from tests.students.conftest import Make, rows
 
 ALWAYS = {"device": "cpu", "checkpoint_minutes": 1e-9}
@@ -219,8 +219,9 @@ def test_the_key_is_of_all_that_decides_the_result(make_conf: Make):
 
 
 def test_the_key_covers_what_the_stage_declares():
-    declared = config("train_student").ENTRIES["student"].keys
-    assert set(TRAINED_KEYS) == set(declared)
+    tracked = pipeline.stage("train_student", REPOSITORY).entries["student"]
+    left = StudentConf.model_fields.keys() - AFTERWARDS - StudentConf.UNTRACKED
+    assert left == tracked
 
 
 def test_the_key_changes_with_the_trainers_code(

@@ -90,8 +90,8 @@ def project(tmp_path: Path, tiny_models: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.chdir(tmp_path)
     write_project(tmp_path)
     (tmp_path / "data/raw").mkdir(parents=True)
-    tables.write_rows(paths.TRAINING, tables.TRAINING, rows(13))
-    tables.write_rows(paths.VALIDATION, tables.VALIDATION, LABELLED)
+    tables.TRAINING.write_rows(rows(13))
+    tables.VALIDATION.write_rows(LABELLED)
     splits = ENTRIES["dataset/own"]["splits"]
     held_out = {"validation": {"hold_out_from": "train", "share": 0.1}}
     edit(tmp_path, "conf/dataset/own.yaml", splits=splits | held_out)

@@ -3,7 +3,7 @@
 import unicodedata
 from collections.abc import Mapping
 from functools import cache
-from typing import Annotated, Any, Self, TypeVar, get_args
+from typing import Annotated, Any, ClassVar, Self, TypeVar, get_args
 
 from pydantic import (
     AfterValidator,
@@ -32,6 +32,9 @@ class Conf(BaseModel):
     raises ValueError. It also runs when other fields are wrong, on what is right: a rule that needs
     a field which is wrong is left out. So one message names every mistake.
     """
+
+    UNTRACKED: ClassVar[frozenset[str]] = frozenset()
+    """Keys of an entry that change no result, only how it is computed; DVC does not see them."""
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, populate_by_name=True, strict=True, allow_inf_nan=False

@@ -1,6 +1,6 @@
 """`conf/embedder/*.yaml`: what turns a query into a vector."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -20,6 +20,8 @@ class EmbedderCompute(Conf):
 
 class EmbedderConf(Conf):
     """One embedder."""
+
+    UNTRACKED: ClassVar = frozenset({"mirror", "trust_remote_code", "compute"})
 
     description: Text
     kind: Literal["sentence_transformers", "mean_pooling"]

@@ -1,6 +1,6 @@
 """`conf/judge/*.yaml`: what a judge is shown, how it says its scores, and which model judges."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -20,9 +20,6 @@ NAMES: dict[Form, frozenset[str]] = {
 
 Score = Annotated[float, Field(ge=-1e6, le=1e6)]
 
-VERDICT_KEYS = ("form", "system", "prompt", "markers", "scale", "words", "teacher", "decoding")
-"""The keys of an entry that change a verdict; the others only change how it is computed."""
-
 
 class JudgeModel(Conf):
     """Which model judges, as a teacher's entry says it."""
@@ -39,6 +36,8 @@ class JudgeConf(Conf):
     (`reference`), an answer alone, with the chat before it where there is one (`answer`), or
     nothing but the question (`query`).
     """
+
+    UNTRACKED: ClassVar = frozenset({"compute", "price"})
 
     description: Text
     form: Form

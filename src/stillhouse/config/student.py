@@ -1,7 +1,7 @@
 """`conf/student/*.yaml`: the student's weights, its templates, and how it is trained."""
 
 import shlex
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -25,11 +25,6 @@ Module = Annotated[str, Field(pattern=r"^(all-linear|\w+)$")]
 Layers = Annotated[int, Field(ge=1, le=10_000)]
 Precision = Literal["float32", "bfloat16"]
 Family = Literal["decoder", "encoder_decoder"]
-
-UNTRAINED_KEYS = ("family", "source", "architecture", "tokenizer", "templates", "training")
-"""The keys of an entry that decide the student before training."""
-TRAINED_KEYS = (*UNTRAINED_KEYS, "method", "lora")
-"""Those that decide the trained student; the others only change how it is computed or asked."""
 
 
 class Lora(Conf):
@@ -161,6 +156,8 @@ class StudentCompute(Conf):
 
 class StudentConf(Conf):
     """One student."""
+
+    UNTRACKED: ClassVar = frozenset({"mirror", "compute"})
 
     description: Text
     family: Family

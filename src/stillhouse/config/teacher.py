@@ -2,7 +2,7 @@
 
 import ipaddress
 import re
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
@@ -273,6 +273,8 @@ class Price(Conf):
 
 class TeacherConf(Conf):
     """One teacher."""
+
+    UNTRACKED: ClassVar = frozenset({"compute", "price"})
 
     description: Text
     model: Model

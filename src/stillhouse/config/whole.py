@@ -1,10 +1,10 @@
 """The whole configuration: all mistakes of `params.yaml` and of `conf/` at once, before any work.
 
 It only refuses, and hands on what the models made of the files. What a stage reads of it is
-`config.load`, so that an edit here, or of an entry that a stage does not read, reruns nothing.
+`stage`, so that an edit here, or of an entry that a stage does not read, reruns nothing.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,6 +19,7 @@ from stillhouse.config.embedder import EmbedderConf
 from stillhouse.config.judge import JudgeConf
 from stillhouse.config.knobs import Knobs
 from stillhouse.config.messages import line, look_alike, shown
+from stillhouse.config.pipeline import tracked_by_name
 from stillhouse.config.prompt import PromptConf
 from stillhouse.config.running import problems_of_running
 from stillhouse.config.student import StudentConf
@@ -41,44 +42,48 @@ GROUPS: dict[str, type[Conf]] = {
     "augment": AugmentConf,
 }
 
-OPTIONAL: dict[type[Conf], frozenset[str]] = {
-    Knobs: frozenset(),
-    DatasetConf: frozenset(),
-    EmbedderConf: frozenset({"mirror", "trust_remote_code", "compute"}),
-    PromptConf: frozenset({"separator", "reply_separator", "splits"}),
-    TeacherConf: frozenset(),
-    StudentConf: frozenset({"mirror", "compute"}),
-    JudgeConf: frozenset({"compute", "price"}),
-    AugmentConf: frozenset(),
-}
-"""Keys that a file that DVC tracks may leave out: those that dvc.yaml does not track by name."""
-
 
 def problems_of(path: object, error: ValidationError) -> list[str]:
     """A line for each mistake that a model found; `path` says where."""
     return [f"{path}: {line(detail)}" for detail in error.errors(include_url=False)]
 
 
-def checked_conf(path: Path, model: type[C], problems: list[str]) -> C | None:
+def checked_conf(
+    path: Path, model: type[C], problems: list[str], *, tracked: Collection[str] = ()
+) -> C | None:
     """Read one file as `model`; its mistakes are added to `problems`.
 
-    With mistakes, what is returned has only the fields that are right.
+    With mistakes, what is returned has only the fields that are right. Keys that DVC tracks have
+    to be written out.
     """
     try:
         values = read_yaml(path)
     except StillhouseError as error:
         problems.append(str(error))
         return None
-    return checked_values(path, values, model, problems)
+    return checked_values(path, values, model, problems, tracked=tracked)
 
 
-def checked_values(path: object, values: Any, model: type[C], problems: list[str]) -> C | None:
+def checked_values(
+    path: object,
+    values: Any,
+    model: type[C],
+    problems: list[str],
+    *,
+    tracked: Collection[str] = (),
+) -> C | None:
     """What a file holds as `model`; see `checked_conf`."""
     if not isinstance(values, dict):
         problems.append(f"{path}: expected a mapping of keys, found {type(values).__name__}.")
         return None
-    if model in OPTIONAL:
-        problems.extend(_left_out(path, model, values))
+    # DVC runs a stage to its end and then fails when a file lacks a key that dvc.yaml tracks,
+    # so such a key has to be written even where the default would do.
+    problems.extend(
+        f"{path}: `{name}` is missing; write it out even as its default, since DVC tracks it: "
+        f"`{name}: {to_json(field.get_default(call_default_factory=True)).decode()}`."
+        for name, field in model.model_fields.items()
+        if name in tracked and name not in values and not field.is_required()
+    )
     try:
         conf = model.model_validate(values)
     except ValidationError as error:
@@ -86,17 +91,6 @@ def checked_values(path: object, values: Any, model: type[C], problems: list[str
         conf = model.what_is_right(values, error)
     problems.extend(f"{path}: {problem}." for problem in problems_of_running(conf))
     return conf
-
-
-def _left_out(path: object, model: type[Conf], values: dict[str, Any]) -> list[str]:
-    # DVC runs a stage to its end and then fails when a file lacks a key that dvc.yaml tracks,
-    # so such a key has to be written even where the default would do.
-    return [
-        f"{path}: `{name}` is missing; write it out even as its default, since DVC tracks it: "
-        f"`{name}: {to_json(field.get_default(call_default_factory=True)).decode()}`."
-        for name, field in model.model_fields.items()
-        if name not in values and not field.is_required() and name not in OPTIONAL[model]
-    ]
 
 
 def fail_on(problems: list[str]) -> None:
@@ -131,7 +125,9 @@ class Entries:
         if (group, name) not in self._read:
             found: list[str] = []
             path = self.root / paths.CONF / group / f"{name}.yaml"
-            self._read[group, name] = checked_conf(path, GROUPS[group], found), found
+            tracked = tracked_by_name(group, self.root)
+            entry = checked_conf(path, GROUPS[group], found, tracked=tracked)
+            self._read[group, name] = entry, found
         entry, found = self._read[group, name]
         problems.extend(problem for problem in found if problem not in problems)
         return entry

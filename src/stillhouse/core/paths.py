@@ -1,24 +1,14 @@
-"""Where each stage reads and writes, relative to the repository; a test holds dvc.yaml to it."""
+"""Where files are, relative to the project; tables know their own place (`core.tables`)."""
 
 from pathlib import Path
 
+PIPELINE = Path("dvc.yaml")
 PARAMS = Path("params.yaml")
 CONF = Path("conf")
 RAW = Path("data/raw")
 
 CODE = Path("data/code")
 DEFINITIONS = CODE / "definitions.json"
-EXAMPLES = Path("data/examples.parquet")
-EMBEDDINGS = Path("data/embeddings.parquet")
-EXEMPLARS = Path("data/exemplars.parquet")
-PROMPTS = Path("data/prompts.parquet")
-COMPLETIONS = Path("data/completions.parquet")
-PARSED = Path("data/parsed.parquet")
-ANSWERS = Path("data/feedback/answers.parquet")
-VERDICTS = Path("data/feedback/verdicts.parquet")
-SPLITS = Path("data/splits.parquet")
-VALIDATION = Path("data/validation.parquet")
-TRAINING = Path("data/training.parquet")
 PREDICTIONS = Path("data/predictions")
 STUDENTS = Path("models/student")
 
@@ -82,8 +72,3 @@ def train_curve(seed: int) -> Path:
 def eval_metrics(seed: int) -> Path:
     """The metrics of the student trained with `seed`."""
     return EVAL_METRICS / f"seed={seed}.json"
-
-
-def predictions(name: str) -> Path:
-    """The per-row predictions of one model: `seed=N`, or the untrained student's."""
-    return PREDICTIONS / f"{name}.parquet"

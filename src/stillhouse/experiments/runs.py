@@ -10,7 +10,7 @@ from stillhouse.core import paths
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.joins import by_id, require_ids
 from stillhouse.core.progress import announce
-from stillhouse.core.tables import EXAMPLES, PREDICTIONS, read_rows
+from stillhouse.core.tables import EXAMPLES, Table, predictions
 from stillhouse.core.yaml import parse_yaml
 from stillhouse.evaluate.scoring import split_rows
 from stillhouse.experiments.git import WORKSPACE, read_text, resolve
@@ -41,7 +41,7 @@ def read_run(revision: str) -> Run:
     """
     if revision == WORKSPACE:
         seeds = _seeds(revision, paths.PARAMS.read_text(encoding="utf-8"))
-        if any(path.exists() for path in _files(seeds)):
+        if any(table.path.exists() for table in _tables(seeds)):
             return _read(revision, seeds, Path())
         announce("Nothing is built here, so what HEAD's run gave stands for the workspace.")
         return read_run("HEAD")
@@ -90,7 +90,7 @@ def _copy(revision: str, commit: str, seeds: list[int], folder: Path) -> None:
 
     try:
         files = DVCFileSystem(rev=commit)
-        for path in _files(seeds):
+        for path in (table.path for table in _tables(seeds)):
             # An output of dvc.yaml that dvc.lock does not know has a place and no content.
             if not files.exists(path.as_posix()) or "md5" not in files.info(path.as_posix()):
                 raise StillhouseError(
@@ -107,17 +107,17 @@ def _copy(revision: str, commit: str, seeds: list[int], folder: Path) -> None:
         ) from error
 
 
-def _files(seeds: list[int]) -> list[Path]:
-    return [paths.EXAMPLES, *(paths.predictions(f"seed={seed}") for seed in seeds)]
+def _tables(seeds: list[int]) -> list[Table]:
+    return [EXAMPLES, *(predictions(f"seed={seed}") for seed in seeds)]
 
 
 def _read(revision: str, seeds: list[int], folder: Path) -> Run:
-    examples, *predictions = _files(seeds)
-    test = by_id(split_rows(read_rows(folder / examples, EXAMPLES), "test"), "examples")
+    examples, *predicted = (table.of(folder) for table in _tables(seeds))
+    test = by_id(split_rows(examples.read_rows(), "test"), "examples")
     scores = {}
-    for seed, path in zip(seeds, predictions, strict=True):
+    for seed, table in zip(seeds, predicted, strict=True):
         name = f"predictions seed={seed} of {revision}"
-        rows = by_id(read_rows(folder / path, PREDICTIONS), name)
+        rows = by_id(table.read_rows(), name)
         require_ids(test, rows, f"examples of {revision}", name)
         require_ids(rows, test, name, f"examples of {revision}")
         scores[seed] = {id_: row["score"] for id_, row in rows.items()}

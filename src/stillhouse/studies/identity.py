@@ -5,7 +5,7 @@ import json
 import re
 import subprocess
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -14,16 +14,13 @@ from typing import Any
 
 from stillhouse.code.fingerprint import Sources, fingerprint
 from stillhouse.code.record import STAGE
+from stillhouse.config.pipeline import ALL, declared_in
 from stillhouse.core import paths
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.files import write_json
 from stillhouse.core.log import state_directory
 from stillhouse.core.yaml import parse_yaml
 from stillhouse.experiments.git import objects, read_text
-
-PIPELINE = "dvc.yaml"
-ALL = None
-"""In place of the keys of a params file: all of them."""
 
 
 @dataclass(frozen=True)
@@ -54,18 +51,18 @@ class Pipeline:
 
 def read_pipeline(commit: str) -> Pipeline:
     """Read dvc.yaml of a commit."""
-    named = _mapping(commit, PIPELINE).get("stages", {})
-    stages = [stage for name, stage in named.items() if name != STAGE]
-    outs = [path for stage in stages for path in _outs(stage)]
-    deps = {path for stage in stages for path in stage.get("deps", ()) if not _made(path, outs)}
+    stages = declared_in(_mapping(commit, paths.PIPELINE.as_posix()))
+    code = stages.pop(STAGE, None)
+    outs = [path for stage in stages.values() for path in stage.outs]
+    deps = {path for stage in stages.values() for path in stage.deps if not _made(path, outs)}
     tracked: dict[str, frozenset[str] | None] = {}
-    for stage in stages:
-        for file, keys in _params(stage):
+    for stage in stages.values():
+        for file, keys in stage.params.items():
             known = tracked.get(file, frozenset())
             tracked[file] = ALL if keys is ALL or known is ALL else known | keys
     deps = {path for path in deps if not path.startswith(f"{paths.CODE}/")}
-    folders = tuple(named.get(STAGE, {}).get("deps", ()))
-    files = objects(commit, sorted({PIPELINE, *deps}))
+    folders = code.deps if code else ()
+    files = objects(commit, sorted({paths.PIPELINE.as_posix(), *deps}))
     return Pipeline(commit, files, folders, _code(commit, folders), tracked)
 
 
@@ -97,24 +94,9 @@ def _code(commit: str, folders: tuple[str, ...]) -> Mapping[str, str]:
     return found
 
 
-def _outs(stage: Mapping[str, Any]) -> Iterator[str]:
-    for kind in ("outs", "metrics", "plots"):
-        for out in stage.get(kind, ()):
-            yield out if isinstance(out, str) else next(iter(out))
-
-
 def _made(dep: str, outs: list[str]) -> bool:
     """Whether a stage writes this dependency or something in it."""
     return "${" in dep or any(out == dep or out.startswith(f"{dep}/") for out in outs)
-
-
-def _params(stage: Mapping[str, Any]) -> Iterator[tuple[str, frozenset[str] | None]]:
-    for entry in stage.get("params", ()):
-        if isinstance(entry, str):
-            yield paths.PARAMS.as_posix(), frozenset({entry})
-        else:
-            for file, keys in entry.items():
-                yield file, frozenset(keys) if keys else ALL
 
 
 def _mapping(commit: str, path: str) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from stillhouse.core.errors import StillhouseError
 from stillhouse.core.log import record, state_directory
 from stillhouse.experiments.git import git, head
 from stillhouse.studies.config import Condition
-from stillhouse.studies.identity import PIPELINE, read_pipeline
+from stillhouse.studies.identity import read_pipeline
 from stillhouse.studies.state import EVENT, Found, find
 from stillhouse.studies.workplace import Workplace, workplace
 
@@ -106,7 +106,8 @@ def require_committed(conditions: Sequence[Condition]) -> None:
         for condition in conditions
         for setting in pipeline.settings(pipeline.commit, condition.overrides)
     }
-    watched = sorted({PIPELINE, paths.PARAMS.as_posix(), *pipeline.files, *pipeline.folders, *read})
+    project = {paths.PIPELINE.as_posix(), paths.PARAMS.as_posix()}
+    watched = sorted({*project, *pipeline.files, *pipeline.folders, *read})
     changed = git("status", "--porcelain", "--", *watched).splitlines()
     if changed:
         shown = "\n".join(f"  {line}" for line in changed[:10])

@@ -17,10 +17,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic_core import to_jsonable_python
-
 from stillhouse.code.record import module_digest
-from stillhouse.config.student import TRAINED_KEYS, StudentConf
+from stillhouse.config.student import StudentConf
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.files import atomic_directory, require_disk_space, sha256_file, write_json
 from stillhouse.core.log import state_directory
@@ -32,6 +30,8 @@ logger = logging.getLogger(__name__)
 
 TENSORS = "tensors.safetensors"
 STATE = "state.json"
+AFTERWARDS = {"description", "decoding"}
+"""What of a student's entry is read only once it is trained."""
 LIBRARIES = ("torch", "transformers", "accelerate", "peft")
 
 
@@ -60,7 +60,7 @@ def training_key(
     content = {
         "rows": rows,
         "validation": validation,
-        "conf": {name: to_jsonable_python(getattr(conf, name)) for name in TRAINED_KEYS},
+        "conf": conf.model_dump(mode="json", exclude=AFTERWARDS | conf.UNTRACKED),
         "lambda": lambda_,
         "seed": seed,
         "libraries": {name: version(name) for name in LIBRARIES},
