@@ -83,13 +83,13 @@ def with_code(tmp_path, tiny_models, mark):
     return make
 
 
-def teacher(folder: Path, **model: object) -> TeacherConf:
+def teacher(folder: Path, backend: str = "transformers", **model: object) -> TeacherConf:
     return TeacherConf.model_validate(
         {
             "description": "Tiny", "format": "plain", "context": 128,
             "model": {"name": "tiny", "source": pin(folder), "dtype": "float32", **model},
             "decoding": {"max_tokens": 4},
-            "compute": {"backend": "transformers", "device": "cpu"},
+            "compute": {"backend": backend} | ({"device": "cpu"} if backend != "vllm" else {}),
         }
     )  # fmt: skip
 
@@ -118,7 +118,7 @@ USES = {
     "student's tokenizer": weights.read_tokenizer,
     "predict": lambda folder: load_student(manifest(folder)),
     "teacher": lambda folder: local.open_teacher(teacher(folder)),
-    "engine": lambda folder: engine.engine_options(teacher(folder), folder),
+    "engine": lambda folder: engine.engine_options(teacher(folder, "vllm"), folder),
     "engine's tokenizer": lambda folder: engine.Encoder(teacher(folder), folder),
 }
 
@@ -216,7 +216,7 @@ def test_the_conf_allows_it_by_name(with_code, mark):
     opened = local.open_teacher(teacher(folder, trust_remote_code=True))
     opened.close()
     assert mark.exists()
-    assert engine.engine_options(teacher(folder, trust_remote_code=True), folder)[
+    assert engine.engine_options(teacher(folder, "vllm", trust_remote_code=True), folder)[
         "trust_remote_code"
     ]
 

@@ -42,8 +42,10 @@ def teacher(
 
 
 def client(url: str, *, compute: Mapping[str, Any] | None = None, **other: Any) -> TeacherConf:
-    """A teacher behind the server at `url`."""
+    """A teacher behind the server at `url`, unless `compute` names another backend."""
     served = {"backend": "openai", "base_url": url, "max_in_flight": 16} | (compute or {})
+    if served["backend"] != "openai":
+        served = compute
     model = {"name": "m", "source": "api://loopback/m@1"} | other.pop("model", {})
     return teacher(model=model, compute=served, **other)
 

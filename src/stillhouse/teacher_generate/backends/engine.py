@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stillhouse.config.compute import EngineCompute
 from stillhouse.config.teacher import Decoding, TeacherConf
-from stillhouse.core.errors import StillhouseError
-from stillhouse.sources.checkpoints import checkpoint
 from stillhouse.teacher_generate.backends.encoding import (
     check_template,
     encode,
@@ -28,6 +27,7 @@ def engine_options(conf: TeacherConf, folder: Path) -> dict[str, Any]:
 
     `model.engine` and `compute.engine` add options; the configuration has checked which may.
     """
+    assert isinstance(conf.compute, EngineCompute)
     options: dict[str, Any] = {
         "model": str(folder),
         "dtype": weights_dtype(conf, folder),
@@ -131,15 +131,3 @@ def _end_tokens(folder: Path, token: int | None) -> frozenset[int]:
         listed = GenerationConfig.from_pretrained(folder).eos_token_id
         ends += listed if isinstance(listed, list) else [listed]
     return frozenset(end for end in ends if end is not None)
-
-
-def teacher_folder(conf: TeacherConf) -> Path:
-    """The checkpoint; a `device` is refused, since vLLM's build decides where it runs."""
-    if conf.compute.device not in ("auto", "cpu"):
-        raise StillhouseError(
-            f"The teacher {conf.model.name!r} has `device: {conf.compute.device}`, but vLLM runs "
-            "on the hardware that it was built for. Write `device: auto`; CUDA_VISIBLE_DEVICES "
-            "chooses among several accelerators."
-        )
-    model = conf.model
-    return checkpoint(model.source, model.mirror, code=model.trust_remote_code)

@@ -14,7 +14,8 @@ from typing import Any
 
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.core.errors import StillhouseError
-from stillhouse.teacher_generate.backends.engine import Encoder, quiet, teacher_folder
+from stillhouse.teacher_generate.backends.encoding import teacher_folder
+from stillhouse.teacher_generate.backends.engine import Encoder, quiet
 from stillhouse.teacher_generate.backends.ray_blocks import (
     BLOCK,
     EncodedRows,

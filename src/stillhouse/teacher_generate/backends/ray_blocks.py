@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from stillhouse.config.compute import RayCompute
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.teacher_generate.backends.engine import Encoder, engine_options, sampling_options
 from stillhouse.teacher_generate.backends.scripted import ScriptedTeacher
@@ -76,6 +77,7 @@ def vllm_process(conf: TeacherConf, folder: Path, ends: frozenset[int]) -> Proce
     import ray
     from ray.data.llm import build_processor, vLLMEngineProcessorConfig
 
+    assert isinstance(conf.compute, RayCompute)
     options = engine_options(conf, folder) | {"disable_log_stats": True}
     source = options.pop("model")
     on_cpu = conf.compute.device == "cpu" or not ray.cluster_resources().get("GPU")
@@ -128,6 +130,7 @@ def scripted_process(conf: TeacherConf) -> Process:
     """Rows through scripted teachers in `compute.workers` processes: all but the model."""
     import ray
 
+    assert isinstance(conf.compute, RayCompute)
     pool = ray.data.ActorPoolStrategy(size=conf.compute.workers)
     arguments = (conf.model_dump_json(),)
 

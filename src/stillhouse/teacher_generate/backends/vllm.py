@@ -12,13 +12,13 @@ from typing import Any
 
 from stillhouse.config.teacher import Decoding, TeacherConf
 from stillhouse.core.errors import StillhouseError
+from stillhouse.teacher_generate.backends.encoding import teacher_folder
 from stillhouse.teacher_generate.backends.engine import (
     Encoded,
     Encoder,
     engine_options,
     quiet,
     sampling_options,
-    teacher_folder,
 )
 from stillhouse.teacher_generate.protocol import Answer, Completion, Failure, Request
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from stillhouse.config.compute import OpenAICompute
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.core.text import whole
 from stillhouse.teacher_generate.protocol import Completion, FinishReason
@@ -109,6 +110,7 @@ def said_in_error(content: bytes) -> str:
 
 
 def _finish(conf: TeacherConf, reason: object, completion_tokens: int | None) -> FinishReason:
+    assert isinstance(conf.compute, OpenAICompute)
     name = NO_REASON if reason is None else str(reason)
     known = FINISH_REASONS | conf.compute.finish_reasons
     found = known.get(name) or known.get(name.lower())
