@@ -5,12 +5,13 @@ import json
 import shutil
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from stillhouse.config.embedder import EmbedderConf
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.core.errors import StillhouseError
-from stillhouse.embed.embed import embed_queries
+from stillhouse.embed.embed import embeddings_for
 from stillhouse.sources.checkpoints import checkpoint
 from stillhouse.sources.code import EMBEDDING, needs_code
 from stillhouse.sources.pin import pin
@@ -94,6 +95,10 @@ def teacher(folder: Path, backend: str = "transformers", **model: object) -> Tea
     )  # fmt: skip
 
 
+def embedded(conf: EmbedderConf, examples: list[dict[str, str]]) -> pa.Table:
+    return embeddings_for("topk", conf, examples)[0]
+
+
 def embedder(folder: Path, **changes: object) -> EmbedderConf:
     values = {
         "description": "Tiny", "kind": "mean_pooling", "source": pin(folder),
@@ -147,7 +152,7 @@ def test_a_tokenizer_that_wants_to_run_code_is_named(with_code, mark):
 def test_an_embedder_that_wants_to_run_code_is_named(with_code, mark):
     folder = with_code("bert", "config", "model")
     with pytest.raises(StillhouseError, match=r"trust_remote_code: true` beside the `source`"):
-        embed_queries(embedder(folder), ROWS)
+        embedded(embedder(folder), ROWS)
     assert not mark.exists()
 
 
@@ -173,7 +178,7 @@ def test_a_sentence_transformer_without_code_loads(sentences):
     edit(sentences / "config.json", activation_function="gelu_new")
     (sentences / "data_config.json").write_text("[]")  # of the one who trained it; nothing reads it
     conf = embedder(sentences, kind="sentence_transformers")
-    assert embed_queries(conf, ROWS).num_rows == 1
+    assert embedded(conf, ROWS).num_rows == 1
 
 
 @pytest.mark.parametrize(
@@ -193,7 +198,7 @@ def test_modules_of_a_strangers_code_are_named(sentences, mark, name, changes, s
     else:
         (sentences / name).write_text(json.dumps(changes))
     with pytest.raises(StillhouseError, match=says):
-        embed_queries(embedder(sentences, kind="sentence_transformers"), ROWS)
+        embedded(embedder(sentences, kind="sentence_transformers"), ROWS)
     assert not mark.exists()
 
 
@@ -201,7 +206,7 @@ def test_modules_of_a_strangers_code_are_named(sentences, mark, name, changes, s
 def test_a_module_outside_the_folder_is_refused(sentences, place):
     (sentences / "modules.json").write_text(json.dumps([MODULES[0] | {"path": place}]))
     with pytest.raises(StillhouseError, match=r"modules\.json has a module at"):
-        embed_queries(embedder(sentences, kind="sentence_transformers"), ROWS)
+        embedded(embedder(sentences, kind="sentence_transformers"), ROWS)
 
 
 def test_an_attention_of_a_repository_is_refused(with_code):
@@ -223,7 +228,7 @@ def test_the_conf_allows_it_by_name(with_code, mark):
 
 def test_an_allowed_embedder_runs_its_code(with_code, mark):
     folder = with_code("bert", "config", "model")
-    assert embed_queries(embedder(folder, trust_remote_code=True), ROWS).num_rows == 1
+    assert embedded(embedder(folder, trust_remote_code=True), ROWS).num_rows == 1
     assert mark.exists()
 
 
@@ -244,7 +249,7 @@ def test_a_librarys_class_that_the_weights_do_not_fit_is_not_taken(with_code, ma
     other = {name.replace("position_embeddings", "alibi"): t for name, t in tensors.items()}
     save_file(other, folder / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(StillhouseError, match=r"names 'own\.OwnModel' as its AutoModel"):
-        embed_queries(embedder(folder), ROWS)
+        embedded(embedder(folder), ROWS)
     assert not mark.exists()
 
 

@@ -9,6 +9,8 @@ import pyarrow as pa
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.core.tables import PROMPTS
 from stillhouse.store.store import Store
+from stillhouse.teacher_generate.openai_api.replies import completion_in, parse_reply
+from stillhouse.teacher_generate.protocol import Completion
 
 
 def prompts(rows: Mapping[str, str] | Iterable[int], system: str = "Think.") -> pa.Table:
@@ -55,6 +57,11 @@ def rows(table: pa.Table) -> dict[tuple[str, int], tuple[str, str]]:
     return {
         (row["id"], row["sample"]): (row["text"], row["finish_reason"]) for row in table.to_pylist()
     }
+
+
+def read_reply(conf: TeacherConf, content: bytes) -> Completion:
+    """The completion in the bytes of a server's reply."""
+    return completion_in(conf, parse_reply(content))
 
 
 def store(folder: Path) -> Store:

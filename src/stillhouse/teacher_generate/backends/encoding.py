@@ -64,6 +64,16 @@ def load_tokenizer(
     return tokenizer
 
 
+def end_tokens(
+    listed: int | list[int] | None, tokenizer: "PreTrainedTokenizerBase"
+) -> frozenset[int]:
+    """The tokens at which an answer ends: those that the model's generation config lists, and the
+    tokenizer's.
+    """
+    ends = [*(listed if isinstance(listed, list) else [listed]), tokenizer.eos_token_id]
+    return frozenset(token for token in ends if token is not None)
+
+
 def check_template(tokenizer: "PreTrainedTokenizerBase", conf: TeacherConf) -> None:
     """Raise when `chat_template_kwargs` holds what the chat template never looks at."""
     template = str(tokenizer.chat_template)

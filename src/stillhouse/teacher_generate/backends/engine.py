@@ -12,6 +12,7 @@ from stillhouse.config.teacher import Decoding, TeacherConf
 from stillhouse.teacher_generate.backends.encoding import (
     check_template,
     encode,
+    end_tokens,
     load_tokenizer,
     prompt_opening,
     runs_code,
@@ -100,7 +101,12 @@ class Encoder:
         code = runs_code(conf, folder)
         self._tokenizer = load_tokenizer(folder, conf.format, conf.model.name, code=code)
         check_template(self._tokenizer, conf)
-        self.ends = _end_tokens(folder, self._tokenizer.eos_token_id)
+        listed = None
+        if (folder / "generation_config.json").exists():
+            from transformers import GenerationConfig
+
+            listed = GenerationConfig.from_pretrained(folder).eos_token_id
+        self.ends = end_tokens(listed, self._tokenizer)
 
     def prompt_tokens(self, requests: Sequence[Request]) -> list[int]:
         """Tokens of each prompt, template included."""
@@ -120,14 +126,3 @@ class Encoder:
         failures = [Answer(row.request, Failure(EMPTY)) for row in rows if not row.tokens]
         filled = [row for row in rows if row.tokens]
         return sorted(filled, key=lambda r: (r.tokens, r.request.id, r.request.sample)), failures
-
-
-def _end_tokens(folder: Path, token: int | None) -> frozenset[int]:
-    """The tokens at which vLLM ends an answer."""
-    from transformers import GenerationConfig
-
-    ends: list[int | None] = [token]
-    if (folder / "generation_config.json").exists():
-        listed = GenerationConfig.from_pretrained(folder).eos_token_id
-        ends += listed if isinstance(listed, list) else [listed]
-    return frozenset(end for end in ends if end is not None)

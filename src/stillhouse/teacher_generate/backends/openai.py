@@ -133,7 +133,8 @@ class OpenAITeacher:
         self._tokens = RateLimit(compute.tokens_per_minute)
         self._done: list[Answer] = []
         self._proxy = _proxy(self._url)
-        self._key_forms = _forms(key) if key else ()
+        self._key_forms = (key, quote(key, safe=""), html.escape(key)) if key else ()
+        """How the key may be written in a reply: as it is, in an address, in a page."""
         self._other_models: set[str] = set()
         self._started = self._last_answer = 0.0
         self._connected = self._answered = False
@@ -261,7 +262,8 @@ class OpenAITeacher:
 
         assert self._session
         await self._requests.take()
-        await self._tokens.take(self._reservation(request))
+        prompt_tokens = most_prompt_tokens(request.messages) // 3  # as text usually has
+        await self._tokens.take(prompt_tokens + self._conf.decoding.max_tokens)
         # A row's deadline ends its last attempt as well.
         seconds = max(0.001, min(self._compute.timeout_s, deadline - self._loop.time()))
         try:
@@ -326,9 +328,6 @@ class OpenAITeacher:
             "both are the same model."
         )
 
-    def _reservation(self, request: Request) -> int:
-        return most_prompt_tokens(request.messages) // 3 + self._conf.decoding.max_tokens
-
     def _error(
         self,
         status: int | None,
@@ -368,11 +367,6 @@ class OpenAITeacher:
     def _shown(self, text: str) -> str:
         """A server's words fit for an error: the key goes first, since a cut could halve it."""
         return printable(self._clean(text))[:SHOWN_CHARACTERS]
-
-
-def _forms(key: str) -> tuple[str, ...]:
-    """How a key may be written in a reply: as it is, in an address, in a page."""
-    return tuple(dict.fromkeys((key, quote(key, safe=""), html.escape(key))))
 
 
 async def _tick(workers: Sequence[asyncio.Task[None]]) -> bool:

@@ -24,6 +24,7 @@ from stillhouse.teacher_generate.backends.decoding import Decoder, Ending
 from stillhouse.teacher_generate.backends.encoding import (
     check_template,
     encode,
+    end_tokens,
     load_tokenizer,
     prompt_opening,
     runs_code,
@@ -115,12 +116,6 @@ def _require_room(model: PreTrainedModel, conf: TeacherConf) -> None:
         )
 
 
-def _end_tokens(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
-    ends = model.generation_config.eos_token_id
-    listed = ends if isinstance(ends, list) else [ends]
-    return frozenset(token for token in [*listed, tokenizer.eos_token_id] if token is not None)
-
-
 @dataclass(frozen=True)
 class _Row:
     request: Request
@@ -142,7 +137,7 @@ class LocalTeacher:
         batch_tokens: int,
     ) -> None:
         decoding = conf.decoding
-        ends = _end_tokens(model, tokenizer)
+        ends = end_tokens(model.generation_config.eos_token_id, tokenizer)
         self._tokenizer, self._format = tokenizer, conf.format
         self._template = decoding.chat_template_kwargs
         self._decoder = Decoder(

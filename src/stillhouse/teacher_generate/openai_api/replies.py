@@ -94,11 +94,6 @@ def completion_in(conf: TeacherConf, reply: Mapping[str, Any]) -> Completion:
     )
 
 
-def read_reply(conf: TeacherConf, content: bytes) -> Completion:
-    """The completion in a reply's bytes, or one of the errors above."""
-    return completion_in(conf, parse_reply(content))
-
-
 def said_in_error(content: bytes) -> str:
     """The server's own words about an error, on one line."""
     try:
