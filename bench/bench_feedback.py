@@ -16,8 +16,9 @@ from fractions import Fraction
 from pathlib import Path
 
 from bench.record import record
+from rapidfuzz.distance import LCSseq
 
-from stillhouse.augment.duplicates import NearDuplicates, common_subsequence, tokens
+from stillhouse.augment.duplicates import NearDuplicates, tokens
 
 DATA = Path(__file__).parent.parent.parent / "shared" / "data"
 COUNT = 10_000
@@ -72,7 +73,7 @@ def by_pairs(texts: Sequence[str]) -> list[int]:
     for place, text in enumerate(texts):
         words = tokens(text)
         if not any(
-            2 * common_subsequence(words, other) * limit.denominator
+            2 * LCSseq.similarity(words, other) * limit.denominator
             > limit.numerator * (len(words) + len(other))
             for other in kept
         ):

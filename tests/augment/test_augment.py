@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from stillhouse.augment.augment import content_id, training_rows
-from stillhouse.augment.duplicates import rouge_l, tokens
+from stillhouse.augment.duplicates import tokens
 from stillhouse.augment.questions import ask_questions
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.log import read_events
@@ -24,6 +24,7 @@ from tests.augment.project import (
     script,
     split_row,
 )
+from tests.augment.rouge import rouge_l
 from tests.feedback_judge.judges import judge
 from tests.teacher_generate.helpers import store, teacher
 

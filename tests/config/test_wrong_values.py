@@ -71,16 +71,29 @@ def test_any_value_anywhere_is_fine_or_one_plain_message(check, group):
 
 
 SCALARS = (True, -1, 10**17, -0.5, 1e308, float("nan"), "", " ", "\u200b", [], {"nonsense": 1})
-ALL_KEYS = {
-    "teacher/small": {
-        "model": {"mirror": "x", "recorded": [RECORDED | {"field": "a", "rows": "r.jsonl"}]},
-        "decoding": {"temperature": 0.5, "top_p": 0.9, "samples": 2, "seed": 1, "extra": {}},
-        "compute": {"budget": {"tokens": 10**6}, "retries": 1, "timeout_s": 1.0, "workers": 1},
-    },
-    "student/small": {"training": {"validation": VALIDATED}, "compute": {"launcher": "torchrun"}},
-    "dataset/own": {"fields": {"id": "{{ a }}", "meta": {"a": "{{ a }}"}, "choices": ["a", "b"]}},
-    "augment/few": {"verify": {"samples": 1, "temperature": 0.7, "agreement": 0.5}},
-}
+SERVED = {"backend": "openai", "base_url": "http://host:8000/v1", "retries": 1, "timeout_s": 1.0}
+ALL_KEYS = [
+    (
+        "teacher/small",
+        {
+            "model": {"mirror": "x", "recorded": [RECORDED | {"field": "a", "rows": "r.jsonl"}]},
+            "decoding": {"temperature": 0.5, "top_p": 0.9, "samples": 2, "seed": 1, "extra": {}},
+            "compute": {"budget": {"tokens": 10**6}, "device": "cpu", "batch_tokens": 9},
+        },
+    ),
+    ("teacher/small", {"compute": SERVED | {"finish_reasons": {"done": "stop"}}}),
+    ("teacher/small", {"compute": {"backend": "ray", "workers": 1, "engine": {"max_num_seqs": 2}}}),
+    ("judge/pair", {"compute": SERVED}),
+    (
+        "student/small",
+        {"training": {"validation": VALIDATED}, "compute": {"launcher": "torchrun"}},
+    ),
+    (
+        "dataset/own",
+        {"fields": {"id": "{{ a }}", "meta": {"a": "{{ a }}"}, "choices": ["a", "b"]}},
+    ),
+    ("augment/few", {"verify": {"samples": 1, "temperature": 0.7, "agreement": 0.5}}),
+]
 
 
 def merged(values: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
@@ -91,9 +104,9 @@ def merged(values: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("entry", ALL_KEYS)
-def test_keys_that_no_shipped_entry_writes_are_checked_as_well(check, entry):
-    whole = merged(ENTRIES[entry], ALL_KEYS[entry])
+@pytest.mark.parametrize(("entry", "more"), ALL_KEYS)
+def test_keys_that_no_shipped_entry_writes_are_checked_as_well(check, entry, more):
+    whole = merged(ENTRIES[entry], more)
     file = f"conf/{entry}.yaml"
     for place in places(whole):
         for value in SCALARS:
@@ -172,8 +185,15 @@ REFUSED: dict[str, list[tuple[str, Any]]] = {
         ("compute.budget", {"money": 1.0}), ("compute.budget", {"tokens": 10}),
         ("compute.budget", {"tokens": -1}), ("compute.allow_failures", 1),
         ("compute.allow_failures", -0.1), ("compute.device", "gpu"), ("compute.dtype", "half"),
-        ("compute.retries", -1), ("compute.timeout_s", 0), ("compute.timeout_s", float("inf")),
-        ("compute.max_in_flight", 0), ("price", {"prompt": -1}), ("price", {"prompt": 1e300}),
+        ("compute.retries", 1), ("compute.workers", 1), ("compute.engine", {}),
+        ("compute.batch_token", 1), ("compute.requests_per_minut", 1),
+        ("compute", SERVED | {"retries": -1}), ("compute", SERVED | {"timeout_s": 0}),
+        ("compute", SERVED | {"timeout_s": float("inf")}),
+        ("compute", SERVED | {"max_in_flight": 0}), ("compute", SERVED | {"device": "auto"}),
+        ("compute", {"backend": "ray", "device": "cuda:1"}),
+        ("compute", {"backend": "vllm", "device": "auto"}), ("compute", {}), ("compute", None),
+        ("compute", {"backend": ["vllm"]}), ("compute", "vllm"),
+        ("price", {"prompt": -1}), ("price", {"prompt": 1e300}),
         ("price", {"currency": ""}), ("price", {"promt": 1}),
     ],
     "student/small": [

@@ -4,7 +4,8 @@ import pytest
 
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.files import read_json
-from stillhouse.core.json_text import parse_json, read_json_file, read_json_object, whole
+from stillhouse.core.json_text import parse_json, read_json_file, read_json_object
+from stillhouse.core.text import whole
 
 BRACKETS = 200_000
 

@@ -7,7 +7,7 @@ from stillhouse.config.whole import load_entry, names
 from stillhouse.core import tables
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.uri import parse_source
-from stillhouse.embed.embed import embed_queries, embeddings_for, normalised
+from stillhouse.embed.embed import embeddings_for, normalised
 from stillhouse.sources.pin import pin
 from tests.conftest import REPOSITORY
 
@@ -35,6 +35,11 @@ def vectors(table):
     return dict(zip(table["id"].to_pylist(), table["vector"].to_pylist(), strict=True))
 
 
+def embedded(conf, examples):
+    """The embeddings table."""
+    return embeddings_for("topk", conf, examples)[0]
+
+
 @pytest.fixture(scope="module")
 def bert(tiny_models):
     return tiny_models / "bert"
@@ -46,7 +51,7 @@ def test_a_vector_is_the_mean_of_the_last_hidden_state(bert):
 
     tokenizer, model = AutoTokenizer.from_pretrained(bert), AutoModel.from_pretrained(bert).eval()
     texts = queries(20)
-    found = vectors(embed_queries(conf(bert), rows(texts)))
+    found = vectors(embedded(conf(bert), rows(texts)))
     for row in rows(texts):
         with torch.inference_mode():
             hidden = model(**tokenizer(row["query"], return_tensors="pt")).last_hidden_state[0]
@@ -57,13 +62,13 @@ def test_a_vector_depends_on_its_text_alone(bert):
     everything = rows(queries(70))
     some = [row for n, row in enumerate(everything) if n % 3]
     reordered = list(reversed(some))
-    whole, part = embed_queries(conf(bert), everything), embed_queries(conf(bert), reordered)
+    whole, part = embedded(conf(bert), everything), embedded(conf(bert), reordered)
     assert vectors(part) == {row["id"]: vectors(whole)[row["id"]] for row in some}
 
 
 def test_equal_rows_give_equal_bytes(bert, tmp_path):
     for name in ("one", "two"):
-        table = embed_queries(conf(bert), rows(queries(10)))
+        table = embedded(conf(bert), rows(queries(10)))
         tables.EMBEDDINGS.at(tmp_path / name).write(table)
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
     read = tables.EMBEDDINGS.at(tmp_path / "one").read()
@@ -74,7 +79,7 @@ def test_all_splits_are_embedded_but_human_exemplars(bert):
     texts = queries(5)
     splits = ["train", "validation", "test", "unlabelled", "exemplar"]
     mixed = [row | {"split": s} for row, s in zip(rows(texts), splits, strict=True)]
-    assert set(vectors(embed_queries(conf(bert), mixed))) == {"r000", "r001", "r002", "r003"}
+    assert set(vectors(embedded(conf(bert), mixed))) == {"r000", "r001", "r002", "r003"}
 
 
 def test_nothing_but_the_query_is_embedded(bert):
@@ -83,12 +88,12 @@ def test_nothing_but_the_query_is_embedded(bert):
         row | {"label": f"label {n}", "gold_rationale": "because", "choices": ["x"], "group": "g"}
         for n, row in enumerate(plain)
     ]
-    assert embed_queries(conf(bert), plain).equals(embed_queries(conf(bert), labelled))
+    assert embedded(conf(bert), plain).equals(embedded(conf(bert), labelled))
 
 
 def test_what_lies_beyond_max_tokens_is_cut_off(bert):
     long = "dog " * 100
-    found = vectors(embed_queries(conf(bert, max_tokens=8), rows([long, long + "apples"])))
+    found = vectors(embedded(conf(bert, max_tokens=8), rows([long, long + "apples"])))
     assert found["r000"] == found["r001"]
 
 
@@ -125,7 +130,7 @@ def test_a_query_that_spells_a_control_token_is_text(bert):
 
 
 def test_normalised_vectors_have_length_one(bert):
-    found = embed_queries(conf(bert, normalise=True), rows(queries(6)))
+    found = embedded(conf(bert, normalise=True), rows(queries(6)))
     for vector in vectors(found).values():
         assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-6)
     assert not normalised(np.zeros((1, 3), dtype=np.float32)).any()
@@ -140,12 +145,12 @@ def test_normalised_vectors_have_length_one(bert):
 )
 def test_mistakes_are_named(bert, changes, message):
     with pytest.raises(StillhouseError, match=message):
-        embed_queries(conf(bert, **changes), rows(["a dog"]))
+        embedded(conf(bert, **changes), rows(["a dog"]))
 
 
 def test_no_rows_is_an_error(bert):
     with pytest.raises(StillhouseError, match="no rows to embed"):
-        embed_queries(conf(bert), rows(["a dog"], split="exemplar"))
+        embedded(conf(bert), rows(["a dog"], split="exemplar"))
 
 
 @pytest.mark.slow
@@ -159,7 +164,7 @@ def test_a_sentence_transformers_folder_gives_that_librarys_vectors(bert, tmp_pa
     library.save(str(tmp_path / "model"))
     texts = queries(20)
     described = conf(tmp_path / "model", kind="sentence_transformers")
-    found = vectors(embed_queries(described, rows(texts)))
+    found = vectors(embedded(described, rows(texts)))
     expected = library.encode(texts)
     for row, vector in zip(rows(texts), expected, strict=True):
         assert np.allclose(found[row["id"]], vector, atol=1e-5)

@@ -5,12 +5,13 @@ import json
 import shutil
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from stillhouse.config.embedder import EmbedderConf
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.core.errors import StillhouseError
-from stillhouse.embed.embed import embed_queries
+from stillhouse.embed.embed import embeddings_for
 from stillhouse.sources.checkpoints import checkpoint
 from stillhouse.sources.code import EMBEDDING, needs_code
 from stillhouse.sources.pin import pin
@@ -83,15 +84,19 @@ def with_code(tmp_path, tiny_models, mark):
     return make
 
 
-def teacher(folder: Path, **model: object) -> TeacherConf:
+def teacher(folder: Path, backend: str = "transformers", **model: object) -> TeacherConf:
     return TeacherConf.model_validate(
         {
             "description": "Tiny", "format": "plain", "context": 128,
             "model": {"name": "tiny", "source": pin(folder), "dtype": "float32", **model},
             "decoding": {"max_tokens": 4},
-            "compute": {"backend": "transformers", "device": "cpu"},
+            "compute": {"backend": backend} | ({"device": "cpu"} if backend != "vllm" else {}),
         }
     )  # fmt: skip
+
+
+def embedded(conf: EmbedderConf, examples: list[dict[str, str]]) -> pa.Table:
+    return embeddings_for("topk", conf, examples)[0]
 
 
 def embedder(folder: Path, **changes: object) -> EmbedderConf:
@@ -118,7 +123,7 @@ USES = {
     "student's tokenizer": weights.read_tokenizer,
     "predict": lambda folder: load_student(manifest(folder)),
     "teacher": lambda folder: local.open_teacher(teacher(folder)),
-    "engine": lambda folder: engine.engine_options(teacher(folder), folder),
+    "engine": lambda folder: engine.engine_options(teacher(folder, "vllm"), folder),
     "engine's tokenizer": lambda folder: engine.Encoder(teacher(folder), folder),
 }
 
@@ -147,7 +152,7 @@ def test_a_tokenizer_that_wants_to_run_code_is_named(with_code, mark):
 def test_an_embedder_that_wants_to_run_code_is_named(with_code, mark):
     folder = with_code("bert", "config", "model")
     with pytest.raises(StillhouseError, match=r"trust_remote_code: true` beside the `source`"):
-        embed_queries(embedder(folder), ROWS)
+        embedded(embedder(folder), ROWS)
     assert not mark.exists()
 
 
@@ -173,7 +178,7 @@ def test_a_sentence_transformer_without_code_loads(sentences):
     edit(sentences / "config.json", activation_function="gelu_new")
     (sentences / "data_config.json").write_text("[]")  # of the one who trained it; nothing reads it
     conf = embedder(sentences, kind="sentence_transformers")
-    assert embed_queries(conf, ROWS).num_rows == 1
+    assert embedded(conf, ROWS).num_rows == 1
 
 
 @pytest.mark.parametrize(
@@ -193,7 +198,7 @@ def test_modules_of_a_strangers_code_are_named(sentences, mark, name, changes, s
     else:
         (sentences / name).write_text(json.dumps(changes))
     with pytest.raises(StillhouseError, match=says):
-        embed_queries(embedder(sentences, kind="sentence_transformers"), ROWS)
+        embedded(embedder(sentences, kind="sentence_transformers"), ROWS)
     assert not mark.exists()
 
 
@@ -201,7 +206,7 @@ def test_modules_of_a_strangers_code_are_named(sentences, mark, name, changes, s
 def test_a_module_outside_the_folder_is_refused(sentences, place):
     (sentences / "modules.json").write_text(json.dumps([MODULES[0] | {"path": place}]))
     with pytest.raises(StillhouseError, match=r"modules\.json has a module at"):
-        embed_queries(embedder(sentences, kind="sentence_transformers"), ROWS)
+        embedded(embedder(sentences, kind="sentence_transformers"), ROWS)
 
 
 def test_an_attention_of_a_repository_is_refused(with_code):
@@ -216,14 +221,14 @@ def test_the_conf_allows_it_by_name(with_code, mark):
     opened = local.open_teacher(teacher(folder, trust_remote_code=True))
     opened.close()
     assert mark.exists()
-    assert engine.engine_options(teacher(folder, trust_remote_code=True), folder)[
+    assert engine.engine_options(teacher(folder, "vllm", trust_remote_code=True), folder)[
         "trust_remote_code"
     ]
 
 
 def test_an_allowed_embedder_runs_its_code(with_code, mark):
     folder = with_code("bert", "config", "model")
-    assert embed_queries(embedder(folder, trust_remote_code=True), ROWS).num_rows == 1
+    assert embedded(embedder(folder, trust_remote_code=True), ROWS).num_rows == 1
     assert mark.exists()
 
 
@@ -244,7 +249,7 @@ def test_a_librarys_class_that_the_weights_do_not_fit_is_not_taken(with_code, ma
     other = {name.replace("position_embeddings", "alibi"): t for name, t in tensors.items()}
     save_file(other, folder / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(StillhouseError, match=r"names 'own\.OwnModel' as its AutoModel"):
-        embed_queries(embedder(folder), ROWS)
+        embedded(embedder(folder), ROWS)
     assert not mark.exists()
 
 

@@ -94,19 +94,21 @@ def test_what_changes_the_answer_changes_the_key(change):
     assert answer_key(base, MESSAGES, 0) != answer_key(base, MESSAGES[1:], 0)
 
 
+SERVED = {"backend": "openai", "base_url": "http://host:8000/v1"}
 NO_CHANGES = [
     {"decoding": SAMPLED | {"max_tokens": 9}},
     {"decoding": SAMPLED | {"samples": 5}},
     {"decoding": SAMPLED | {"stop": ["\n\n", "Q:", "Q:"]}},
     {"context": 99},
-    {"compute": {"backend": "vllm", "batch_tokens": 1, "device": "cuda", "max_in_flight": 2}},
+    {"compute": {"backend": "transformers", "batch_tokens": 1, "device": "cuda"}},
+    {"compute": SERVED | {"max_in_flight": 2}},
     {"price": {"prompt": 3}},
     {"description": "x"},
     {"model": {"mirror": "elsewhere"}},
     {"model": {"dtype": "auto", "engine": {}}},
     {"decoding": SAMPLED | {"extra": {}, "chat_template_kwargs": {}}},
     {"compute": {"backend": "vllm", "engine": {"gpu_memory_utilization": 0.5}}},
-    {"compute": {"finish_reasons": {"done": "stop"}}},
+    {"compute": SERVED | {"finish_reasons": {"done": "stop"}}},
 ]
 
 

@@ -9,6 +9,8 @@ import pyarrow as pa
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.core.tables import PROMPTS
 from stillhouse.store.store import Store
+from stillhouse.teacher_generate.openai_api.replies import completion_in, parse_reply
+from stillhouse.teacher_generate.protocol import Completion
 
 
 def prompts(rows: Mapping[str, str] | Iterable[int], system: str = "Think.") -> pa.Table:
@@ -42,8 +44,10 @@ def teacher(
 
 
 def client(url: str, *, compute: Mapping[str, Any] | None = None, **other: Any) -> TeacherConf:
-    """A teacher behind the server at `url`."""
+    """A teacher behind the server at `url`, unless `compute` names another backend."""
     served = {"backend": "openai", "base_url": url, "max_in_flight": 16} | (compute or {})
+    if served["backend"] != "openai":
+        served = compute
     model = {"name": "m", "source": "api://loopback/m@1"} | other.pop("model", {})
     return teacher(model=model, compute=served, **other)
 
@@ -53,6 +57,11 @@ def rows(table: pa.Table) -> dict[tuple[str, int], tuple[str, str]]:
     return {
         (row["id"], row["sample"]): (row["text"], row["finish_reason"]) for row in table.to_pylist()
     }
+
+
+def read_reply(conf: TeacherConf, content: bytes) -> Completion:
+    """The completion in the bytes of a server's reply."""
+    return completion_in(conf, parse_reply(content))
 
 
 def store(folder: Path) -> Store:

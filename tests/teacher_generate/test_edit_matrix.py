@@ -89,8 +89,8 @@ EDITS = {
     "k": (other(k=10), ROWS),
     "samples": (decoding(temperature=0.5, samples=2), 2 * ROWS),
     "seed, greedy": (decoding(seed=5), 0),
-    "batch size": (conf(compute={"batch_tokens": 1, "max_in_flight": 3}), 0),
-    "engine": (conf(compute={"engine": {"block_size": 8}, "timeout_s": 9}), 0),
+    "requests in flight": (conf(compute={"max_in_flight": 3}), 0),
+    "time-out": (conf(compute={"timeout_s": 9, "retries": 3}), 0),
     "price": (conf(price={"prompt": 9}), 0),
     "description": (conf(description="another"), 0),
 }
@@ -138,6 +138,10 @@ def test_k_to_and_fro_asks_nothing_the_second_time(server, tmp_path):
 def test_the_same_model_behind_another_server_or_engine_is_not_asked_again(server, tmp_path):
     base, place = Project(), store(tmp_path)
     cold, _ = base.run(server, place)
-    for compute in ({"backend": "vllm"}, {"base_url": "http://nowhere/v1"}):
+    for compute in (
+        {"backend": "vllm"},
+        {"backend": "vllm", "engine": {"block_size": 8}},
+        {"base_url": "http://nowhere/v1"},
+    ):
         found, asked = conf(compute=compute)(base).run(server, place)
         assert (found, asked) == (cold, 0)

@@ -15,9 +15,8 @@ from stillhouse.teacher_generate.backends import openai as backend
 from stillhouse.teacher_generate.generate import generate
 from stillhouse.teacher_generate.openai_api import retrying
 from stillhouse.teacher_generate.openai_api.messages import request_body
-from stillhouse.teacher_generate.openai_api.replies import read_reply
 from stillhouse.teacher_generate.protocol import Message, Request
-from tests.teacher_generate.helpers import client, prompts, rows, store
+from tests.teacher_generate.helpers import client, prompts, read_reply, rows, store
 from tests.teacher_generate.loopback import Server, answer
 
 KEY = "sk-very-secret-7391"

@@ -10,16 +10,16 @@ from hypothesis import strategies as st
 
 from stillhouse.sources.content import content_hash
 from stillhouse.teacher_generate.backends.engine import Encoder
-from stillhouse.teacher_generate.backends.ray import RayTeacher, _take
-from stillhouse.teacher_generate.backends.ray_blocks import (
+from stillhouse.teacher_generate.backends.ray import (
     EncodedRows,
-    ScriptedRows,
-    ScriptedWorker,
+    RayTeacher,
+    _take,
     engine_answer,
 )
 from stillhouse.teacher_generate.protocol import Completion, Failure, Message, Request
 from stillhouse.teacher_generate.registry import open_teacher
 from tests.teacher_generate.helpers import teacher
+from tests.teacher_generate.scripted_ray import ScriptedRows, ScriptedWorker
 
 END = frozenset({2})
 

@@ -11,11 +11,10 @@ from stillhouse.teacher_generate.openai_api.replies import (
     ErrorReplyError,
     MalformedReplyError,
     parse_reply,
-    read_reply,
 )
 from stillhouse.teacher_generate.protocol import Completion
 from tests.conftest import REPOSITORY
-from tests.teacher_generate.helpers import client, prompts, rows, store
+from tests.teacher_generate.helpers import client, prompts, read_reply, rows, store
 
 CASES = REPOSITORY.parent / "shared" / "cases" / "replies"
 

@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stillhouse.config.teacher import Budget, Price
+from stillhouse.config.compute import Budget
+from stillhouse.config.teacher import Price
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.log import read_events
 from stillhouse.teacher_generate.generate import generate

@@ -12,13 +12,15 @@ import ray
 
 from stillhouse.config.prompt import Reply
 from stillhouse.config.teacher import TeacherConf
-from stillhouse.teacher_generate.backends.ray import RayTeacher, open_teacher
-from stillhouse.teacher_generate.backends.ray_blocks import ScriptedRows, ScriptedWorker
+from stillhouse.teacher_generate import registry
+from stillhouse.teacher_generate.backends.ray import RayTeacher
 from stillhouse.teacher_generate.generate import generate
 from stillhouse.teacher_generate.protocol import Answer, Completion, Message, Request
 from stillhouse.teacher_generate.registry import open_teacher as open_any
 from stillhouse.teacher_generate.structured import enforced
+from tests.conftest import REPOSITORY
 from tests.teacher_generate.helpers import prompts, rows, teacher
+from tests.teacher_generate.scripted_ray import ScriptedRows, ScriptedWorker, open_teacher
 from tests.vllm.conftest import conf, questions
 
 ROWS = 2_000
@@ -27,7 +29,7 @@ ROWS = 2_000
 def scripted(backend: str) -> TeacherConf:
     return teacher(
         model={"source": "scripted:{{ prompt }} {{ digest % 97 }}"},
-        compute={"backend": backend, "workers": 2},
+        compute={"backend": "ray", "workers": 2} if backend == "ray" else {"backend": backend},
     )
 
 
@@ -41,7 +43,7 @@ def cluster() -> Iterator[None]:
         num_cpus=3,
         include_dashboard=False,
         log_to_driver=False,
-        runtime_env={"py_modules": [package]},
+        runtime_env={"py_modules": [package, str(REPOSITORY / "tests")]},
     )
     yield
     ray.shutdown()
@@ -77,6 +79,8 @@ def test_the_stage_gives_the_table_of_the_backend_without_ray(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     table = prompts(range(300))
+    without_model = registry.Backend("tests.teacher_generate.scripted_ray")
+    monkeypatch.setitem(registry.BACKENDS, "ray", without_model)
     through_ray = generate(table, scripted("ray")).completions
     monkeypatch.setenv("STILLHOUSE_STORE", str(tmp_path / "other"))
     assert rows(through_ray) == rows(generate(table, scripted("scripted")).completions)

@@ -2,9 +2,11 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from fractions import Fraction
 from typing import NamedTuple
+
+from rapidfuzz.distance import LCSseq
 
 _TOKEN = re.compile(r"[^\W_]+")
 
@@ -17,33 +19,16 @@ def tokens(text: str) -> list[str]:
     return _TOKEN.findall(text.casefold())
 
 
-def common_subsequence(one: Sequence[str], other: Sequence[str]) -> int:
-    """The length of the longest common subsequence, by bit-parallel rows (Hyyrö 2004)."""
-    places: dict[str, int] = defaultdict(int)
-    for position, token in enumerate(one):
-        places[token] |= 1 << position
-    row = full = (1 << len(one)) - 1
-    for token in other:
-        if match := places.get(token, 0):
-            hit = row & match
-            row = ((row + hit) | (row - hit)) & full
-    return len(one) - row.bit_count()
-
-
-def rouge_l(one: Sequence[str], other: Sequence[str]) -> Fraction:
-    """The F1 score of ROUGE-L (Lin 2004), exactly: 2 LCS / (m + n); 0 for two empty texts."""
-    if not one and not other:
-        return Fraction(0)
-    return Fraction(2 * common_subsequence(one, other), len(one) + len(other))
-
-
 class NearDuplicates:
     """A growing set of texts that tells whether a new one is too close to any of them.
 
-    ROUGE-L above `threshold` needs so many common tokens that two texts must share one among the
-    rarest of each, and enough behind it (prefix and positional filtering; Xiao et al. 2008): so an
-    index of the rarest finds every candidate, and the longest common subsequence decides. `common`
-    are texts by which tokens are called rare; they change the speed, never the outcome.
+    Close is a ROUGE-L (Lin 2004) above `threshold`: its F1 score, 2 LCS / (m + n) for texts of m
+    and n tokens and their longest common subsequence, without rounding; 0 for two empty texts.
+
+    So high a score needs so many common tokens that two texts must share one among the rarest of
+    each, and enough behind it (prefix and positional filtering; Xiao et al. 2008): so an index of
+    the rarest finds every candidate, and the longest common subsequence decides. `common` are texts
+    by which tokens are called rare; they change the speed, never the outcome.
     """
 
     def __init__(self, threshold: float, common: Iterable[str] = ()) -> None:
@@ -78,14 +63,14 @@ class NearDuplicates:
                 needed = self._needed(size, len(other.words))
                 # What both share begins here: no more can be common than is left of either.
                 left = min(size - place, len(other.words) - other_place)
-                if left >= needed and _close(new, other, needed):
+                if left >= needed and LCSseq.similarity(new.words, other.words) >= needed:
                     return True
         return False
 
     def _read(self, text: str) -> "_Text":
         words = tokens(text)
         elements = sorted(_elements(words), key=lambda e: (self._frequency[e], e))
-        return _Text(words, frozenset(elements), elements[: self._prefix_size(len(words))])
+        return _Text(words, elements[: self._prefix_size(len(words))])
 
     def _needed(self, one: int, other: int) -> int:
         """The fewest common tokens with which ROUGE-L passes the threshold."""
@@ -100,15 +85,8 @@ class NearDuplicates:
 
 class _Text(NamedTuple):
     words: list[str]
-    elements: frozenset[Element]
     prefix: list[Element]
     """The rarest elements, the rarest first."""
-
-
-def _close(one: _Text, other: _Text, needed: int) -> bool:
-    if len(one.elements & other.elements) < needed:
-        return False
-    return common_subsequence(one.words, other.words) >= needed
 
 
 def _elements(words: Iterable[str]) -> list[Element]:

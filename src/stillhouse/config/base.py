@@ -15,9 +15,11 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
+from pydantic.fields import FieldInfo
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from stillhouse.config.messages import RULE, SAID, in_plain_words, is_union
+from stillhouse.config.messages import RULE, SAID, already_told, in_plain_words, is_union
+from stillhouse.config.tagged import tagged
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.inner_paths import inner_path
 from stillhouse.core.templates import check_expression, check_syntax, names_used
@@ -39,6 +41,8 @@ class Conf(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, populate_by_name=True, strict=True, allow_inf_nan=False
     )
+    ELSEWHERE: ClassVar[dict[str, str]] = {}
+    """What is said of keys that one may look for here, and that stand elsewhere or nowhere."""
 
     @model_validator(mode="wrap")
     @classmethod
@@ -60,8 +64,7 @@ class Conf(BaseModel):
     @classmethod
     def what_is_right(cls, values: dict[str, Any], error: ValidationError) -> Self:
         """An instance with the fields that have no mistake; the others are not there at all."""
-        found = in_plain_words(error.errors(include_url=False), cls)
-        return _what_is_right(cls, _with_tuples(values), found)
+        return _what_is_right(cls, _with_tuples(values), already_told(error))
 
 
 C = TypeVar("C", bound=Conf)
@@ -84,7 +87,7 @@ def _what_is_right(model: type[C], values: Mapping[str, Any], found: list[InitEr
             right[name] = field.get_default(call_default_factory=True)
         elif key is not None and key not in wrong:
             right[name] = _kind(model, name).validate_python(values[key])
-        elif key is not None and (inner := _inner(field.annotation)):
+        elif key is not None and (inner := _inner(field, values[key])):
             value = _with_tuples(values[key])
             deeper = [
                 InitErrorDetails(type=d["type"], loc=d["loc"][1:], input=d["input"])
@@ -104,9 +107,11 @@ def _kind(model: type[Conf], name: str) -> TypeAdapter[Any]:
     return TypeAdapter(model.model_fields[name].rebuild_annotation())
 
 
-def _inner(annotation: Any) -> type[Conf] | None:
-    """The model of a field that holds one, perhaps null."""
-    kinds = [annotation, *(get_args(annotation) if is_union(annotation) else ())]
+def _inner(field: FieldInfo, value: Any) -> type[Conf] | None:
+    """The model of a field that holds one, perhaps null; of several, the one that `value` names."""
+    kinds = [field.annotation, *(get_args(field.annotation) if is_union(field.annotation) else ())]
+    if choice := tagged(field):
+        kinds = [choice.named_by(value)]
     return next((k for k in kinds if isinstance(k, type) and issubclass(k, Conf)), None)
 
 

@@ -5,7 +5,8 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from stillhouse.config.base import Conf, Count, Mark, Template, Text, Written
-from stillhouse.config.teacher import Decoding, Model, Price, TeacherCompute, TeacherConf
+from stillhouse.config.compute import TeacherCompute
+from stillhouse.config.teacher import Decoding, Model, Price, TeacherConf
 from stillhouse.core.templates import names_used, unknown_names
 
 Form = Literal["pairwise", "reference", "answer", "query"]

@@ -3,12 +3,14 @@
 import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from difflib import get_close_matches
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
+from stillhouse.config.tagged import Tagged, keys_of, tagged
 from stillhouse.core.errors import did_you_mean
 
 SAID = "said"
@@ -43,21 +45,87 @@ def look_alike(text: object) -> str:
 def in_plain_words(
     details: Iterable[ErrorDetails], model: type[BaseModel]
 ) -> list[InitErrorDetails]:
-    """The mistakes in the fields of `model`, with the words that people are told."""
+    """The mistakes in the fields of `model`, with the words that people are told.
+
+    `details` come from pydantic, so a place inside a union names one kind of it.
+    """
     told, of_unions = [], defaultdict(list)
+    fields = {key: f for name, f in model.model_fields.items() for key in (name, f.alias)}
     for detail in details:
-        if _names_a_kind(detail, model):
-            of_unions[detail["loc"][0]].append(detail)
+        loc = detail["loc"]
+        field = fields.get(str(loc[0])) if loc else None
+        if field and (choice := tagged(field)):
+            told += _of_tagged(detail, choice, model)
+        elif field and len(loc) > 1 and is_union(field.annotation) and _kinds(field.annotation) > 1:
+            of_unions[loc[0]].append(detail)
         else:
             told.append(_told(detail, model))
     return told + [each for found in of_unions.values() for each in _of_union(found, model)]
 
 
-def _names_a_kind(detail: ErrorDetails, model: type[BaseModel]) -> bool:
-    """Whether a mistake's place has pydantic's name for one kind of a union in it."""
-    loc = detail["loc"]
-    fields = [f for name, f in model.model_fields.items() if loc and loc[0] in (name, f.alias)]
-    return len(loc) > 1 and any(is_union(f.annotation) and _kinds(f.annotation) > 1 for f in fields)
+def already_told(error: ValidationError) -> list[InitErrorDetails]:
+    """The mistakes that a model of the configuration found, which are in plain words."""
+    return [
+        _error(detail["type"], detail["loc"], detail["input"], detail["ctx"][SAID])
+        for detail in error.errors(include_url=False)
+    ]
+
+
+def _of_tagged(
+    detail: ErrorDetails, choice: Tagged, model: type[BaseModel]
+) -> list[InitErrorDetails]:
+    """A mistake in a field whose value names its model; pydantic's place has that name in it."""
+    field, *inner = detail["loc"]
+    if detail["type"] in ("union_tag_invalid", "union_tag_not_found"):
+        return _of_no_model(detail, choice)
+    if not inner:
+        return [_told(detail, model)]
+    name, *place = inner
+    if detail["type"] == UNKNOWN_KEY and len(place) == 1:
+        return [_foreign((field, *place), str(name), choice)]
+    return [_told(detail | {"loc": (field, *place)}, model)]
+
+
+def _foreign(loc: tuple[int | str, ...], name: str, choice: Tagged) -> InitErrorDetails:
+    """A key that the model called `name` does not have: which has it, or which key is near."""
+    key, own = str(loc[-1]), keys_of(choice.models[name])
+    if takers := choice.with_key(key):
+        said = f"it goes with {takers}, not with `{choice.tag}: {name}`"
+        return _error(RULE, loc, None, said)
+    near = get_close_matches(key, choice.keys, n=1, cutoff=0.75)
+    if near and near[0] not in own:
+        said = f" Did you mean {near[0]!r}, which goes with {choice.with_key(near[0])}?"
+        return _error(UNKNOWN_KEY, loc, None, said + _listed(sorted(own)))
+    return _error(UNKNOWN_KEY, loc, None, did_you_mean(key, own))
+
+
+def _of_no_model(detail: ErrorDetails, choice: Tagged) -> list[InitErrorDetails]:
+    """A value that names no model: that, and what would be wrong whichever was meant."""
+    (field,), given, tag = detail["loc"], detail["input"], choice.tag
+    if tag in given:
+        told = [_not_known((field, tag), given[tag], choice.names)]
+    else:
+        told = [_error(MISSING, (field, tag), None, f": one of {', '.join(choice.names)}")]
+    by_model = [_mistakes(model, given | {tag: name}) for name, model in choice.models.items()]
+    for key in given:
+        mistakes = [[d for d in found if d["loc"][:1] == (key,)] for found in by_model]
+        if key == tag or not all(mistakes):
+            continue
+        # Whoever has the key says what is wrong with its value.
+        meant = min(mistakes, key=lambda found: found[0]["type"] == UNKNOWN_KEY)
+        for d in meant:
+            unknown = d["loc"] == (key,) and d["type"] == UNKNOWN_KEY
+            said = did_you_mean(str(key), choice.keys) if unknown else d["ctx"][SAID]
+            told.append(_error(d["type"], (field, *d["loc"]), d["input"], said))
+    return told
+
+
+def _mistakes(model: type[BaseModel], values: Mapping[str, Any]) -> list[ErrorDetails]:
+    try:
+        model.model_validate(values)
+    except ValidationError as error:
+        return error.errors(include_url=False)
+    return []
 
 
 def _of_union(details: Iterable[ErrorDetails], model: type[BaseModel]) -> list[InitErrorDetails]:
@@ -113,14 +181,35 @@ def _told(detail: ErrorDetails, model: type[BaseModel]) -> InitErrorDetails:
     if loc and loc[-1] == "[key]":
         return _told_of_key(detail)
     if kind == "extra_forbidden":
-        return _error(UNKNOWN_KEY, loc, value, did_you_mean(str(loc[-1]), _keys(model)))
-    if kind == MISSING and isinstance(loc[-1], int):
-        return _error(RULE, loc[:-1], None, f"its item {loc[-1] + 1} is missing")
+        return _unknown_key(loc, value, model)
+    if kind == MISSING:
+        return _missing(loc, model)
     if kind == "literal_error":
-        known = _known_values(detail)
-        near = did_you_mean(value, known) if isinstance(value, str) else _listed(known)
-        return _error(kind, loc, value, f"this value is not known.{near}{look_alike(value)}")
+        return _not_known(loc, value, _known_values(detail))
     return _error(kind, loc, value, _said(kind, context, value))
+
+
+def _unknown_key(
+    loc: tuple[int | str, ...], value: object, model: type[BaseModel]
+) -> InitErrorDetails:
+    if where := getattr(model, "ELSEWHERE", {}).get(loc[-1]):
+        return _error(RULE, loc, None, where)
+    return _error(UNKNOWN_KEY, loc, value, did_you_mean(str(loc[-1]), keys_of(model)))
+
+
+def _missing(loc: tuple[int | str, ...], model: type[BaseModel]) -> InitErrorDetails:
+    *place, key = loc
+    if isinstance(key, int):
+        return _error(RULE, tuple(place), None, f"its item {key + 1} is missing")
+    field = next((f for n, f in model.model_fields.items() if key in (n, f.alias)), None)
+    example = f", such as `{field.examples[0]}`" if field and field.examples else ""
+    return _error(MISSING, loc, None, example)
+
+
+def _not_known(loc: tuple[int | str, ...], value: object, known: Iterable[str]) -> InitErrorDetails:
+    near = did_you_mean(value, known) if isinstance(value, str) else _listed(known)
+    said = f"this value is not known.{near}{look_alike(value)}"
+    return _error("literal_error", loc, value, said)
 
 
 def _told_of_key(detail: ErrorDetails) -> InitErrorDetails:
@@ -150,7 +239,7 @@ def line(detail: ErrorDetails) -> str:
     if detail["type"] == UNKNOWN_KEY:
         return f"unknown key `{where}`.{said}"
     if detail["type"] == MISSING:
-        return f"`{where}` is missing."
+        return f"`{where}` is missing{said}."
     end = "" if said.endswith((".", "?")) else "."
     if detail["type"] == SECRET:
         return f"`{where}`: {said}{end}"
@@ -164,10 +253,6 @@ def line(detail: ErrorDetails) -> str:
 def first_mistake(error: ValidationError) -> str:
     """The first mistake that a model found, without its full stop."""
     return line(error.errors()[0]).removesuffix(".")
-
-
-def _keys(model: type[BaseModel]) -> list[str]:
-    return [field.alias or name for name, field in model.model_fields.items()]
 
 
 def is_union(annotation: Any) -> bool:

@@ -3,8 +3,9 @@
 import math
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
 
 DEEPEST = 20
@@ -81,3 +82,7 @@ def _plain(value: Any, where: str, left: int) -> Any:
             for name, item in value.items()
         }
     raise ValueError(f"`{where}` is {value!r}, which is not a value of JSON")
+
+
+Options = Annotated[dict[str, Any], AfterValidator(plain)]
+"""A free mapping: what JSON can hold, and no secrets."""

@@ -14,8 +14,6 @@ from typing import Any
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.json_text import read_json_object
 
-CHUNK = 1 << 20
-
 
 @contextmanager
 def atomic_path(target: Path) -> Iterator[Path]:
@@ -89,7 +87,7 @@ def atomic_directory(target: Path) -> Iterator[Path]:
 
 
 def sha256_file(path: Path) -> str:
-    """The hexadecimal SHA-256 of a file's content, read in chunks.
+    """The hexadecimal SHA-256 of a file's content.
 
     What is no file is an error: a pipe would never end, and a device may have no content.
     """
@@ -98,11 +96,8 @@ def sha256_file(path: Path) -> str:
             f"{path} is neither a file nor a folder, so it has no content to hash. Copy what it "
             "gives into a file, and name that."
         )
-    digest = hashlib.sha256()
     with path.open("rb") as source:
-        while chunk := source.read(CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return hashlib.file_digest(source, "sha256").hexdigest()
 
 
 def require_disk_space(directory: Path, needed: int, purpose: str) -> None:

@@ -6,18 +6,18 @@ from pathlib import Path
 from typing import Any
 
 from stillhouse.core.errors import StillhouseError
+from stillhouse.core.text import whole
 
 LONGEST_INTEGER = 1000
 """Digits. Longer ones stay texts: Python refuses to convert them."""
-_SURROGATE = re.compile("[\ud800-\udfff]")
 _ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def parse_json(text: str, where: str) -> Any:
     """The value of a JSON text; `where` names it in an error.
 
-    `NaN` is null, as in tables that other tools wrote: a missing number. Half a character (a lone
-    surrogate, of a text cut in an emoji) becomes U+FFFD. A byte order mark is passed over.
+    `NaN` is null, as in tables that other tools wrote: a missing number. A lone surrogate becomes
+    U+FFFD. A byte order mark is passed over.
     """
     try:
         value = json.loads(
@@ -42,15 +42,6 @@ def _integer(digits: str) -> int | str:
 
 def _constant(name: str) -> float | None:
     return None if name == "NaN" else float(name)
-
-
-def whole(value: Any) -> Any:
-    """The value with U+FFFD for every lone surrogate in its texts, which UTF-8 cannot hold."""
-    if isinstance(value, str):
-        return _SURROGATE.sub("\ufffd", value)
-    if isinstance(value, dict):
-        return {whole(key): whole(part) for key, part in value.items()}
-    return [whole(part) for part in value] if isinstance(value, list) else value
 
 
 def read_json_file(path: Path) -> Any:

@@ -1,14 +1,25 @@
 """Text from outside, made fit to be stored and to be shown."""
 
 import re
+from typing import Any, TypeVar, cast
 
+T = TypeVar("T")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _UNSAFE = re.compile("[^\n\t -~]")
 
 
-def whole(text: str) -> str:
-    """The text with every lone surrogate, which no file can hold, as the replacement character."""
-    return _SURROGATE.sub("\ufffd", text)
+def whole(value: T) -> T:
+    """A text, or JSON's values with texts in them, with U+FFFD for every lone surrogate, which no
+    file can hold: half a character, of a text that was cut in an emoji.
+    """
+    found: Any = value
+    if isinstance(value, str):
+        found = _SURROGATE.sub("\ufffd", value)
+    elif isinstance(value, dict):
+        found = {whole(key): whole(part) for key, part in value.items()}
+    elif isinstance(value, list):
+        found = [whole(part) for part in value]
+    return cast(T, found)
 
 
 def printable(text: str) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, TextIO
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from stillhouse.core.errors import StillhouseError, did_you_mean
-from stillhouse.core.json_text import whole
+from stillhouse.core.text import whole
 from stillhouse.ingest import files
 from stillhouse.ingest.files import RawRow
 

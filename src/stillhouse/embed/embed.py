@@ -21,21 +21,12 @@ if TYPE_CHECKING:
 def embeddings_for(
     exemplars: Exemplars, conf: EmbedderConf, examples: Iterable[Mapping[str, Any]]
 ) -> tuple[pa.Table, dict[str, float]]:
-    """The embeddings that an arm needs, and the metrics: none but for the nearest exemplars."""
+    """The embeddings that an arm needs, and the metrics: none but for the nearest exemplars.
+
+    Those have a float32 vector for each row but the human exemplars.
+    """
     if exemplars != "topk":
         return EMBEDDINGS.schema.empty_table(), {"rows": 0, "cut": 0, "cut_share": 0.0}
-    table, cut = _embedded(conf, examples)
-    share = round(cut / table.num_rows, 6)
-    return table, {"rows": table.num_rows, "cut": cut, "cut_share": share}
-
-
-def embed_queries(conf: EmbedderConf, examples: Iterable[Mapping[str, Any]]) -> pa.Table:
-    """The embeddings table: one float32 vector for each row but the human exemplars."""
-    return _embedded(conf, examples)[0]
-
-
-def _embedded(conf: EmbedderConf, examples: Iterable[Mapping[str, Any]]) -> tuple[pa.Table, int]:
-    """The table, and how many queries were cut at the embedder's limit."""
     from stillhouse.sources.checkpoints import checkpoint
 
     rows = [row for row in examples if row["split"] != "exemplar"]
@@ -47,7 +38,8 @@ def _embedded(conf: EmbedderConf, examples: Iterable[Mapping[str, Any]]) -> tupl
     vectors = encode(encoder, queries)
     if conf.normalise:
         vectors = normalised(vectors)
-    return _table([row["id"] for row in rows], vectors), cut
+    table = _table([row["id"] for row in rows], vectors)
+    return table, {"rows": len(rows), "cut": cut, "cut_share": round(cut / len(rows), 6)}
 
 
 def count_cut(encoder: Encoder, queries: Sequence[str]) -> int:

@@ -46,7 +46,8 @@ def build_examples(
         made = [(row, make_example(fields, row, name, problems, metric)) for row in chosen]
         _check_ids(made, places, problems)
         read[name] = [row for _, row in made if row]
-    human = _human(exemplars, problems)
+    written = (make_example(_EXEMPLAR_FIELDS, row, EXEMPLAR, problems) for row in exemplars)
+    human = [row | {"id": f"{EXEMPLAR}-{i:03d}"} for i, row in enumerate(written) if row]
     problems.fail()
     parts = hold_out(read, conf.splits)
     splits = {
@@ -54,8 +55,12 @@ def build_examples(
         for name, rows in parts.items()
     }
     examples = [row for rows in splits.values() for row in rows]
-    unlimited = min(len(parts[TRAIN]), conf.splits[TRAIN].rows or len(parts[TRAIN]))
-    return [*examples, *human], _metrics(examples, human, rejects, unlimited)
+    return [*examples, *human], {
+        "rows": dict(Counter(row["split"] for row in examples)),
+        "unlimited": {TRAIN: min(len(parts[TRAIN]), conf.splits[TRAIN].rows or len(parts[TRAIN]))},
+        "rejects": dict(rejects),
+        "overlap": overlap([*examples, *human]),
+    }
 
 
 def _chosen(
@@ -106,19 +111,3 @@ def _check_ids(
             example = f"{row['id']!r}: {places[row['id']]} and {raw.where}"
             problems.add("an id occurs twice", advice, example)
         places[row["id"]] = raw.where
-
-
-def _human(exemplars: Sequence[RawRow], problems: Problems) -> list[Row]:
-    made = (make_example(_EXEMPLAR_FIELDS, raw, EXEMPLAR, problems) for raw in exemplars)
-    return [row | {"id": f"{EXEMPLAR}-{i:03d}"} for i, row in enumerate(made) if row]
-
-
-def _metrics(
-    examples: Sequence[Row], human: Sequence[Row], rejects: Mapping[str, int], unlimited: int
-) -> dict[str, Any]:
-    return {
-        "rows": dict(Counter(row["split"] for row in examples)),
-        "unlimited": {TRAIN: unlimited},
-        "rejects": dict(rejects),
-        "overlap": overlap([*examples, *human]),
-    }

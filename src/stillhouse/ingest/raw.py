@@ -50,7 +50,7 @@ def _mirror_files(split: Split) -> list[Path]:
 
 def _open(source: str, quoting: Quoting | None, names: Sequence[str]) -> dict[str, list[RawRow]]:
     parsed = parse_source(source)
-    files = [name for name in names if not isinstance(parsed, HubSource) or _is_file(name)]
+    files = [name for name in names if not isinstance(parsed, HubSource) or is_table(Path(name))]
     rows = {}
     if files:
         root = resolve(source, kind="dataset", paths=files)
@@ -67,10 +67,6 @@ def _rows_of(path: Path, quoting: Quoting | None) -> list[RawRow]:
     return [
         RawRow(row.where, row.values | {"_file": path.stem}) for row in read_file(path, quoting)
     ]
-
-
-def _is_file(name: str) -> bool:
-    return is_table(Path(name))
 
 
 def read_exemplars(path: str | None) -> list[RawRow]:

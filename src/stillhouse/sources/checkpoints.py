@@ -33,7 +33,8 @@ def checkpoint(source: str, mirror: str | None = None, *, code: bool = False) ->
     gguf = _gguf_file(path)
     if gguf:
         require_gguf(gguf, source)
-        return _converted(gguf, source)
+        name = f"gguf/{gguf.stem[:40]}-{sha256_file(gguf)[:16]}-{CONVERSION}"
+        return entry(name, lambda folder: _convert(gguf, source, folder))
     if not (path / "config.json").is_file():
         raise StillhouseError(
             f"The source {source!r} is not a model: {path} has neither a config.json nor one .gguf "
@@ -71,11 +72,6 @@ def _gguf_file(path: Path) -> Path | None:
             return path if source.read(len(MAGIC)) == MAGIC else None
     files = sorted(path.glob("*.gguf"))
     return files[0] if len(files) == 1 and not (path / "config.json").exists() else None
-
-
-def _converted(gguf: Path, source: str) -> Path:
-    name = f"gguf/{gguf.stem[:40]}-{sha256_file(gguf)[:16]}-{CONVERSION}"
-    return entry(name, lambda folder: _convert(gguf, source, folder))
 
 
 def _convert(gguf: Path, source: str, folder: Path) -> None:

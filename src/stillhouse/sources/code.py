@@ -59,7 +59,11 @@ def _wanted(folder: Path, autos: Sequence[str]) -> Iterator[str]:
             f"{folder / 'config.json'} takes its attention from {kernel!r}, a repository of code "
             "that no pin covers. Remove that key from a copy of the folder, and name the copy."
         )
-    named = _auto_map(config, folder / "config.json")
+    named = config.get("auto_map") or {}
+    if not isinstance(named, dict):
+        raise StillhouseError(
+            f"{folder / 'config.json'}: `auto_map` should be an object, found {named!r:.80}."
+        )
     if named:
         yield from _model_code(folder, config, named, autos)
     if isinstance(listed := tokenizer.get("auto_map"), list):
@@ -147,13 +151,6 @@ def _kernel(values: Any) -> str | None:
             if isinstance(name, str) and "/" in name:
                 return name
     return next(filter(None, map(_kernel, values.values())), None)
-
-
-def _auto_map(config: dict[str, Any], path: Path) -> dict[str, Any]:
-    named = config.get("auto_map") or {}
-    if not isinstance(named, dict):
-        raise StillhouseError(f"{path}: `auto_map` should be an object, found {named!r:.80}.")
-    return named
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -8,12 +8,14 @@ from pathlib import Path
 from filelock import FileLock
 
 from stillhouse.core.errors import StillhouseError
-from stillhouse.core.files import CHUNK, require_disk_space
+from stillhouse.core.files import require_disk_space
 from stillhouse.core.progress import progress
 from stillhouse.core.uri import JoinedSource
 from stillhouse.sources.cache import cache_root, entry
 from stillhouse.sources.content import require_hash
 from stillhouse.sources.wheels import download, unpack
+
+CHUNK = 1 << 20
 
 
 def joined_entry(source: JoinedSource) -> str:

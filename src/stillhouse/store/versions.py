@@ -27,7 +27,8 @@ def fetch_published(target: Path = location.PUBLISHED) -> int:
     are to be one now is an error.
     """
     tracked = target.with_name(f"{target.name}.dvc")
-    heads = [commit for name in _heads() if (commit := _commit(name))]
+    named = (_git("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}") for name in _heads())
+    heads = [commit for commit in named if commit]
     brought, seen = 0, set[str]()
     for commit in [*heads, *_merged_sides(heads, tracked)]:
         version = _git("rev-parse", "--verify", "--quiet", f"{commit}:./{tracked.as_posix()}")
@@ -96,10 +97,6 @@ def _fetch(commit: str, target: Path) -> int:
             "remote (`dvc remote add --default ...`), and try again."
         ) from error
     return brought
-
-
-def _commit(name: str) -> str:
-    return _git("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
 
 
 def _git(*arguments: str) -> str:

@@ -73,9 +73,9 @@ def ask(plan: Plan, conf: TeacherConf, store: Store, ledger: Ledger | None = Non
         expected = expected_tokens(plan, conf, tokens)
         seconds = expected_seconds(len(plan.missing), conf, read_events("teacher"))
         announce(describe(plan, conf, expected, seconds))
-        limit = conf.decoding.max_tokens
         ledger = ledger or Ledger(conf.price, conf.compute.budget)
-        writer = store.writer(max_tokens=limit, model=conf.model.name, backend=conf.compute.backend)
+        limit, name = conf.decoding.max_tokens, conf.compute.backend
+        writer = store.writer(max_tokens=limit, model=conf.model.name, backend=name)
         with (
             writer,
             store.claims() as claims,
@@ -84,22 +84,16 @@ def ask(plan: Plan, conf: TeacherConf, store: Store, ledger: Ledger | None = Non
             requests = Feed(
                 plan,
                 tokens,
-                limit,
                 ledger,
-                elsewhere=Elsewhere(store, writer, plan, limit),
+                elsewhere=Elsewhere(store, writer, plan),
                 claims=claims,
-                portions=_portions(conf.compute.backend),
+                portions=Portions(backend(name).streams, backend(name).least),
             )
             note = _Note(plan.reused, conf.price, time.monotonic(), ledger.spent)
             run = _Asking(requests, ledger, writer, bar, note, Parent.of_stage()).run(teacher)
         if writer.unwritten:
             run.lost, run.error = writer.unwritten, run.error or str(writer.problem)
         return run
-
-
-def _portions(name: str) -> Portions:
-    chosen = backend(name)
-    return Portions(chosen.streams, chosen.least)
 
 
 @dataclass(frozen=True)
@@ -181,9 +175,6 @@ class _Asking:
             case Completion() as completion:
                 self.writer.add(key, completion)
             case Failure(reason):
-                self.outcome.failures[_printable(reason)].append(answer.request.id)
-
-
-def _printable(reason: str) -> str:
-    """A server's words may hold terminal escapes: show none of them."""
-    return "".join(c if c.isprintable() else " " for c in reason)
+                # A server's words may hold terminal escapes: show none of them.
+                shown = "".join(c if c.isprintable() else " " for c in reason)
+                self.outcome.failures[shown].append(answer.request.id)

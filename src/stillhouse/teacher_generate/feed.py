@@ -28,8 +28,8 @@ class Elsewhere:
     Opening a teacher takes a while, so the plan is not new when the first request goes out.
     """
 
-    def __init__(self, store: Store, writer: Writer, plan: Plan, max_tokens: int) -> None:
-        self._store, self._writer, self._max_tokens = store, writer, max_tokens
+    def __init__(self, store: Store, writer: Writer, plan: Plan) -> None:
+        self._store, self._writer, self._max_tokens = store, writer, plan.decoding.max_tokens
         self._keys = pa.array(list(plan.missing), pa.binary(32))
         self._seen = set(plan.looked_through)
         self._known: set[bytes] = set()
@@ -94,7 +94,6 @@ class Feed:
         self,
         plan: Plan,
         prompt_tokens: Sequence[int] | None,
-        max_tokens: int,
         ledger: Ledger,
         *,
         elsewhere: Elsewhere,
@@ -106,8 +105,7 @@ class Feed:
         """How many requests were not handed out."""
         self.unaffordable: Tokens | None = None
         """The most that the request may cost which the budget held back last."""
-        self._plan = plan
-        self._prompt_tokens, self._max_tokens = prompt_tokens, max_tokens
+        self._plan, self._prompt_tokens = plan, prompt_tokens
         self._ledger, self._elsewhere = ledger, elsewhere
         self._claims, self._portions = claims, portions
         self._open: dict[tuple[str, int], tuple[bytes, Tokens]] = {}
@@ -140,7 +138,11 @@ class Feed:
             if self._elsewhere.has(item.key):
                 self._count_elsewhere(1)
                 continue
-            most = self._most(item.index, request)
+            if self._prompt_tokens is None:
+                prompt = most_prompt_tokens(request.messages)
+            else:
+                prompt = self._prompt_tokens[item.index]
+            most = Tokens(prompt, self._plan.decoding.max_tokens)
             if not self._ledger.admits(most):
                 self._portion.appendleft((item, request))
                 self.unaffordable = most
@@ -193,11 +195,6 @@ class Feed:
     def _count_elsewhere(self, count: int) -> None:
         self.answered_elsewhere += count
         self.left -= count
-
-    def _most(self, index: int, request: Request) -> Tokens:
-        if self._prompt_tokens is not None:
-            return Tokens(self._prompt_tokens[index], self._max_tokens)
-        return Tokens(most_prompt_tokens(request.messages), self._max_tokens)
 
     def settle(self, answer: Answer) -> bytes:
         """Close the request of an answer; returns its key. An unasked answer is a KeyError."""

@@ -72,19 +72,15 @@ def _store(conf: TeacherConf, store: Store | None) -> Iterator[Store]:
 
 
 def _generated(plan: Plan) -> Generated:
-    completions = _completions(plan)
-    return Generated(completions, teacher_metrics(completions))
-
-
-def _completions(plan: Plan) -> pa.Table:
-    answers = range(len(plan.keys))
-    rows = pa.array([answer // plan.samples for answer in answers], pa.int64())
-    samples = pa.array([answer % plan.samples for answer in answers], pa.int32())
+    answers, each = range(len(plan.keys)), plan.decoding.samples
+    rows = pa.array([answer // each for answer in answers], pa.int64())
+    samples = pa.array([answer % each for answer in answers], pa.int32())
     columns = {"id": plan.prompts["id"].take(rows), "sample": samples}
     columns |= {name: plan.found[name] for name in plan.found.column_names}
     table = pa.table(columns).select(COMPLETIONS.schema.names)
     answered = table.filter(pc.is_valid(table["text"])).cast(COMPLETIONS.schema)
-    return without_thinking(answered)
+    completions = without_thinking(answered)
+    return Generated(completions, teacher_metrics(completions))
 
 
 def without_thinking(completions: pa.Table) -> pa.Table:
@@ -134,32 +130,28 @@ def teacher_metrics(completions: pa.Table) -> dict[str, float]:
 
 def _log(plan: Plan, conf: TeacherConf, run: Run) -> None:
     try:
-        _record(plan, conf, run)
+        record(
+            "teacher",
+            model=conf.model.name,
+            backend=conf.compute.backend,
+            answers=len(plan.keys),
+            reused=plan.reused,
+            asked=run.asked,
+            failed=run.failed,
+            retried=run.retried,
+            elsewhere=run.elsewhere,
+            left=run.left,
+            lost=run.lost,
+            given_up=run.error is not None,
+            prompt_tokens=run.spent.prompt,
+            completion_tokens=run.spent.completion,
+            money=run.spent.money(conf.price),
+            currency=conf.price.currency,
+            seconds=round(run.seconds, 6),
+            failures={reason: ids[:1000] for reason, ids in run.failures.items()},
+        )
     except OSError as error:  # a full disk: what there is to say is said, and not lost with the log
         announce(f"warning: the run log could not be written: {error}")
-
-
-def _record(plan: Plan, conf: TeacherConf, run: Run) -> None:
-    record(
-        "teacher",
-        model=conf.model.name,
-        backend=conf.compute.backend,
-        answers=len(plan.keys),
-        reused=plan.reused,
-        asked=run.asked,
-        failed=run.failed,
-        retried=run.retried,
-        elsewhere=run.elsewhere,
-        left=run.left,
-        lost=run.lost,
-        given_up=run.error is not None,
-        prompt_tokens=run.spent.prompt,
-        completion_tokens=run.spent.completion,
-        money=run.spent.money(conf.price),
-        currency=conf.price.currency,
-        seconds=round(run.seconds, 6),
-        failures={reason: ids[:1000] for reason, ids in run.failures.items()},
-    )
 
 
 def _require_complete(plan: Plan, conf: TeacherConf, run: Run) -> None:
@@ -173,7 +165,8 @@ def _require_complete(plan: Plan, conf: TeacherConf, run: Run) -> None:
     )
     if run.error:
         raise StillhouseError(f"{run.error}\n{kept}{_gone(run)} Run `dvc repro` to go on.")
-    if run.unaffordable and not _affordable(run.unaffordable, conf):
+    unspent = Ledger(conf.price, conf.compute.budget)
+    if run.unaffordable and not unspent.admits(run.unaffordable):
         raise StillhouseError(
             f"The budget of this run ({_budget(conf)}) is less than one request may cost, which is "
             f"up to {_price(run.unaffordable, conf)}. {kept} Raise `compute.budget` in the "
@@ -195,11 +188,6 @@ def _require_complete(plan: Plan, conf: TeacherConf, run: Run) -> None:
         f"warning: {missing:,} of {total:,} answers are missing, as allow_failures permits:\n"
         f"{_listed(run)}\n`dvc repro --force teacher_generate` asks for them again."
     )
-
-
-def _affordable(most: Tokens, conf: TeacherConf) -> bool:
-    """Whether a budget of which nothing is spent admits a request."""
-    return Ledger(conf.price, conf.compute.budget).admits(most)
 
 
 def _gone(run: Run) -> str:

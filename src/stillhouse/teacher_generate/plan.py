@@ -10,7 +10,7 @@ from typing import Any, cast
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillhouse.config.teacher import TeacherConf
+from stillhouse.config.teacher import Decoding, TeacherConf
 from stillhouse.store.key import (
     KEY_BYTES,
     canonical,
@@ -28,11 +28,10 @@ CHUNK = 256
 
 @dataclass(frozen=True)
 class Plan:
-    """The answers of one run; answer p is sample p % samples of row p // samples."""
+    """The answers of one run; with n samples, answer p is sample p % n of row p // n."""
 
     prompts: pa.Table
-    samples: int
-    greedy: bool
+    decoding: Decoding
     keys: "pa.Array[Any]"
     """The key of every answer, binary(32)."""
     found: pa.Table
@@ -57,14 +56,14 @@ class Plan:
 
     def requests(self, positions: Iterable[int]) -> Iterator[Request]:
         """The requests for some answers, made a chunk at a time as they are taken."""
-        left = iter(positions)
+        left, samples = iter(positions), self.decoding.samples
         while chunk := list(islice(left, CHUNK)):
-            rows = self.prompts.take(pa.array([position // self.samples for position in chunk]))
+            rows = self.prompts.take(pa.array([position // samples for position in chunk]))
             for position, (id_, messages) in zip(chunk, _rows(rows), strict=True):
-                yield Request(id_, position % self.samples, tuple(messages), self._seed(position))
+                yield Request(id_, position % samples, tuple(messages), self._seed(position))
 
     def _seed(self, position: int) -> int | None:
-        if self.greedy:
+        if is_greedy(self.decoding):
             return None
         key: bytes = self.keys[position].as_py()
         return int.from_bytes(key[:4], "big") >> 1  # servers take a signed 32-bit seed
@@ -75,7 +74,7 @@ def make_plan(prompts: pa.Table, conf: TeacherConf, store: Store) -> Plan:
     keys = answer_keys(prompts, conf)
     listed = frozenset(path.name for path in store.paths())
     found = store.look_up(keys, conf.decoding.max_tokens)
-    return Plan(prompts, conf.decoding.samples, is_greedy(conf.decoding), keys, found, listed)
+    return Plan(prompts, conf.decoding, keys, found, listed)
 
 
 def answer_keys(prompts: pa.Table, conf: TeacherConf) -> "pa.Array[Any]":

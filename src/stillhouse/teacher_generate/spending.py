@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from stillhouse.config.teacher import Budget, Price
+from stillhouse.config.compute import Budget
+from stillhouse.config.teacher import Price
 from stillhouse.teacher_generate.protocol import Answer, Completion, Message
 
 MESSAGE_TOKENS = 16

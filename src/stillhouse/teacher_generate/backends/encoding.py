@@ -17,6 +17,7 @@ from stillhouse.config.teacher import TeacherConf
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.thinking import opening
 from stillhouse.modeling.control_tokens import control_tokens
+from stillhouse.sources.checkpoints import checkpoint
 from stillhouse.sources.code import ANSWERING, needs_code
 from stillhouse.sources.model_files import loading
 from stillhouse.teacher_generate.protocol import Request
@@ -28,6 +29,12 @@ if TYPE_CHECKING:
 Format = Literal["chat", "plain"]
 TAIL = 16
 """In so many tokens the tag stands that a prompt may end with."""
+
+
+def teacher_folder(conf: TeacherConf) -> Path:
+    """The checkpoint of the teacher's weights."""
+    model = conf.model
+    return checkpoint(model.source, model.mirror, code=model.trust_remote_code)
 
 
 def runs_code(conf: TeacherConf, folder: Path) -> bool:
@@ -55,6 +62,16 @@ def load_tokenizer(
             "Write `format: plain` in its conf, or take a model tuned for chat."
         )
     return tokenizer
+
+
+def end_tokens(
+    listed: int | list[int] | None, tokenizer: "PreTrainedTokenizerBase"
+) -> frozenset[int]:
+    """The tokens at which an answer ends: those that the model's generation config lists, and the
+    tokenizer's.
+    """
+    ends = [*(listed if isinstance(listed, list) else [listed]), tokenizer.eos_token_id]
+    return frozenset(token for token in ends if token is not None)
 
 
 def check_template(tokenizer: "PreTrainedTokenizerBase", conf: TeacherConf) -> None:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stillhouse.config.compute import EngineCompute
 from stillhouse.config.teacher import Decoding, TeacherConf
-from stillhouse.core.errors import StillhouseError
-from stillhouse.sources.checkpoints import checkpoint
 from stillhouse.teacher_generate.backends.encoding import (
     check_template,
     encode,
+    end_tokens,
     load_tokenizer,
     prompt_opening,
     runs_code,
@@ -28,6 +28,7 @@ def engine_options(conf: TeacherConf, folder: Path) -> dict[str, Any]:
 
     `model.engine` and `compute.engine` add options; the configuration has checked which may.
     """
+    assert isinstance(conf.compute, EngineCompute)
     options: dict[str, Any] = {
         "model": str(folder),
         "dtype": weights_dtype(conf, folder),
@@ -100,7 +101,12 @@ class Encoder:
         code = runs_code(conf, folder)
         self._tokenizer = load_tokenizer(folder, conf.format, conf.model.name, code=code)
         check_template(self._tokenizer, conf)
-        self.ends = _end_tokens(folder, self._tokenizer.eos_token_id)
+        listed = None
+        if (folder / "generation_config.json").exists():
+            from transformers import GenerationConfig
+
+            listed = GenerationConfig.from_pretrained(folder).eos_token_id
+        self.ends = end_tokens(listed, self._tokenizer)
 
     def prompt_tokens(self, requests: Sequence[Request]) -> list[int]:
         """Tokens of each prompt, template included."""
@@ -120,26 +126,3 @@ class Encoder:
         failures = [Answer(row.request, Failure(EMPTY)) for row in rows if not row.tokens]
         filled = [row for row in rows if row.tokens]
         return sorted(filled, key=lambda r: (r.tokens, r.request.id, r.request.sample)), failures
-
-
-def _end_tokens(folder: Path, token: int | None) -> frozenset[int]:
-    """The tokens at which vLLM ends an answer."""
-    from transformers import GenerationConfig
-
-    ends: list[int | None] = [token]
-    if (folder / "generation_config.json").exists():
-        listed = GenerationConfig.from_pretrained(folder).eos_token_id
-        ends += listed if isinstance(listed, list) else [listed]
-    return frozenset(end for end in ends if end is not None)
-
-
-def teacher_folder(conf: TeacherConf) -> Path:
-    """The checkpoint; a `device` is refused, since vLLM's build decides where it runs."""
-    if conf.compute.device not in ("auto", "cpu"):
-        raise StillhouseError(
-            f"The teacher {conf.model.name!r} has `device: {conf.compute.device}`, but vLLM runs "
-            "on the hardware that it was built for. Write `device: auto`; CUDA_VISIBLE_DEVICES "
-            "chooses among several accelerators."
-        )
-    model = conf.model
-    return checkpoint(model.source, model.mirror, code=model.trust_remote_code)

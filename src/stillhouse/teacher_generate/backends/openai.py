@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from stillhouse.config.teacher import TeacherConf, is_loopback
+from stillhouse.config.compute import OpenAICompute, is_loopback
+from stillhouse.config.teacher import TeacherConf
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.progress import announce
 from stillhouse.core.text import printable
@@ -53,11 +54,12 @@ SPENT_QUOTA = "insufficient_quota"
 
 def open_teacher(conf: TeacherConf) -> "OpenAITeacher":
     """A client of the server at `base_url`; nothing is sent yet."""
-    return OpenAITeacher(conf, _key(conf))
+    assert isinstance(conf.compute, OpenAICompute)
+    return OpenAITeacher(conf, conf.compute, _key(conf.compute))
 
 
-def _key(conf: TeacherConf) -> str | None:
-    name = conf.compute.api_key_env
+def _key(compute: OpenAICompute) -> str | None:
+    name = compute.api_key_env
     if name is None:
         return None
     key = os.environ.get(name, "").strip()
@@ -71,7 +73,7 @@ def _key(conf: TeacherConf) -> str | None:
             f"The environment variable {name}, which compute.api_key_env names, holds blanks or "
             "signs that no key has. Set it to the key alone."
         )
-    url = urlsplit(conf.compute.base_url or "")
+    url = urlsplit(compute.base_url)
     if url.scheme == "http" and not is_loopback(url.hostname):
         announce(
             f"warning: the key in {name} goes to {url.hostname} without encryption, where anybody "
@@ -122,17 +124,17 @@ class OpenAITeacher:
     The event loop runs only inside `generate`, between two yields, so nothing here is threaded.
     """
 
-    def __init__(self, conf: TeacherConf, key: str | None) -> None:
-        self._conf, self._compute, self._key = conf, conf.compute, key
-        assert conf.compute.base_url
-        self._url = f"{conf.compute.base_url.rstrip('/')}/{endpoint(conf)}"
+    def __init__(self, conf: TeacherConf, compute: OpenAICompute, key: str | None) -> None:
+        self._conf, self._compute, self._key = conf, compute, key
+        self._url = f"{compute.base_url.rstrip('/')}/{endpoint(conf)}"
         self._loop = asyncio.new_event_loop()
         self._session: aiohttp.ClientSession | None = None
-        self._requests = RateLimit(conf.compute.requests_per_minute)
-        self._tokens = RateLimit(conf.compute.tokens_per_minute)
+        self._requests = RateLimit(compute.requests_per_minute)
+        self._tokens = RateLimit(compute.tokens_per_minute)
         self._done: list[Answer] = []
         self._proxy = _proxy(self._url)
-        self._key_forms = _forms(key) if key else ()
+        self._key_forms = (key, quote(key, safe=""), html.escape(key)) if key else ()
+        """How the key may be written in a reply: as it is, in an address, in a page."""
         self._other_models: set[str] = set()
         self._started = self._last_answer = 0.0
         self._connected = self._answered = False
@@ -260,7 +262,8 @@ class OpenAITeacher:
 
         assert self._session
         await self._requests.take()
-        await self._tokens.take(self._reservation(request))
+        prompt_tokens = most_prompt_tokens(request.messages) // 3  # as text usually has
+        await self._tokens.take(prompt_tokens + self._conf.decoding.max_tokens)
         # A row's deadline ends its last attempt as well.
         seconds = max(0.001, min(self._compute.timeout_s, deadline - self._loop.time()))
         try:
@@ -325,9 +328,6 @@ class OpenAITeacher:
             "both are the same model."
         )
 
-    def _reservation(self, request: Request) -> int:
-        return most_prompt_tokens(request.messages) // 3 + self._conf.decoding.max_tokens
-
     def _error(
         self,
         status: int | None,
@@ -367,11 +367,6 @@ class OpenAITeacher:
     def _shown(self, text: str) -> str:
         """A server's words fit for an error: the key goes first, since a cut could halve it."""
         return printable(self._clean(text))[:SHOWN_CHARACTERS]
-
-
-def _forms(key: str) -> tuple[str, ...]:
-    """How a key may be written in a reply: as it is, in an address, in a page."""
-    return tuple(dict.fromkeys((key, quote(key, safe=""), html.escape(key))))
 
 
 async def _tick(workers: Sequence[asyncio.Task[None]]) -> bool:

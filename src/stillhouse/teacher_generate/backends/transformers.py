@@ -13,20 +13,22 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from stillhouse.config.compute import TransformersCompute
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.core.errors import StillhouseError, did_you_mean
 from stillhouse.core.progress import announce
 from stillhouse.modeling.attention import adapt
 from stillhouse.modeling.sampler import Sampler
-from stillhouse.sources.checkpoints import checkpoint
 from stillhouse.sources.model_files import loading, require_all_weights
 from stillhouse.teacher_generate.backends.decoding import Decoder, Ending
 from stillhouse.teacher_generate.backends.encoding import (
     check_template,
     encode,
+    end_tokens,
     load_tokenizer,
     prompt_opening,
     runs_code,
+    teacher_folder,
 )
 from stillhouse.teacher_generate.backends.engine import own_dtype
 from stillhouse.teacher_generate.protocol import Answer, Completion, Failure, Request
@@ -44,14 +46,14 @@ def open_teacher(conf: TeacherConf) -> "LocalTeacher":
                 f"The backend 'transformers' has no decoding option {option!r}."
                 f"{did_you_mean(option, EXTRA)}"
             )
-    source, code = conf.model.source, conf.model.trust_remote_code
-    folder = checkpoint(source, conf.model.mirror, code=code)
+    folder = teacher_folder(conf)
     code = runs_code(conf, folder)
     tokenizer = load_tokenizer(folder, conf.format, conf.model.name, code=code)
     check_template(tokenizer, conf)
+    assert isinstance(conf.compute, TransformersCompute)
     model = load_model(folder, conf.compute.device, conf.model.dtype, code=code)
     _require_room(model, conf)
-    return LocalTeacher(conf, model, tokenizer)
+    return LocalTeacher(conf, model, tokenizer, conf.compute.batch_tokens)
 
 
 def load_model(folder: Path, device: str, dtype: str, *, code: bool = False) -> PreTrainedModel:
@@ -114,12 +116,6 @@ def _require_room(model: PreTrainedModel, conf: TeacherConf) -> None:
         )
 
 
-def _end_tokens(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
-    ends = model.generation_config.eos_token_id
-    listed = ends if isinstance(ends, list) else [ends]
-    return frozenset(token for token in [*listed, tokenizer.eos_token_id] if token is not None)
-
-
 @dataclass(frozen=True)
 class _Row:
     request: Request
@@ -134,10 +130,14 @@ class LocalTeacher:
     """A model in this process."""
 
     def __init__(
-        self, conf: TeacherConf, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase
+        self,
+        conf: TeacherConf,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        batch_tokens: int,
     ) -> None:
         decoding = conf.decoding
-        ends = _end_tokens(model, tokenizer)
+        ends = end_tokens(model.generation_config.eos_token_id, tokenizer)
         self._tokenizer, self._format = tokenizer, conf.format
         self._template = decoding.chat_template_kwargs
         self._decoder = Decoder(
@@ -145,7 +145,7 @@ class LocalTeacher:
             Ending(tokenizer, ends, decoding.stop, decoding.max_tokens),
             Sampler(decoding.temperature, decoding.top_p, int(decoding.extra.get("top_k", 0))),
         )
-        self._max_tokens, self._batch_tokens = decoding.max_tokens, conf.compute.batch_tokens
+        self._max_tokens, self._batch_tokens = decoding.max_tokens, batch_tokens
 
     def prompt_tokens(self, requests: Sequence[Request]) -> list[int]:
         """Tokens of each prompt, template included."""

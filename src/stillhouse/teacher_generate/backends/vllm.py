@@ -12,13 +12,13 @@ from typing import Any
 
 from stillhouse.config.teacher import Decoding, TeacherConf
 from stillhouse.core.errors import StillhouseError
+from stillhouse.teacher_generate.backends.encoding import teacher_folder
 from stillhouse.teacher_generate.backends.engine import (
     Encoded,
     Encoder,
     engine_options,
     quiet,
     sampling_options,
-    teacher_folder,
 )
 from stillhouse.teacher_generate.protocol import Answer, Completion, Failure, Request
 
@@ -84,7 +84,8 @@ class VllmTeacher:
         ready = self._fill(stream)
         handed_over = time.monotonic()
         while self._open or ready:
-            ready += self._step()
+            if self._open:
+                ready += [self._answer(each) for each in self._engine.step() if each.finished]
             if len(self._open) < 2 * self._at_once:
                 ready += self._fill(stream)
             if time.monotonic() - handed_over > HAND_OVER_SECONDS or not self._open:
@@ -106,11 +107,6 @@ class VllmTeacher:
             else:
                 self._open[name] = row
         return failures
-
-    def _step(self) -> list[Answer]:
-        if not self._open:
-            return []
-        return [self._answer(output) for output in self._engine.step() if output.finished]
 
     def _answer(self, output: Any) -> Answer:
         row, written = self._open.pop(output.request_id), output.outputs[0]

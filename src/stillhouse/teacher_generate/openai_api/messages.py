@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from stillhouse.config.compute import OpenAICompute
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.store.key import is_greedy
 from stillhouse.teacher_generate.protocol import Request
@@ -17,6 +18,7 @@ def endpoint(conf: TeacherConf) -> str:
 def request_body(conf: TeacherConf, request: Request) -> bytes:
     """The JSON body that asks for one completion."""
     decoding = conf.decoding
+    assert isinstance(conf.compute, OpenAICompute)
     body: dict[str, Any] = {
         "model": conf.model.name,
         conf.compute.max_tokens_field: decoding.max_tokens,

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from stillhouse.config.compute import OpenAICompute
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.core.text import whole
 from stillhouse.teacher_generate.protocol import Completion, FinishReason
@@ -93,11 +94,6 @@ def completion_in(conf: TeacherConf, reply: Mapping[str, Any]) -> Completion:
     )
 
 
-def read_reply(conf: TeacherConf, content: bytes) -> Completion:
-    """The completion in a reply's bytes, or one of the errors above."""
-    return completion_in(conf, parse_reply(content))
-
-
 def said_in_error(content: bytes) -> str:
     """The server's own words about an error, on one line."""
     try:
@@ -109,6 +105,7 @@ def said_in_error(content: bytes) -> str:
 
 
 def _finish(conf: TeacherConf, reason: object, completion_tokens: int | None) -> FinishReason:
+    assert isinstance(conf.compute, OpenAICompute)
     name = NO_REASON if reason is None else str(reason)
     known = FINISH_REASONS | conf.compute.finish_reasons
     found = known.get(name) or known.get(name.lower())
