@@ -26,8 +26,8 @@ class Edit(NamedTuple):
 
 
 EDITS = {
-    "a comment": Edit("core/files.py", "CHUNK = 1 << 20", "CHUNK = 1 << 20  # a mebibyte", set()),
-    "white space": Edit("core/files.py", "CHUNK = 1 << 20", "CHUNK = (1\n    << 20)\n\n", set()),
+    "a comment": Edit("core/files.py", "os.close(handle)", "os.close(handle)  # at once", set()),
+    "white space": Edit("core/files.py", "os.close(handle)", "os.close(\n\n        handle\n    )", set()),
     "a docstring": Edit(
         "students/loss.py", "L = L_label + lambda", "The loss L = L_label + lambda", set()
     ),
