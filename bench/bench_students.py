@@ -1,6 +1,6 @@
 """Students: training against a plain two-pass trainer, and prediction against `generate`.
 
-Run it with `PYTHONPATH=src:. python bench/bench_students.py`. Rows are questions of the default
+Run it with `PYTHONPATH=src:. python bench/bench_students.py`. Rows are queries of the default
 datasets; their rationales are stand-ins, the text of two other rows. Both sides compute the same
 rows in the same precision with the same model, in turns, since the machine may be shared.
 """
@@ -56,7 +56,7 @@ T5 = {
 
 
 def table() -> list[dict[str, Any]]:
-    """Questions with labels, and with rationales of real words."""
+    """Queries with labels, and with rationales of real words."""
     dataset = load_entry(DatasetConf, "social_iqa")
     examples, _ = build_examples(dataset, read_splits(dataset), limit=600)
     rows = {row["id"]: row for row in examples if row["split"] == "train"}

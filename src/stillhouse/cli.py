@@ -167,36 +167,36 @@ def predict(
         Path | None, typer.Argument(help="A student's folder; by default that of the first seed.")
     ] = None,
     text: Annotated[
-        str | None, typer.Argument(help="A question; without it, lines of standard input.")
+        str | None, typer.Argument(help="A query; without it, lines of standard input.")
     ] = None,
     *,
     file: Annotated[
         Path | None,
-        typer.Option(help="A question a line, or a table with `query` (.jsonl, .csv, .parquet)."),
+        typer.Option(help="A query a line, or a table with `query` (.jsonl, .csv, .parquet)."),
     ] = None,
     rationale: Annotated[bool, typer.Option("--rationale", help="Explain, too.")] = False,
     json_lines: Annotated[
         bool, typer.Option("--jsonl", help="JSON objects, a line each, in and out.")
     ] = False,
-    batch_size: Annotated[int, typer.Option(min=1, help="Questions at a time.")] = 32,
+    batch_size: Annotated[int, typer.Option(min=1, help="Queries at a time.")] = 32,
     device: Annotated[Device, typer.Option(help="Where it computes.")] = "auto",
 ) -> None:
     """Ask a trained student; its folder is all that is needed.
 
-    Questions are written as the dataset writes them, choices included. Prints a prediction a line;
+    Queries are written as the dataset writes them, choices included. Prints a prediction a line;
     with --rationale a tab and the explanation; with --jsonl objects with id, query, prediction and
     rationale. Input of --jsonl has query, and may have id and choices.
     """
     from stillhouse.config.student import StudentCompute
     from stillhouse.config.whole import load_all
     from stillhouse.deployment.predict import answer, as_json_lines, as_lines, model_folder
-    from stillhouse.deployment.questions import read_questions
+    from stillhouse.deployment.queries import read_queries
 
     chosen = folder or paths.student(load_all()[0].seeds[0])
     model_folder(chosen)  # before anything heavy is loaded
-    questions = read_questions(text, file, sys.stdin, json_lines)
+    queries = read_queries(text, file, sys.stdin, json_lines)
     compute = StudentCompute.model_validate({"device": device, "eval_batch_size": batch_size})
-    answers = answer(chosen, questions, compute, rationale=rationale)
+    answers = answer(chosen, queries, compute, rationale=rationale)
     for line in as_json_lines(answers) if json_lines else map(printable, as_lines(answers)):
         typer.echo(line)
 

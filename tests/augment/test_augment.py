@@ -1,4 +1,4 @@
-"""New rows: whose questions, which are kept, how many, and at what cost."""
+"""New rows: whose queries, which are kept, how many, and at what cost."""
 
 import random
 from collections import Counter
@@ -7,7 +7,7 @@ import pytest
 
 from stillhouse.augment.augment import content_id, training_rows
 from stillhouse.augment.duplicates import rouge_l, tokens
-from stillhouse.augment.questions import ask_questions
+from stillhouse.augment.queries import ask_queries
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.log import read_events
 from stillhouse.core.tables import TRAINING, write_rows
@@ -78,8 +78,8 @@ def test_a_quota_is_met_exactly_and_every_row_is_labelled(grow, tmp_path):
 
 def test_the_answers_are_prompted_with_the_exemplars_of_the_seed(grow, asked):
     grow(synthetic=1)
-    question, answer = asked
-    seed = next(row for row in TRAIN if row["query"] in question)
+    query, answer = asked
+    seed = next(row for row in TRAIN if row["query"] in query)
     shown = [TRAIN[TRAIN.index(seed) - 1], TRAIN[TRAIN.index(seed) - 2]]
     for row in shown:
         assert f"Q: {row['query']}\nA: 3" in answer or f"Q: {row['query']} A: 3" in answer
@@ -88,16 +88,16 @@ def test_the_answers_are_prompted_with_the_exemplars_of_the_seed(grow, asked):
 
 def test_seeds_take_turns(grow, asked):
     rows, _ = grow(synthetic=12)
-    questions = [prompt for prompt in asked if prompt.startswith("New one")]
+    queries = [prompt for prompt in asked if prompt.startswith("New one")]
     assert len(rows) == 12
-    assert set(Counter(questions).values()) == {2}  # no seed is asked three times before others
+    assert set(Counter(queries).values()) == {2}  # no seed is asked three times before others
 
 
 def test_more_rows_ask_only_for_the_additional_ones(grow, asked, tmp_path):
     few, _ = grow(synthetic=4)
     before = len(asked)
     many, _ = grow(synthetic=10)
-    assert len(asked) - before == 2 * 6  # a question and an answer for each further row
+    assert len(asked) - before == 2 * 6  # a query and an answer for each further row
     assert {row["id"] for row in few} < {row["id"] for row in many}
     again = len(asked)
     assert grow(synthetic=4)[0] == few
@@ -122,11 +122,11 @@ def test_a_wave_of_which_nothing_is_kept_is_not_followed_by_a_huge_one(grow, mon
 
     def counted(wave, *arguments, **named):
         sizes.append(len(wave))
-        return ask_questions(wave, *arguments, **named)
+        return ask_queries(wave, *arguments, **named)
 
-    monkeypatch.setattr("stillhouse.augment.augment.ask_questions", counted)
+    monkeypatch.setattr("stillhouse.augment.augment.ask_queries", counted)
     with pytest.raises(StillhouseError, match="0 of 2 synthetic rows"):
-        grow(script=script("What?"), augment=augment(questions_per_seed=20), synthetic=2)
+        grow(script=script("What?"), augment=augment(queries_per_seed=20), synthetic=2)
     assert sizes[:5] == [2, 4, 8, 16, 32]
     assert sum(sizes) == 120  # all that may be asked
 
@@ -137,7 +137,7 @@ def test_the_budget_is_for_all_waves_together(grow, asked):
         model={"source": f"scripted:{script('What?')}"}, compute={"budget": {"tokens": 1500}}
     )
     with pytest.raises(StillhouseError, match=r"budget of this run \(1,500 tokens\) is used up"):
-        grow(teacher=conf, augment=augment(questions_per_seed=200), synthetic=5)
+        grow(teacher=conf, augment=augment(queries_per_seed=200), synthetic=5)
     assert len(asked) * 15 < 1500
 
 
@@ -155,7 +155,7 @@ def test_so_is_the_budget_of_a_judge(grow, asked, own):
         grow(
             teacher=conf,
             judge=rater,
-            augment=augment(verify={"min_score": 4}, questions_per_seed=200),
+            augment=augment(verify={"min_score": 4}, queries_per_seed=200),
             synthetic=5,
         )
     if own:
@@ -167,7 +167,7 @@ def test_so_is_the_budget_of_a_judge(grow, asked, own):
 
 
 @pytest.mark.parametrize(
-    ("question", "reason"),
+    ("query", "reason"),
     [
         ("What?", "length"),
         ("How " + "very " * 40 + "long?", "length"),
@@ -181,16 +181,16 @@ def test_so_is_the_budget_of_a_judge(grow, asked, own):
         (TRAIN[0]["query"].replace("How many", "Just how many"), "near_duplicate"),
     ],
 )
-def test_what_is_left_out_and_why(grow, question, reason):
+def test_what_is_left_out_and_why(grow, query, reason):
     with pytest.raises(StillhouseError, match=rf"0 of 5 synthetic rows.*24 {reason}"):
         grow(
-            script=script(question.strip()),
+            script=script(query.strip()),
             augment=augment(filters={"forbidden": ["created question"]}),
         )
 
 
 @pytest.mark.parametrize("split", ["test", "validation"])
-def test_every_question_copied_from_a_held_out_split_is_left_out(grow, split):
+def test_every_query_copied_from_a_held_out_split_is_left_out(grow, split):
     copies = "{{ [" + ",".join(repr(row["query"]) for row in TEST) + "][digest % 4] }}"
     held_out = [row | {"split": split} for row in TEST]
     with pytest.raises(StillhouseError, match="24 held_out"):
@@ -206,13 +206,13 @@ def test_phrases_of_the_dataset_are_no_leak(grow):
     assert len(rows) == 3
 
 
-def test_identical_questions_are_kept_once(grow, capsys):
+def test_identical_queries_are_kept_once(grow, capsys):
     rows, metrics = grow(script=script("Why do five birds sing at night?"))
     assert [row["query"] for row in rows] == ["Why do five birds sing at night?"]
     assert (metrics["synthetic"], metrics["shortfall"]) == (1, 4)
     assert metrics["left_out"] == {"near_duplicate": 23}
     warning = capsys.readouterr().err
-    assert "1 of 5 synthetic rows could be made from 24 questions (23 near_duplicate)" in warning
+    assert "1 of 5 synthetic rows could be made from 24 queries (23 near_duplicate)" in warning
 
 
 def test_no_two_rows_are_near_duplicates(grow):
@@ -228,8 +228,8 @@ def test_only_hard_rows_are_seeds_and_the_easy_ones_where_mixed(grow, asked):
     hard = {row["query"] for row in splits if row["difficulty"] == "hard"}
     easy = {row["query"] for row in splits if row["difficulty"] == "easy"}
     grow(splits, feedback="hard", synthetic=4)
-    questions = [prompt for prompt in asked if prompt.startswith("New one")]
-    assert {prompt.removeprefix("New one like: ") for prompt in questions} == hard
+    queries = [prompt for prompt in asked if prompt.startswith("New one")]
+    assert {prompt.removeprefix("New one like: ") for prompt in queries} == hard
     asked.clear()
     rows, _ = grow(splits, feedback="mixed", hard_share=0.25, synthetic=8)
     assert len(rows) == 8
@@ -254,7 +254,7 @@ def test_synthetic_rows_alone(grow, tmp_path):
         grow(real=False, synthetic=0)
 
 
-def test_an_answer_that_cannot_be_read_leaves_its_question_out(grow):
+def test_an_answer_that_cannot_be_read_leaves_its_query_out(grow):
     answer = "{% if digest % 2 %}The answer is 4.{% else %}I wonder.{% endif %}"
     rows, metrics = grow(script=script(answer=answer), synthetic=6)
     assert len(rows) == 6
@@ -286,11 +286,11 @@ def test_a_judge_verifies_the_answers(grow):
         grow(judge=judge(), augment=augment(verify={"min_score": 5}))
 
 
-def test_later_rounds_start_from_the_questions_of_the_round_before(grow, asked):
+def test_later_rounds_start_from_the_queries_of_the_round_before(grow, asked):
     rows, _ = grow(augment=augment(rounds=2), synthetic=8)
     assert len(rows) == 8
-    questions = [prompt for prompt in asked if prompt.startswith("New one")]
-    seeds = {prompt.removeprefix("New one like: ") for prompt in questions}
+    queries = [prompt for prompt in asked if prompt.startswith("New one")]
+    seeds = {prompt.removeprefix("New one like: ") for prompt in queries}
     assert seeds & {row["query"] for row in rows}
     assert seeds <= {row["query"] for row in rows} | {row["query"] for row in TRAIN}
 
@@ -300,20 +300,20 @@ CHOICES = {"task": "multiple_choice", "answer": {"metric": "choice"}, "fields": 
 PARTS = {"tasks": {"multiple_choice": {"query": "Q: {{ query }}"}}}
 
 
-def test_new_questions_bring_their_own_choices(grow):
+def test_new_queries_bring_their_own_choices(grow):
     listed = [
         example(
             f"t{n}", query=f"Where is {n}? (a) in {n} (b) at sea", choices=[f"in {n}", "at sea"]
         )
         for n in range(4)
     ]
-    question = (
+    query = (
         "{% if digest % 2 %}" + NEW + " (a) up {{ digest % 9 }} (b) down{% else %}"
         "{{ digest }} is a question with one choice: (a) here{% endif %}"
     )
     rows, metrics = grow(
         [split_row(row) for row in listed], listed, dataset=CHOICES, prompt=PARTS, synthetic=4,
-        script=script(question, "So. The answer is (b)."),
+        script=script(query, "So. The answer is (b)."),
     )  # fmt: skip
     assert {row["label"] for row in rows} == {"down"}
     assert metrics["left_out"].keys() == {"choices"}

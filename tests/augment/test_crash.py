@@ -30,7 +30,7 @@ def work(url: str, folder: Path, out: Path) -> None:
         dataset={"answer": {"metric": "exact"}},
         prompt={"reply": "label", "tasks": {"math": {"query": "{{ query }}"}}},
         teacher=client(url),
-        augment=augment(questions_per_seed=6),
+        augment=augment(queries_per_seed=6),
     )
     rows, _ = training_rows(
         [split_row(row) for row in SEEDS], SEEDS + TEST, [], asked, store(folder)
@@ -42,7 +42,7 @@ def work(url: str, folder: Path, out: Path) -> None:
 def test_a_run_killed_ten_times_resumes_and_asks_nothing_twice(server, tmp_path):
     work(server.url, tmp_path / "calm", tmp_path / "calm.parquet")
     needed = server.requests()
-    assert needed > 2 * ROWS  # questions, some of them left out, and answers
+    assert needed > 2 * ROWS  # queries, some of them left out, and answers
     chance = random.Random(3)
     folder, out = tmp_path / "store", tmp_path / "out.parquet"
     total = 0

@@ -78,7 +78,7 @@ def test_equal_answers_are_not_asked_about(tmp_path):
     assert difficulties(found.values(), "hard", tau=0.0, hard_at_tau=False)["a"] == "easy"
 
 
-def test_identical_questions_are_asked_once(tmp_path, monkeypatch):
+def test_identical_queries_are_asked_once(tmp_path, monkeypatch):
     from stillhouse.teacher_generate.backends.scripted import ScriptedTeacher
 
     asked = []

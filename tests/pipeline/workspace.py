@@ -148,9 +148,9 @@ def create(path: Path, models: Path, python: Path) -> Workspace:
 
 KNOBS = PARAMS | dict.fromkeys(GROUPS, "tiny") | {"limit": 20}
 HARD_AND_EASY = ("hard", "easy")
-QUESTION = "What is {{ digest % 97 }} by {{ digest // 97 % 89 }} like? (a) red (b) blue"
+QUERY = "What is {{ digest % 97 }} by {{ digest // 97 % 89 }} like? (a) red (b) blue"
 ANSWER = "Because of {{ digest % 97 }}. The answer is {{ ['red', 'blue'][digest % 2] }}."
-REPLY = f"{{% if 'New one' in prompt %}}{QUESTION}{{% else %}}{ANSWER}{{% endif %}}"
+REPLY = f"{{% if 'New one' in prompt %}}{QUERY}{{% else %}}{ANSWER}{{% endif %}}"
 PARTS = {
     "preamble": "Say which colour.",
     "exemplar_query": "Q: {{ query }}",
@@ -204,12 +204,12 @@ def entries(models: Path) -> dict[str, dict[str, Any]]:
                 "compute": {"backend": "scripted"},
             },
             f"augment/{name}": {
-                "description": "New questions",
+                "description": "New queries",
                 "prompts": {
                     kind: {"prompt": f"New one, {name}: {{{{ query }}}}"} for kind in HARD_AND_EASY
                 },
                 "decoding": {"temperature": 1.0, "max_tokens": 40},
-                "questions_per_seed": 2,
+                "queries_per_seed": 2,
                 "rounds": 1,
                 "filters": {"min_words": 2, "max_words": 40, "rouge_l": 0.9, "ngram": 8},
                 "verify": {},

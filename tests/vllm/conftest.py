@@ -33,7 +33,7 @@ PLACES = ["kitchen", "garden", "school", "forest", "library", "hospital", "harbo
 THINGS = ("a table", "an animal", "a tool", "something to read")
 
 
-def questions() -> dict[str, str]:
+def queries() -> dict[str, str]:
     """32 few-shot prompts that share their beginning."""
     asked = [f"Where in a {place} is {thing}?" for place in PLACES for thing in THINGS]
     return {f"q{i:02d}": f"{EXEMPLARS}Question: {text} Answer:" for i, text in enumerate(asked)}

@@ -21,13 +21,13 @@ from stillhouse.teacher_generate.backends.vllm import VllmTeacher
 from stillhouse.teacher_generate.protocol import Completion, Message, Request
 from stillhouse.teacher_generate.registry import open_teacher
 from stillhouse.teacher_generate.structured import enforced
-from tests.vllm.conftest import conf, questions
+from tests.vllm.conftest import conf, queries
 
 EAGER = {"enforce_eager": True}
 
 
 def ask(opened: Any, ids: list[str] | None = None) -> dict[str, Completion]:
-    requests = [Request(id_, 0, (Message("user", text),)) for id_, text in questions().items()]
+    requests = [Request(id_, 0, (Message("user", text),)) for id_, text in queries().items()]
     answers = [answer for batch in opened.generate(iter(requests)) for answer in batch]
     assert len(answers) == len(requests)
     assert all(isinstance(answer.outcome, Completion) for answer in answers)
@@ -67,7 +67,7 @@ def test_the_engine_writes_what_transformers_writes(
 def test_a_second_run_gives_the_same_and_counts_the_prompt(engine: Any) -> None:
     first, second = ask(engine), ask(engine)
     assert first == second
-    requests = [Request(id_, 0, (Message("user", text),)) for id_, text in questions().items()]
+    requests = [Request(id_, 0, (Message("user", text),)) for id_, text in queries().items()]
     counted = engine.prompt_tokens(requests)
     assert counted == [first[request.id].prompt_tokens for request in requests]
 

@@ -19,7 +19,7 @@ from stillhouse.teacher_generate.protocol import Answer, Completion, Message, Re
 from stillhouse.teacher_generate.registry import open_teacher as open_any
 from stillhouse.teacher_generate.structured import enforced
 from tests.teacher_generate.helpers import prompts, rows, teacher
-from tests.vllm.conftest import conf, questions
+from tests.vllm.conftest import conf, queries
 
 ROWS = 2_000
 
@@ -144,7 +144,7 @@ def test_a_row_that_fails_is_a_failure_of_its_own() -> None:
 
 def test_vllm_under_ray_writes_what_transformers_writes(smollm2: Path) -> None:
     compute = {"backend": "ray", "engine": {"enforce_eager": True}}
-    asked = [Request(id_, 0, (Message("user", text),)) for id_, text in questions().items()]
+    asked = [Request(id_, 0, (Message("user", text),)) for id_, text in queries().items()]
 
     def run(backend: dict[str, Any]) -> dict[str, Any]:
         opened = open_any(conf(smollm2, compute=backend))
@@ -163,7 +163,7 @@ def test_a_reply_in_json_is_enforced_under_ray(smollm2: Path) -> None:
     compute = {"backend": "ray", "engine": {"enforce_eager": True}}
     reply = Reply(content="rationale_then_label", form="json")
     teacher = enforced(conf(smollm2, compute=compute, decoding={"max_tokens": 120}), reply)
-    asked = [Request(id_, 0, (Message("user", text),)) for id_, text in questions().items()]
+    asked = [Request(id_, 0, (Message("user", text),)) for id_, text in queries().items()]
     answers = [a for batch in open_any(teacher).generate(iter(asked)) for a in batch]
     assert len(answers) == len(asked)
     assert all(isinstance(answer.outcome, Completion) for answer in answers), answers[0].outcome

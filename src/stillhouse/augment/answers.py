@@ -1,4 +1,4 @@
-"""The teacher's answers to new questions: prompted, parsed and stored as those to real ones."""
+"""The teacher's answers to new queries: prompted, parsed and stored as those to real ones."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -28,11 +28,11 @@ Doubt = Literal["no_label", "disagreement", "no_verdict", "low_score"]
 
 
 @dataclass(frozen=True)
-class Question:
-    """A new question; its exemplars are those of the row `origin`."""
+class Query:
+    """A new query; its exemplars are those of the row `origin`."""
 
     id: str
-    query: str
+    text: str
     choices: tuple[str, ...]
     origin: str
 
@@ -47,7 +47,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Answering:
-    """All that answers to new questions depend on."""
+    """All that answers to new queries depend on."""
 
     dataset: DatasetConf
     prompt: PromptConf
@@ -56,36 +56,34 @@ class Answering:
     verify: Verify
     examples: Sequence[Row]
     exemplars: Mapping[str, Sequence[Row]]
-    """By row, its exemplars: new questions are shown those of their seed."""
+    """By row, its exemplars: new queries are shown those of their seed."""
     store: Store | None = None
     ledger: Ledger | None = None
-    """Of the teacher: its budget is for questions and answers of all waves together."""
+    """Of the teacher: its budget is for queries and answers of all waves together."""
     judge_ledger: Ledger | None = None
 
-    def answers(self, questions: Sequence[Question]) -> list[Answer | Doubt]:
-        """An answer to each question, in order, or why there is none to be believed."""
-        if not questions:
+    def answers(self, queries: Sequence[Query]) -> list[Answer | Doubt]:
+        """An answer to each query, in order, or why there is none to be believed."""
+        if not queries:
             return []
-        parsed = self._parsed(questions)
+        parsed = self._parsed(queries)
         metric, verify = self.dataset.answer.metric, self.verify
-        found = [
-            agreed(parsed[question.id], metric, question.choices, verify) for question in questions
-        ]
-        return found if verify.min_score is None else self._judged(questions, found)
+        found = [agreed(parsed[query.id], metric, query.choices, verify) for query in queries]
+        return found if verify.min_score is None else self._judged(queries, found)
 
-    def _parsed(self, questions: Sequence[Question]) -> Mapping[str, list[Row]]:
-        asked = [_as_example(question) for question in questions]
+    def _parsed(self, queries: Sequence[Query]) -> Mapping[str, list[Row]]:
+        asked = [_as_example(query) for query in queries]
         rows = [
-            row | {"id": question.id}
-            for question in questions
-            for row in self.exemplars.get(question.origin, ())
+            row | {"id": query.id}
+            for query in queries
+            for row in self.exemplars.get(query.origin, ())
         ]
         answer, task = self.dataset.answer, self.dataset.task
         prompts = render_rows(
             self.prompt, task, answer, asked, examples=self.examples, exemplars=rows
         )
         table = pa.Table.from_pylist(prompts, PROMPTS.schema)
-        choices = {question.id: question.choices for question in questions}
+        choices = {query.id: query.choices for query in queries}
         form = reply_form(self.prompt, self.dataset)
         parsed: dict[str, list[Row]] = defaultdict(list)
         completions = generate(table, self._decoded(), self.store, self.ledger).completions
@@ -101,19 +99,19 @@ class Answering:
         return enforced(self.teacher.model_copy(update={"decoding": decoding}), self.prompt.reply)
 
     def _judged(
-        self, questions: Sequence[Question], found: Sequence[Answer | Doubt]
+        self, queries: Sequence[Query], found: Sequence[Answer | Doubt]
     ) -> list[Answer | Doubt]:
         cases = [
-            Case(question.id, self._shown(question, answer))
-            for question, answer in zip(questions, found, strict=True)
+            Case(query.id, self._shown(query, answer))
+            for query, answer in zip(queries, found, strict=True)
             if isinstance(answer, Answer)
         ]
         model = judging_model(self.judge, self.teacher)
         verdicts = ask_judge(cases, self.judge, model, self.store, self.judge_ledger)
         least = self.verify.min_score or 0.0
         judged: list[Answer | Doubt] = []
-        for question, answer in zip(questions, found, strict=True):
-            verdict = verdicts.get(question.id)
+        for query, answer in zip(queries, found, strict=True):
+            verdict = verdicts.get(query.id)
             if isinstance(answer, Answer) and verdict is None:
                 judged.append("no_verdict")
             elif isinstance(answer, Answer) and verdict is not None and verdict[0] < least:
@@ -122,11 +120,11 @@ class Answering:
                 judged.append(answer)
         return judged
 
-    def _shown(self, question: Question, answer: Answer) -> dict[str, Any]:
+    def _shown(self, query: Query, answer: Answer) -> dict[str, Any]:
         if self.judge.form == "query":
-            return {"query": question.query}
+            return {"query": query.text}
         said = "\n".join(filter(None, [answer.rationale, answer.label]))
-        return {"query": question.query, "answer": said, "history": []}
+        return {"query": query.text, "answer": said, "history": []}
 
 
 def agreed(
@@ -150,10 +148,10 @@ def agreed(
     return Answer(row["label"], row["rationale"])
 
 
-def _as_example(question: Question) -> Row:
+def _as_example(query: Query) -> Row:
     return {
-        "id": question.id,
-        "query": question.query,
-        "choices": list(question.choices),
+        "id": query.id,
+        "query": query.text,
+        "choices": list(query.choices),
         "label": None,
     }

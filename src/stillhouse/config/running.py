@@ -31,7 +31,7 @@ def problems_of_judge(judge: JudgeConf, teacher: TeacherConf | None) -> Iterator
     if compute is None:
         return  # its file says so already
     if compute.backend == "recorded":
-        yield "its model is recorded outputs, which answer no new question"
+        yield "its model is recorded outputs, which answer no new query"
         return
     try:
         model = judging_model(judge, teacher)

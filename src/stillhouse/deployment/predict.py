@@ -11,39 +11,39 @@ from stillhouse.config.student import StudentCompute, StudentDecoding
 from stillhouse.core import paths
 from stillhouse.core.errors import StillhouseError, did_you_mean
 from stillhouse.core.json_text import read_json_object
-from stillhouse.deployment.questions import Question
+from stillhouse.deployment.queries import Query
 from stillhouse.students.folder import Manifest, load_student, read_manifest
 from stillhouse.students.predict import predict_labels, predict_rationales
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a student says to one question."""
+    """What a student says to one query."""
 
-    question: Question
+    query: Query
     prediction: str
     rationale: str | None
 
 
 def answer(
-    folder: Path, questions: Sequence[Question], compute: StudentCompute, *, rationale: bool = False
+    folder: Path, queries: Sequence[Query], compute: StudentCompute, *, rationale: bool = False
 ) -> list[Answer]:
-    """The student's answers in order of the questions, with `rationale` explained, too.
+    """The student's answers in order of the queries, with `rationale` explained, too.
 
     Labels are decoded as the test rows were (`decoding.json`). Where that chose among the row's
-    choices, questions without choices are decoded freely.
+    choices, queries without choices are decoded freely.
     """
     model = model_folder(folder)
     manifest = read_manifest(model)
     if rationale:
         _require_explaining(folder, manifest)
-    decoding = _decoding(folder, manifest, questions)
+    decoding = _decoding(folder, manifest, queries)
     student = load_student(model)
-    queries = {question.id: question.query for question in questions}
-    choices = {question.id: question.choices for question in questions}
-    labels = predict_labels(student, queries, decoding, compute, choices)
-    reasons = predict_rationales(student, queries, compute) if rationale else {}
-    return [Answer(each, labels[each.id], reasons.get(each.id)) for each in questions]
+    texts = {query.id: query.text for query in queries}
+    choices = {query.id: query.choices for query in queries}
+    labels = predict_labels(student, texts, decoding, compute, choices)
+    reasons = predict_rationales(student, texts, compute) if rationale else {}
+    return [Answer(each, labels[each.id], reasons.get(each.id)) for each in queries]
 
 
 def model_folder(folder: Path) -> Path:
@@ -63,7 +63,7 @@ def model_folder(folder: Path) -> Path:
     )
 
 
-def _decoding(folder: Path, manifest: Manifest, questions: Sequence[Question]) -> StudentDecoding:
+def _decoding(folder: Path, manifest: Manifest, queries: Sequence[Query]) -> StudentDecoding:
     file = folder / paths.DECODING
     if not file.is_file():
         return StudentDecoding(max_tokens=manifest.max_target_tokens)
@@ -72,7 +72,7 @@ def _decoding(folder: Path, manifest: Manifest, questions: Sequence[Question]) -
         found = StudentDecoding.model_validate(values)
     except ValidationError as error:
         raise StillhouseError(f"{file} is damaged: {error.errors()[0]['msg']}.") from error
-    if found.decode == "choices" and not all(question.choices for question in questions):
+    if found.decode == "choices" and not all(query.choices for query in queries):
         return found.model_copy(update={"decode": "generate"})
     return found
 
@@ -96,8 +96,8 @@ def as_json_lines(answers: Sequence[Answer]) -> Iterator[str]:
     """A JSON object for each answer: `id`, `query`, `prediction`, and `rationale` where asked."""
     for each in answers:
         values = {
-            "id": each.question.id,
-            "query": each.question.query,
+            "id": each.query.id,
+            "query": each.query.text,
             "prediction": each.prediction,
         }
         if each.rationale is not None:

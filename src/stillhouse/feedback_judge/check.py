@@ -60,7 +60,7 @@ class Rated(Labelled):
 
 
 class RatedQuery(Labelled):
-    """For a judge of questions."""
+    """For a judge of queries."""
 
     score: float
 

@@ -193,7 +193,7 @@ def _leads(verdicts: Iterable[Mapping[str, Any]]) -> tuple[float, float] | None:
 def _require_answers(rows: Sequence[Answers], judge: JudgeConf) -> None:
     if judge.form == "query":
         raise StillhouseError(
-            "`judge` in params.yaml names a judge of questions (form `query`), which sees no "
+            "`judge` in params.yaml names a judge of queries (form `query`), which sees no "
             "answers: `feedback` needs one that does, such as `judge: pairwise`."
         )
     if all(row.teacher is None for row in rows):

@@ -1,4 +1,4 @@
-"""Seeds, and asking the teacher for questions like them."""
+"""Seeds, and asking the teacher for queries like them."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from stillhouse.config.augment import AugmentConf, QuestionPrompt
+from stillhouse.config.augment import AugmentConf, QueryPrompt
 from stillhouse.config.dataset import Metric, Task
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.core.sampling import shuffled
@@ -19,15 +19,15 @@ from stillhouse.teacher_generate.rendering import messages_from
 from stillhouse.teacher_generate.spending import Ledger
 
 SEEDS = "augment"
-"""Seeds the order of the seeds. Fixed: more questions begin with those of fewer."""
+"""Seeds the order of the seeds. Fixed: more queries begin with those of fewer."""
 
 
 @dataclass(frozen=True)
 class Seed:
-    """A question that new ones are made from; `origin` is the training row that it goes back to."""
+    """A query that new ones are made from; `origin` is the training row that it goes back to."""
 
     id: str
-    query: str
+    text: str
     choices: tuple[str, ...]
     origin: str
     difficulty: Difficulty
@@ -35,7 +35,7 @@ class Seed:
 
 @dataclass(frozen=True)
 class Attempt:
-    """The question number `sample` that is asked for one seed."""
+    """The query number `sample` that is asked for one seed."""
 
     seed: Seed
     sample: int
@@ -43,20 +43,20 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Reply:
-    """What the teacher wrote as a question, stripped."""
+    """What the teacher wrote as a query, stripped."""
 
     text: str
     finish_reason: str
 
 
-def attempts(seeds: Iterable[Seed], questions_per_seed: int) -> list[Attempt]:
+def attempts(seeds: Iterable[Seed], queries_per_seed: int) -> list[Attempt]:
     """Every seed once, in an order that depends on ids alone, then every seed again."""
     by_id = {seed.id: seed for seed in seeds}
     order = [by_id[id_] for id_ in shuffled(by_id, SEEDS)]
-    return [Attempt(seed, sample) for sample in range(questions_per_seed) for seed in order]
+    return [Attempt(seed, sample) for sample in range(queries_per_seed) for seed in order]
 
 
-def ask_questions(
+def ask_queries(
     wanted: Sequence[Attempt],
     conf: AugmentConf,
     teacher: TeacherConf,
@@ -91,9 +91,9 @@ def _asking(teacher: TeacherConf, conf: AugmentConf, samples: int) -> TeacherCon
 
 
 def _messages(seed: Seed, conf: AugmentConf, task: Task, metric: Metric) -> list[dict[str, str]]:
-    prompt: QuestionPrompt = getattr(conf.prompts, seed.difficulty)
+    prompt: QueryPrompt = getattr(conf.prompts, seed.difficulty)
     values: Mapping[str, Any] = {
-        "query": seed.query,
+        "query": seed.text,
         "choices": seed.choices,
         "task": task,
         "metric": metric,
