@@ -1,7 +1,7 @@
 """The `openai` backend against a bare client loop, and reruns that ask nothing.
 
 Run it with `PYTHONPATH=src:. python bench/bench_teachers.py`. The server is a loopback one in its
-own process: 20 ms a reply, 64 requests in flight, a medium-sized prompt.
+own process: 20 ms a response, 64 requests in flight, a medium-sized prompt.
 """
 
 import asyncio
@@ -66,8 +66,8 @@ def bare(asked: pa.Table, url: str) -> float:
 
     async def work(session: aiohttp.ClientSession, left: list[dict]) -> None:
         while left:
-            async with session.post(f"{url}/chat/completions", json=left.pop()) as reply:
-                texts.append((await reply.json())["choices"][0]["message"]["content"])
+            async with session.post(f"{url}/chat/completions", json=left.pop()) as response:
+                texts.append((await response.json())["choices"][0]["message"]["content"])
 
     async def run() -> None:
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
@@ -106,8 +106,8 @@ async def run():
         conf = json.loads(os.environ["BENCH_CONF"])
         body = {"max_tokens": 64, "messages": [{"role": "user", "content": "x"}]}
         url = conf["compute"]["base_url"] + "/chat/completions"
-        async with session.post(url, json=body) as reply:
-            await reply.read()
+        async with session.post(url, json=body) as response:
+            await response.read()
 asyncio.run(run())
 """
 REPORT = """

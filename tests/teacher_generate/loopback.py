@@ -33,13 +33,13 @@ class Options:
     share_malformed: float = 0.0
     share_reset: float = 0.0
     share_drip: float = 0.0
-    """Replies that send a byte now and then and never end."""
+    """Responses that send a byte now and then and never end."""
     retry_after: str = "0"
     refuse: str = ""
     """Prompts with this text get a 400 with this text in the message."""
     status: int = 200
-    """Any other status is the reply to everything."""
-    replies: dict[str, str] = field(default_factory=dict)
+    """Any other status is the response to everything."""
+    responses: dict[str, str] = field(default_factory=dict)
     """Prompts with this text get this body, with the status 200, as it is."""
     key: str = ""
     usage: bool = True
@@ -125,19 +125,19 @@ class _App:
         if options.refuse and options.refuse in prompt:
             error = {"message": f"refused: {options.refuse}"}
             return web.json_response({"error": error}, status=400)
-        for part, reply in options.replies.items():
+        for part, response in options.responses.items():
             if part in prompt:
-                return web.Response(text=reply)
+                return web.Response(text=response)
         text, reason, tokens = answer(body, options.salt)
         self.answered[hashlib.sha256(content).hexdigest()] += 1
         choice = {"finish_reason": reason, "index": 0}
         chat = request.path.endswith("/chat/completions")
         choice |= {"message": {"role": "assistant", "content": text}} if chat else {"text": text}
-        reply = {"choices": [choice]}
+        response = {"choices": [choice]}
         if options.usage:
             words = len(content.split())
-            reply["usage"] = {"prompt_tokens": words, "completion_tokens": tokens}
-        return web.json_response(reply)
+            response["usage"] = {"prompt_tokens": words, "completion_tokens": tokens}
+        return web.json_response(response)
 
     async def _fault(self, request: Any) -> Any:
         from aiohttp import web
@@ -217,8 +217,8 @@ class Server:
             headers={"Content-Type": "application/json"},
         )
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(request, timeout=30) as reply:
-            return json.load(reply)
+        with opener.open(request, timeout=30) as response:
+            return json.load(response)
 
 
 @contextmanager

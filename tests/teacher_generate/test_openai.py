@@ -14,8 +14,8 @@ from stillhouse.store.store import Store
 from stillhouse.teacher_generate.backends import openai as backend
 from stillhouse.teacher_generate.generate import generate
 from stillhouse.teacher_generate.openai_api import retrying
-from stillhouse.teacher_generate.openai_api.messages import request_body
-from stillhouse.teacher_generate.openai_api.replies import read_reply
+from stillhouse.teacher_generate.openai_api.requests import request_body
+from stillhouse.teacher_generate.openai_api.responses import read_response
 from stillhouse.teacher_generate.protocol import Message, Request
 from tests.teacher_generate.helpers import client, prompts, rows, store
 from tests.teacher_generate.loopback import Server, answer
@@ -224,7 +224,7 @@ def test_a_key_is_taken_out_before_anything_is_cut(server, tmp_path, monkeypatch
     compute = {"api_key_env": "STILLHOUSE_TEST_KEY", "retries": 0}
     for length in range(140, 171):
         error = {"message": "x" * length + f" {KEY} ", "code": 400}
-        server.set(replies={"apples": json.dumps({"error": error})})
+        server.set(responses={"apples": json.dumps({"error": error})})
         with pytest.raises(StillhouseError) as caught:
             run(server, store(tmp_path), prompts(range(1)), compute=compute)
         assert KEY[:6] not in str(caught.value)
@@ -233,8 +233,8 @@ def test_a_key_is_taken_out_before_anything_is_cut(server, tmp_path, monkeypatch
 def test_a_key_in_an_answer_reaches_no_table(server, tmp_path, monkeypatch):
     monkeypatch.setenv("STILLHOUSE_TEST_KEY", KEY + "/+")
     message = {"content": f"Your key is {KEY}/+.", "reasoning": f"{KEY}%2F%2B it is"}
-    reply = {"choices": [{"message": message, "finish_reason": "stop"}]}
-    server.set(replies={"apples": json.dumps(reply)})
+    response = {"choices": [{"message": message, "finish_reason": "stop"}]}
+    server.set(responses={"apples": json.dumps(response)})
     compute = {"api_key_env": "STILLHOUSE_TEST_KEY"}
     (row,) = run(server, store(tmp_path), prompts([1]), compute=compute).completions.to_pylist()
     assert (row["text"], row["reasoning"]) == ("Your key is [key].", "[key] it is")
@@ -242,8 +242,8 @@ def test_a_key_in_an_answer_reaches_no_table(server, tmp_path, monkeypatch):
 
 def test_a_placeholder_for_a_key_is_a_word_like_others(server, tmp_path, monkeypatch):
     monkeypatch.setenv("STILLHOUSE_TEST_KEY", "EMPTY")
-    reply = {"choices": [{"message": {"content": "EMPTY"}, "finish_reason": "stop"}]}
-    server.set(replies={"apples": json.dumps(reply)})
+    response = {"choices": [{"message": {"content": "EMPTY"}, "finish_reason": "stop"}]}
+    server.set(responses={"apples": json.dumps(response)})
     compute = {"api_key_env": "STILLHOUSE_TEST_KEY"}
     found = run(server, store(tmp_path), prompts([1]), compute=compute).completions
     assert found["text"].to_pylist() == ["EMPTY"]
@@ -338,11 +338,11 @@ def test_tokens_per_minute_are_kept(server, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("reply", "error"),
+    ("response", "error"),
     [
-        (b"", "MalformedReplyError"),
-        (b"[]", "MalformedReplyError"),
-        (b'{"choices": []}', "MalformedReplyError"),
+        (b"", "MalformedResponseError"),
+        (b"[]", "MalformedResponseError"),
+        (b'{"choices": []}', "MalformedResponseError"),
         (b'{"choices": [{"message": {"content": null}, "finish_reason": "stop"}]}', "Malformed"),
         (b'{"choices": [{"message": {"content": 3}, "finish_reason": "stop"}]}', "Malformed"),
         (b"[" * 200_000, "Malformed"),
@@ -357,9 +357,9 @@ def test_tokens_per_minute_are_kept(server, tmp_path):
         (b'{"choices": [{"message": {"content": "a"}, "finish_reason": "error"}]}', "'error'"),
     ],
 )
-def test_replies_that_hold_no_answer(reply, error):
+def test_responses_that_hold_no_answer(response, error):
     with pytest.raises(Exception) as caught:
-        read_reply(client("http://x/v1"), reply)
+        read_response(client("http://x/v1"), response)
     assert error in f"{type(caught.value).__name__} {caught.value}"
 
 
@@ -397,8 +397,8 @@ def test_what_the_chat_template_sees_is_sent_when_there_is_any():
 
 
 def test_a_plain_prompt_that_opens_a_block_of_thinking(server, tmp_path):
-    reply = json.dumps({"choices": [{"text": "So a.", "finish_reason": "length"}]})
-    server.set(replies={"Hi": reply})
+    response = json.dumps({"choices": [{"text": "So a.", "finish_reason": "length"}]})
+    server.set(responses={"Hi": response})
     table = pa.table(
         {"id": ["x"], "messages": [[{"role": "user", "content": "Hi\n<think>\n"}]]},
         schema=PROMPTS.schema,

@@ -7,7 +7,7 @@ import pytest
 from stillhouse.config.prompt import Reply
 from stillhouse.store.key import answer_key
 from stillhouse.teacher_generate.backends.engine import sampling_options
-from stillhouse.teacher_generate.openai_api.messages import request_body
+from stillhouse.teacher_generate.openai_api.requests import request_body
 from stillhouse.teacher_generate.protocol import Message, Request
 from stillhouse.teacher_generate.structured import enforced, json_schema
 from tests.teacher_generate.helpers import client, teacher

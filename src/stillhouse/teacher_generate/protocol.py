@@ -59,7 +59,7 @@ class Answer:
     """The outcome of one request.
 
     `retries` counts the attempts before the last. `charged` counts failed attempts that the server
-    may have billed all the same (timeouts, replies cut off): a budget takes them as spent.
+    may have billed all the same (timeouts, responses cut off): a budget takes them as spent.
     """
 
     request: Request

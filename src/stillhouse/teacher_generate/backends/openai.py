@@ -15,14 +15,14 @@ from stillhouse.core.errors import StillhouseError
 from stillhouse.core.progress import announce
 from stillhouse.core.text import printable
 from stillhouse.core.thinking import opening
-from stillhouse.teacher_generate.openai_api.messages import endpoint, request_body
 from stillhouse.teacher_generate.openai_api.rate_limit import RateLimit
-from stillhouse.teacher_generate.openai_api.replies import (
-    ErrorReplyError,
-    MalformedReplyError,
-    UnusableReplyError,
+from stillhouse.teacher_generate.openai_api.requests import endpoint, request_body
+from stillhouse.teacher_generate.openai_api.responses import (
+    ErrorResponseError,
+    MalformedResponseError,
+    UnusableResponseError,
     completion_in,
-    parse_reply,
+    parse_response,
     said_in_error,
 )
 from stillhouse.teacher_generate.openai_api.retrying import (
@@ -270,10 +270,10 @@ class OpenAITeacher:
                 allow_redirects=False,
                 proxy=self._proxy,
                 timeout=aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_SECONDS),
-            ) as reply:
+            ) as response:
                 self._connected = True
-                content = await reply.read()
-                after = parse_retry_after(reply.headers.get("Retry-After"))
+                content = await response.read()
+                after = parse_retry_after(response.headers.get("Retry-After"))
         except aiohttp.ConnectionTimeoutError as error:
             reason = f"no connection within {CONNECT_SECONDS:g} s"
             raise _AttemptError(reason, connected=False) from error
@@ -290,8 +290,8 @@ class OpenAITeacher:
             ) from error
         except (aiohttp.ClientError, OSError) as error:
             raise _AttemptError("the connection broke off", charged=True) from error
-        if reply.status != 200:
-            raise self._error(reply.status, said_in_error(content), content, after)
+        if response.status != 200:
+            raise self._error(response.status, said_in_error(content), content, after)
         completion = self._completion(content, after)
         if self._conf.format == "plain":  # the text may begin within a block that the prompt opened
             begun = opening(as_text(request.messages))
@@ -300,16 +300,16 @@ class OpenAITeacher:
 
     def _completion(self, content: bytes, after: float | None) -> Completion:
         try:
-            reply = parse_reply(content)
-            completion = completion_in(self._conf, reply)
-        except ErrorReplyError as error:
+            response = parse_response(content)
+            completion = completion_in(self._conf, response)
+        except ErrorResponseError as error:
             status, words = error.status, str(error)
             raise self._error(status, words, content, after, inside=True) from error
-        except MalformedReplyError as error:
+        except MalformedResponseError as error:
             raise _AttemptError(str(error), charged=error.charged) from error
-        except UnusableReplyError as error:
+        except UnusableResponseError as error:
             raise _RowError(str(error), charged=True) from error
-        self._notice_model(reply.get("model"))
+        self._notice_model(response.get("model"))
         if not self._key or len(self._key) < LEAST_KEY:
             return completion
         reasoning = completion.reasoning and self._clean(completion.reasoning)
@@ -342,7 +342,7 @@ class OpenAITeacher:
         `inside`: it came with the status 200, and what it says is all that there is to go by.
         """
         code = "" if status is None else f" {status}"
-        said = f"an error instead of a reply{code}" if inside else f"HTTP{code}"
+        said = f"an error instead of a response{code}" if inside else f"HTTP{code}"
         full = f"{said}: {words}" if words else said
         if status in FATAL or SPENT_QUOTA.encode() in content:
             return StillhouseError(f"{self._url} refuses: {self._shown(full)}.{self._hint(status)}")
@@ -370,7 +370,7 @@ class OpenAITeacher:
 
 
 def _forms(key: str) -> tuple[str, ...]:
-    """How a key may be written in a reply: as it is, in an address, in a page."""
+    """How a key may be written in a response: as it is, in an address, in a page."""
     return tuple(dict.fromkeys((key, quote(key, safe=""), html.escape(key))))
 
 
