@@ -24,7 +24,7 @@ from stillhouse.config.teacher import TeacherConf
 from stillhouse.core.tables import COMPLETIONS, PROMPTS, read_table, write_table
 from stillhouse.store.store import Store
 from stillhouse.teacher_generate.generate import generate
-from stillhouse.teacher_generate.plan import answer_keys
+from stillhouse.teacher_generate.plan import completion_keys
 from stillhouse.teacher_generate.protocol import Completion
 
 IN_FLIGHT = 64
@@ -146,7 +146,7 @@ def process(code: str, conf: TeacherConf, path: Path) -> Process:
 
 
 def start_up(server: Server, folder: Path) -> None:
-    """To the first answer, without the server's latency: of the backend, and of the process."""
+    """To the first completion, without the server's latency: of the backend, and of the process."""
     path, conf = folder / "one.parquet", teacher(server.url)
     write_table(path, PROMPTS, table(1))
     ours, plain = ([process(code, conf, path) for _ in range(REPEATS)] for code in (STAGE, BARE))
@@ -168,29 +168,29 @@ def memory(server: Server, folder: Path) -> None:
 
 
 def warm(rows: int, folder: Path) -> None:
-    """A whole rerun inside the stage: read the prompts, find every answer, write the table."""
-    asked, answered = folder / f"prompts-{rows}.parquet", folder / f"completions-{rows}.parquet"
+    """A whole rerun inside the stage: read the prompts, find every completion, write the table."""
+    asked, completed = folder / f"prompts-{rows}.parquet", folder / f"completions-{rows}.parquet"
     write_table(asked, PROMPTS, table(rows))
     conf, store = teacher("http://nowhere/v1"), Store(folder / f"store-{rows}")
     with store.writer(max_tokens=64, model="m", backend="openai") as writer:
-        for number, key in enumerate(answer_keys(table(rows), conf).to_pylist()):
+        for number, key in enumerate(completion_keys(table(rows), conf).to_pylist()):
             text = f"Every pupil gets the same, so it is {number} in all. The answer is {number}."
             writer.add(key, Completion(text, "stop", 100, 20))
             writer.flush_if_due()
 
     def rerun() -> None:
         completions = generate(read_table(asked, PROMPTS), conf, store).completions
-        write_table(answered, COMPLETIONS, completions)
+        write_table(completed, COMPLETIONS, completions)
 
     def copy() -> None:
         read_table(asked, PROMPTS)
-        write_table(answered, COMPLETIONS, read_table(answered, COMPLETIONS))
+        write_table(completed, COMPLETIONS, read_table(completed, COMPLETIONS))
 
     rerun()
     ours, plain = (median(seconds(work) for _ in range(REPEATS)) for work in (rerun, copy))
     record(f"store_warm_{rows}_s", ours, "s", baseline=plain)
     size = sum(path.stat().st_size for path in store.paths())
-    print(f"  {size / rows:,.1f} kB for 1,000 answers in {len(store.paths())} segments")
+    print(f"  {size / rows:,.1f} kB for 1,000 completions in {len(store.paths())} segments")
 
 
 def main() -> None:

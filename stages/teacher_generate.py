@@ -1,7 +1,7 @@
-"""Ask the teacher, once for each prompt that it has not answered yet.
+"""Ask the teacher, once for each prompt that has no completion yet.
 
 Reads data/prompts.parquet and the completion store. Writes data/completions.parquet,
-metrics/teacher.json, and new answers to the store. Params: teacher, prompt.
+metrics/teacher.json, and new completions to the store. Params: teacher, prompt.
 Run it with `dvc repro teacher_generate`.
 """
 

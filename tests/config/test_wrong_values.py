@@ -281,7 +281,7 @@ OWN = {"model": {"name": "m", "source": "api://x/m@1"}, "format": "chat", "conte
         ({"judge/pair": {"teacher": OWN, "compute": {"backend": "vllm"}}}, "names no weights"),
         (
             {"judge/pair": {"teacher": OWN, "compute": {"backend": "recorded"}}},
-            "answer no new query",
+            "complete no new prompt",
         ),
         (
             knobs(synthetic=5) | {"augment/few": {"verify": {"min_score": 3}}},

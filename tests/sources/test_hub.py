@@ -64,7 +64,7 @@ def test_without_a_network_the_message_says_what_helps(hub):
         ("GatedRepoError", "HF_TOKEN"),
         ("RepositoryNotFoundError", "check the name"),
         ("RevisionNotFoundError", "copy a commit"),
-        ("HfHubHTTPError", "The hub answered"),
+        ("HfHubHTTPError", "The hub responded"),
     ],
 )
 def test_the_hubs_refusals_are_explained(hub, monkeypatch, name, says):

@@ -1,7 +1,7 @@
 """An OpenAI-compatible server on loopback, in its own process, with faults on demand.
 
-Its answers are a function of all that reaches it (model, prompt, decoding) and of a salt, so a
-stale answer shows. It counts what it is asked, and stops by itself when its parent dies.
+Its completions are a function of all that reaches it (model, prompt, decoding) and of a salt, so a
+stale completion shows. It counts what it is asked, and stops by itself when its parent dies.
 """
 
 import asyncio
@@ -47,7 +47,7 @@ class Options:
     seed: int = 0
 
 
-def answer(body: dict[str, Any], salt: str) -> tuple[str, str, int]:
+def complete(body: dict[str, Any], salt: str) -> tuple[str, str, int]:
     """Text, finish reason and tokens: 1 to 40 words made from all that was asked but the limit."""
     limit = body.get("max_tokens") or body["max_completion_tokens"]
     asked = {k: v for k, v in body.items() if k not in ("max_tokens", "max_completion_tokens")}
@@ -70,14 +70,14 @@ class _App:
     def reset(self) -> None:
         self.random = random.Random(self.options.seed)
         self.requests = self.open = self.peak = 0
-        self.answered: Counter[str] = Counter()
+        self.completed: Counter[str] = Counter()
         self.prompts: set[str] = set()
 
     def stats(self) -> dict[str, int]:
         return {
             "requests": self.requests,
-            "answered": self.answered.total(),
-            "distinct": len(self.answered),
+            "completed": self.completed.total(),
+            "distinct": len(self.completed),
             "peak": self.peak,
         }
 
@@ -128,8 +128,8 @@ class _App:
         for part, response in options.responses.items():
             if part in prompt:
                 return web.Response(text=response)
-        text, reason, tokens = answer(body, options.salt)
-        self.answered[hashlib.sha256(content).hexdigest()] += 1
+        text, reason, tokens = complete(body, options.salt)
+        self.completed[hashlib.sha256(content).hexdigest()] += 1
         choice = {"finish_reason": reason, "index": 0}
         chat = request.path.endswith("/chat/completions")
         choice |= {"message": {"role": "assistant", "content": text}} if chat else {"text": text}

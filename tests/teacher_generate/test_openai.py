@@ -18,7 +18,7 @@ from stillhouse.teacher_generate.openai_api.requests import request_body
 from stillhouse.teacher_generate.openai_api.responses import read_response
 from stillhouse.teacher_generate.protocol import Message, Request
 from tests.teacher_generate.helpers import client, prompts, rows, store
-from tests.teacher_generate.loopback import Server, answer
+from tests.teacher_generate.loopback import Server, complete
 
 KEY = "sk-very-secret-7391"
 
@@ -46,14 +46,14 @@ def test_chat_and_plain_reach_their_endpoints_with_all_that_was_asked(server, tm
         if layout == "plain":
             prompt = {"prompt": "System: Think.\n\nUser: Hi\n\nAssistant:"}
         seeds = [_seed(conf)]
-        expected = [answer(plan | prompt | {"seed": s, "max_tokens": 9}, "") for s in seeds]
+        expected = [complete(plan | prompt | {"seed": s, "max_tokens": 9}, "") for s in seeds]
         assert (text, reason) == expected[0][:2]
 
 
 def _seed(conf):
-    from stillhouse.store.key import answer_key
+    from stillhouse.store.key import completion_key
 
-    key = answer_key(conf, [Message("system", "Think."), Message("user", "Hi")], 0)
+    key = completion_key(conf, [Message("system", "Think."), Message("user", "Hi")], 0)
     return int.from_bytes(key[:4], "big") >> 1
 
 
@@ -69,7 +69,7 @@ def test_a_greedy_request_names_no_seed_and_the_limit_as_the_server_wants_it():
 def test_in_flight_requests_are_bounded_and_full(server, tmp_path):
     server.set(latency=0.3)  # long enough for seven to be sent meanwhile on any machine
     run(server, store(tmp_path), prompts(range(14)), compute={"max_in_flight": 7})
-    assert server.stats() == {"requests": 14, "answered": 14, "distinct": 14, "peak": 7}
+    assert server.stats() == {"requests": 14, "completed": 14, "distinct": 14, "peak": 7}
 
 
 def test_token_counts_come_from_the_server_when_it_gives_any(server, tmp_path):
@@ -94,7 +94,7 @@ def test_all_rows_arrive_under_faults(server, tmp_path):
     stormy = run(server, store(tmp_path / "storm"), prompts(range(1000))).completions
     assert stormy.equals(expected)
     stats = server.stats()
-    assert stats["answered"] == stats["distinct"] == 1000
+    assert stats["completed"] == stats["distinct"] == 1000
     assert 1040 < stats["requests"] == 1000 + read_events("teacher")[-1]["retried"]
 
 
@@ -121,9 +121,9 @@ def test_a_row_is_given_up_at_its_deadline(server, tmp_path):
     assert server.requests() == 40
 
 
-def test_the_run_is_given_up_when_no_answer_comes_for_long(server, tmp_path):
+def test_the_run_is_given_up_when_no_completion_comes_for_long(server, tmp_path):
     server.set(share_500=1.0)
-    with pytest.raises(StillhouseError, match="No answer came from"):
+    with pytest.raises(StillhouseError, match="No completion came from"):
         run(server, store(tmp_path), compute={"deadline_s": 0.3, "retries": 1000})
 
 
@@ -230,7 +230,7 @@ def test_a_key_is_taken_out_before_anything_is_cut(server, tmp_path, monkeypatch
         assert KEY[:6] not in str(caught.value)
 
 
-def test_a_key_in_an_answer_reaches_no_table(server, tmp_path, monkeypatch):
+def test_a_key_in_a_completion_reaches_no_table(server, tmp_path, monkeypatch):
     monkeypatch.setenv("STILLHOUSE_TEST_KEY", KEY + "/+")
     message = {"content": f"Your key is {KEY}/+.", "reasoning": f"{KEY}%2F%2B it is"}
     response = {"choices": [{"message": message, "finish_reason": "stop"}]}
@@ -357,7 +357,7 @@ def test_tokens_per_minute_are_kept(server, tmp_path):
         (b'{"choices": [{"message": {"content": "a"}, "finish_reason": "error"}]}', "'error'"),
     ],
 )
-def test_responses_that_hold_no_answer(response, error):
+def test_responses_that_hold_no_completion(response, error):
     with pytest.raises(Exception) as caught:
         read_response(client("http://x/v1"), response)
     assert error in f"{type(caught.value).__name__} {caught.value}"

@@ -1,4 +1,4 @@
-"""What servers answer with the status 200, read from bodies and through a server on loopback."""
+"""What servers send with the status 200, read from bodies and through a server on loopback."""
 
 import json
 
@@ -115,7 +115,7 @@ def test_reasons_can_be_named_in_the_conf():
 
 
 @pytest.mark.parametrize("count", ["3", -1, 1.5, True, 2**40, None, {}])
-def test_a_count_that_is_none_costs_no_answer(count):
+def test_a_count_that_is_none_costs_no_completion(count):
     usage = {"prompt_tokens": 7.0, "completion_tokens": count}
     assert read(body("a", usage=usage)) == Completion("a", "stop", 7, None)
 
@@ -151,7 +151,7 @@ def run(server, place, ids="abc", **conf):
     return generate(table, client(server.url, compute=compute, **conf), place)
 
 
-def test_one_lone_surrogate_costs_neither_its_answer_nor_those_beside_it(server, tmp_path):
+def test_one_lone_surrogate_costs_neither_its_completion_nor_those_beside_it(server, tmp_path):
     server.set(responses={"Question b": body("A cut emoji \ud83d. So a.", reasoning="\udc80")})
     found = run(server, store(tmp_path)).completions
     assert found.num_rows == 3
@@ -171,7 +171,7 @@ def test_a_refusal_is_paid_for_once(server, tmp_path):
 @pytest.mark.parametrize(
     ("response", "message", "requests"),
     [
-        # Two attempts where another may bring an answer, one where it would bring the same.
+        # Two attempts where another may bring a completion, one where it would bring the same.
         ('{"error": {"message": "daily limit", "code": 429}}', "429: daily limit", 4),
         ("<title>Log in</title>", "HTML instead of a response: Log in", 4),
         ("", "an empty response", 4),
@@ -179,7 +179,7 @@ def test_a_refusal_is_paid_for_once(server, tmp_path):
         (body(reason="tool_calls"), "finish_reason 'tool_calls'", 3),
     ],
 )
-def test_a_row_without_an_answer_says_what_the_server_said(
+def test_a_row_without_a_completion_says_what_the_server_said(
     server, tmp_path, response, message, requests
 ):
     server.set(responses={"Question b": response})

@@ -75,10 +75,10 @@ def test_an_automatic_type_is_the_checkpoints_own(tmp_path: Path, config: Any, d
         ("model", "max_model_len", "`context` decides it"),
         ("model", "trust_remote_code", "run code"),
         ("model", "override_generation_config", "`decoding` decides it"),
-        ("model", "gpu_memory_utilization", "changes no answer; write it in `compute.engine`"),
+        ("model", "gpu_memory_utilization", "changes no completion; write it in `compute.engine`"),
     ],
 )
-def test_an_option_that_may_change_answers_is_part_of_their_identity(
+def test_an_option_that_may_change_completions_is_part_of_their_identity(
     place: str, name: str, message: str
 ) -> None:
     engine = {"engine": {name: 1}}
@@ -119,7 +119,7 @@ def test_requests_are_ordered_so_that_shared_beginnings_meet(tiny_models: Path) 
     assert [row.request.id for row in rows if row.request.id != "b"] == ["c", "a"]
     order = [row.request.id for row in rows]
     assert abs(order.index("a") - order.index("c")) == 1
-    assert [(f.request.id, f.outcome) for f in failures] == [("d", Failure("the prompt is empty"))]
+    assert [(f.request.id, f.result) for f in failures] == [("d", Failure("the prompt is empty"))]
     assert encoder.prompt_tokens([requests[0]]) == [len(rows[order.index("a")].tokens)]
     assert encoder.ends == {2}, "the tokenizer's end, which the checkpoint names too"
 

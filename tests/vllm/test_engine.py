@@ -1,4 +1,4 @@
-"""The backend `vllm` in process, the same engine as a server, and `transformers`: one answer."""
+"""The backend `vllm` in process, the same engine as a server, `transformers`: one completion."""
 
 import dataclasses
 import json
@@ -28,16 +28,18 @@ EAGER = {"enforce_eager": True}
 
 def ask(opened: Any, ids: list[str] | None = None) -> dict[str, Completion]:
     requests = [Request(id_, 0, (Message("user", text),)) for id_, text in queries().items()]
-    answers = [answer for batch in opened.generate(iter(requests)) for answer in batch]
-    assert len(answers) == len(requests)
-    assert all(isinstance(answer.outcome, Completion) for answer in answers)
-    return {answer.request.id: answer.outcome for answer in answers}
+    outcomes = [outcome for batch in opened.generate(iter(requests)) for outcome in batch]
+    assert len(outcomes) == len(requests)
+    assert all(isinstance(outcome.result, Completion) for outcome in outcomes)
+    return {outcome.request.id: outcome.result for outcome in outcomes}
 
 
 def share_equal(name: str, one: dict[str, Completion], other: dict[str, Completion]) -> float:
     texts = {id_: (completion.text, other[id_].text) for id_, completion in one.items()}
     differ = {id_: pair for id_, pair in texts.items() if pair[0] != pair[1]}
-    print(f"{name}: {len(texts) - len(differ)} of {len(texts)} greedy answers are equal; {differ}")
+    print(
+        f"{name}: {len(texts) - len(differ)} of {len(texts)} greedy completions are equal; {differ}"
+    )
     return 1 - len(differ) / len(texts)
 
 
@@ -77,11 +79,11 @@ def test_a_reply_in_json_is_enforced(engine: Any, smollm2: Path) -> None:
     decoding = {"max_tokens": 200}
     teacher = enforced(conf(smollm2, compute={"backend": "vllm"}, decoding=decoding), reply)
     opened = VllmTeacher(teacher, engine.llm, Encoder(teacher, smollm2))
-    replies = list(ask(opened).values())
-    ended = [json.loads(one.text) for one in replies if one.finish_reason == "stop"]
+    completions = list(ask(opened).values())
+    ended = [json.loads(one.text) for one in completions if one.finish_reason == "stop"]
     assert ended, "some end within the limit"
     assert all(list(value) == ["rationale", "answer"] for value in ended)
-    assert all(one.text.lstrip().startswith("{") for one in replies)
+    assert all(one.text.lstrip().startswith("{") for one in completions)
 
 
 def test_every_option_of_the_white_list_is_one_of_the_engine() -> None:

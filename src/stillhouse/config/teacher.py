@@ -127,8 +127,8 @@ class Recorded(Conf):
 
 
 class Model(Conf):
-    """Which model answers. All of it belongs to the answers' identity but `mirror`, and
-    `trust_remote_code`, without which there would be no answer.
+    """Which model writes. All of it belongs to the completions' identity but `mirror`, and
+    `trust_remote_code`, without which there would be no completion.
     """
 
     name: Text
@@ -143,23 +143,23 @@ class Model(Conf):
     recorded: tuple[Recorded, ...] = ()
     dtype: Dtype = "auto"
     """The type of the weights. `auto` is the checkpoint's own; another one rounds them, which makes
-    other answers."""
+    other completions."""
     engine: Options = Field(default_factory=dict)
-    """Options of the engine that may change answers, under its own names (backends `vllm`, `ray`),
-    such as `quantization: fp8`."""
+    """Options of the engine that may change completions, under its own names (backends `vllm`,
+    `ray`), such as `quantization: fp8`."""
 
 
 class Decoding(Conf):
-    """How an answer is decoded; `temperature: 0` is greedy."""
+    """How a completion is decoded; `temperature: 0` is greedy."""
 
     temperature: Temperature = 0.0
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
     max_tokens: Count
     stop: tuple[StopText, ...] = ()
     samples: Annotated[int, Field(ge=1, le=10_000)] = 1
-    """Answers for each row; more than one needs a temperature above 0."""
+    """Completions for each row; more than one needs a temperature above 0."""
     seed: Seed = 0
-    """Of sampled answers; greedy ones ignore it."""
+    """Of sampled completions; greedy ones ignore it."""
     extra: Options = Field(default_factory=dict)
     """Further decoding options under the engine's own names (`top_k`, `reasoning_effort`)."""
     chat_template_kwargs: Options = Field(default_factory=dict)
@@ -212,16 +212,16 @@ class Budget(Conf):
 
 
 class TeacherCompute(Conf):
-    """What only changes how answers are computed, never which answer is asked for."""
+    """What only changes how completions are computed, never which completion is asked for."""
 
     backend: Backend
     budget: Budget | None = None
     allow_failures: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """The share of rows that may stay without an answer."""
+    """The share of rows that may stay without a completion."""
 
     device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")] = "auto"
     batch_tokens: Count = 16_384
-    """Tokens in a batch, prompt and answer, padding included (backend `transformers`)."""
+    """Tokens in a batch, prompt and completion, padding included (backend `transformers`)."""
 
     tensor_parallel: Count = 1
     """Accelerators that share one model (backends `vllm`, `ray`)."""
@@ -229,7 +229,7 @@ class TeacherCompute(Conf):
     """Engines side by side (backend `ray`)."""
     engine: Options = Field(default_factory=dict)
     """Further options of the engine under its own names (backends `vllm`, `ray`), of those that
-    cannot change answers; the others stand in `model.engine`."""
+    cannot change completions; the others stand in `model.engine`."""
 
     base_url: Annotated[str | None, BeforeValidator(_address)] = None
     """Where an OpenAI-compatible server is, up to and including `/v1` (backend `openai`)."""
@@ -241,7 +241,7 @@ class TeacherCompute(Conf):
     timeout_s: Seconds = 120.0
     """Of one attempt."""
     deadline_s: Seconds = 600.0
-    """Of one row, retries and waits included; also how long no answer at all may come."""
+    """Of one row, retries and waits included; also how long no completion at all may come."""
     retries: Annotated[int, Field(ge=0, le=1000)] = 8
     max_tokens_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     """How the server calls the limit; newer hosted models want the second name."""
@@ -253,7 +253,9 @@ class TeacherCompute(Conf):
     @classmethod
     def _moved(cls, values: Any) -> Any:
         if isinstance(values, dict) and "dtype" in values:
-            raise ValueError("`dtype` changes answers, so it stands under `model`, not `compute`")
+            raise ValueError(
+                "`dtype` changes completions, so it stands under `model`, not `compute`"
+            )
         return values
 
     @model_validator(mode="after")
@@ -279,7 +281,7 @@ class TeacherConf(Conf):
     format: Literal["chat", "plain"]
     """`chat`: the model's chat template over messages. `plain`: messages as text."""
     context: Count
-    """The most tokens of prompt and answer together."""
+    """The most tokens of prompt and completion together."""
     decoding: Decoding
     compute: TeacherCompute
     price: Price = Price()
@@ -307,7 +309,7 @@ class TeacherConf(Conf):
         return self
 
     @model_validator(mode="after")
-    def _answer_fits(self) -> Self:
+    def _completion_fits(self) -> Self:
         if self.decoding.max_tokens >= self.context:
             raise ValueError("`decoding.max_tokens` leaves no room for a prompt in `context`")
         return self

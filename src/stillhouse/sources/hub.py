@@ -88,5 +88,5 @@ def _failure(source: HubSource, kind: str, error: Exception) -> str:
             "here, or set STILLHOUSE_MIRROR to a folder that has a copy."
         )
     else:
-        advice = f"The hub answered: {str(error).splitlines()[0]}"
+        advice = f"The hub responded: {str(error).splitlines()[0]}"
     return f"Could not fetch the {kind} {source.repo} at revision {source.revision}. {advice}"

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from stillhouse.config.student import Family, Precision, StudentConf
 from stillhouse.core.errors import StillhouseError, did_you_mean
 from stillhouse.sources.checkpoints import checkpoint
-from stillhouse.sources.code import ANSWERING, NEVER, needs_code
+from stillhouse.sources.code import LANGUAGE_MODELS, NEVER, needs_code
 from stillhouse.sources.model_files import loading, require_all_weights
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def read_model(
     from transformers import AutoConfig
 
     what = f"The model in {folder}"
-    needs_code(folder, str(folder), ANSWERING, allowed=False, advice=NEVER)
+    needs_code(folder, str(folder), LANGUAGE_MODELS, allowed=False, advice=NEVER)
     with loading(what):
         config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     _require_family(config.is_encoder_decoder, family, config.model_type)

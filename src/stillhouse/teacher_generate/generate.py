@@ -1,4 +1,4 @@
-"""The stage's one function: completions from prompts, a teacher and the answers in the store."""
+"""The stage's one function: completions from prompts, a teacher and the store."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,7 +29,7 @@ SHOWN_REASONS = 10
 
 @dataclass(frozen=True)
 class Generated:
-    """The completions table and its metrics, functions of prompts, teacher and answers alone."""
+    """The completions table and its metrics, functions of prompts, teacher and store alone."""
 
     completions: pa.Table
     metrics: dict[str, float]
@@ -44,19 +44,20 @@ def generate(
     """One completion for each prompt and sample; the teacher is asked only what nobody asked yet.
 
     A stage that asks in several runs hands them one `ledger`, so that its budget holds for all.
-    Raises StillhouseError when rows remain without an answer (more than `allow_failures`), when the
-    budget is used up or the run is given up; every answer that arrived is kept for the next run.
+    Raises StillhouseError when rows remain without a completion (more than `allow_failures`), when
+    the budget is used up or the run is given up; every completion that arrived is kept for the next
+    run.
     """
-    with _store(conf, store) as answers:
-        plan = make_plan(prompts, conf, answers)
+    with _store(conf, store) as kept:
+        plan = make_plan(prompts, conf, kept)
         if not plan.missing:
             announce(describe(plan, conf, Tokens(), None))
             _log(plan, conf, Run())
             return _generated(plan)
-        run = ask(plan, conf, answers, ledger)
+        run = ask(plan, conf, kept, ledger)
         _log(plan, conf, run)
         # Read back, so that the table is what the store holds, whoever asked it first.
-        complete = replace(plan, found=answers.look_up(plan.keys, conf.decoding.max_tokens))
+        complete = replace(plan, found=kept.look_up(plan.keys, conf.decoding.max_tokens))
         _require_complete(complete, conf, run)
         return _generated(complete)
 
@@ -77,14 +78,14 @@ def _generated(plan: Plan) -> Generated:
 
 
 def _completions(plan: Plan) -> pa.Table:
-    answers = range(len(plan.keys))
-    rows = pa.array([answer // plan.samples for answer in answers], pa.int64())
-    samples = pa.array([answer % plan.samples for answer in answers], pa.int32())
+    places = range(len(plan.keys))
+    rows = pa.array([place // plan.samples for place in places], pa.int64())
+    samples = pa.array([place % plan.samples for place in places], pa.int32())
     columns = {"id": plan.prompts["id"].take(rows), "sample": samples}
     columns |= {name: plan.found[name] for name in plan.found.column_names}
     table = pa.table(columns).select(COMPLETIONS.schema.names)
-    answered = table.filter(pc.is_valid(table["text"])).cast(COMPLETIONS.schema)
-    return without_thinking(answered)
+    given = table.filter(pc.is_valid(table["text"])).cast(COMPLETIONS.schema)
+    return without_thinking(given)
 
 
 def without_thinking(completions: pa.Table) -> pa.Table:
@@ -144,7 +145,7 @@ def _record(plan: Plan, conf: TeacherConf, run: Run) -> None:
         "teacher",
         model=conf.model.name,
         backend=conf.compute.backend,
-        answers=len(plan.keys),
+        completions=len(plan.keys),
         reused=plan.reused,
         asked=run.asked,
         failed=run.failed,
@@ -168,7 +169,7 @@ def _require_complete(plan: Plan, conf: TeacherConf, run: Run) -> None:
         return
     spent = f", {money(run.spent.money(conf.price), conf.price)}" if has_price(conf.price) else ""
     kept = (
-        f"{total - missing:,} of {total:,} answers are in the store, and none is asked twice "
+        f"{total - missing:,} of {total:,} completions are in the store, and none is asked twice "
         f"(this run: {run.asked:,} asked, {run.spent.total:,} tokens{spent})."
     )
     if run.error:
@@ -187,12 +188,12 @@ def _require_complete(plan: Plan, conf: TeacherConf, run: Run) -> None:
         )
     if not run.failures or missing > conf.compute.allow_failures * total:
         raise StillhouseError(
-            f"{missing:,} of {total:,} answers are missing:\n{_listed(run)}\n{kept} Run "
+            f"{missing:,} of {total:,} completions are missing:\n{_listed(run)}\n{kept} Run "
             "`dvc repro` to ask for the rest again, or let a share of rows fail with "
             "`compute.allow_failures`."
         )
     announce(
-        f"warning: {missing:,} of {total:,} answers are missing, as allow_failures permits:\n"
+        f"warning: {missing:,} of {total:,} completions are missing, as allow_failures permits:\n"
         f"{_listed(run)}\n`dvc repro --force teacher_generate` asks for them again."
     )
 
@@ -205,7 +206,9 @@ def _affordable(most: Tokens, conf: TeacherConf) -> bool:
 def _gone(run: Run) -> str:
     """What was paid for, or may have been, and is in no store."""
     parts = [
-        f" {run.lost:,} answers that came could not be written and are lost." if run.lost else "",
+        f" {run.lost:,} completions that came could not be written and are lost."
+        if run.lost
+        else "",
         f" {run.in_flight:,} requests were open and may have been billed." if run.in_flight else "",
     ]
     return "".join(parts)
@@ -215,7 +218,7 @@ def _price(most: Tokens, conf: TeacherConf) -> str:
     """Tokens as people read them, and what they cost where tokens cost anything."""
     said = (
         f"{most.total:,} tokens ({most.prompt:,} of the prompt, where nobody counts them one a "
-        f"byte, and {most.completion:,} of the answer, `decoding.max_tokens`)"
+        f"byte, and {most.completion:,} of the completion, `decoding.max_tokens`)"
     )
     return f"{money(most.money(conf.price), conf.price)}: {said}" if has_price(conf.price) else said
 

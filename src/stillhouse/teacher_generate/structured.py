@@ -1,8 +1,8 @@
 """Replies in JSON, enforced where the backend can: it can then write nothing but the form.
 
 The form becomes a decoding option, `response_format`, in the words of OpenAI-compatible servers.
-So it is part of an answer's key, the same for each backend that enforces it, and absent where none
-does: `transformers` leaves a reply's form to the parser.
+So it is part of a completion's key, the same for each backend that enforces it, and absent where
+none does: `transformers` leaves a reply's form to the parser.
 """
 
 from typing import Any

@@ -17,7 +17,7 @@ from stillhouse.config.teacher import TeacherConf
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.thinking import opening
 from stillhouse.modeling.control_tokens import control_tokens
-from stillhouse.sources.code import ANSWERING, needs_code
+from stillhouse.sources.code import LANGUAGE_MODELS, needs_code
 from stillhouse.sources.model_files import loading
 from stillhouse.teacher_generate.protocol import Request
 from stillhouse.teacher_generate.rendering import as_text
@@ -33,7 +33,7 @@ TAIL = 16
 def runs_code(conf: TeacherConf, folder: Path) -> bool:
     """Whether code of the teacher's folder is needed, which its conf must allow by name."""
     allowed = conf.model.trust_remote_code
-    return needs_code(folder, conf.model.source, ANSWERING, allowed=allowed)
+    return needs_code(folder, conf.model.source, LANGUAGE_MODELS, allowed=allowed)
 
 
 def load_tokenizer(
@@ -72,7 +72,8 @@ def check_template(tokenizer: "PreTrainedTokenizerBase", conf: TeacherConf) -> N
 def prompt_opening(tokenizer: "PreTrainedTokenizerBase", tokens: Sequence[int]) -> str:
     """The tag of a block of thinking that a prompt ends in, or nothing.
 
-    It is put in front of the answer, whose text would else not tell that it begins with thinking.
+    It is put in front of the completion, whose text would else not tell that it begins with
+    thinking.
     """
     return opening(str(tokenizer.decode(list(tokens[-TAIL:]), skip_special_tokens=False)))
 

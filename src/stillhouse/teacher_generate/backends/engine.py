@@ -17,7 +17,7 @@ from stillhouse.teacher_generate.backends.encoding import (
     prompt_opening,
     runs_code,
 )
-from stillhouse.teacher_generate.protocol import Answer, Failure, Request
+from stillhouse.teacher_generate.protocol import Failure, Outcome, Request
 from stillhouse.teacher_generate.structured import for_vllm
 
 EMPTY = "the prompt is empty"
@@ -34,7 +34,7 @@ def engine_options(conf: TeacherConf, folder: Path) -> dict[str, Any]:
         "max_model_len": conf.context,
         "tensor_parallel_size": conf.compute.tensor_parallel,
         "enable_prefix_caching": True,
-        # The decoding is the conf's alone: a checkpoint's own defaults would change answers.
+        # The decoding is the conf's alone: a checkpoint's own defaults would change completions.
         "generation_config": "vllm",
         "seed": 0,
         "trust_remote_code": runs_code(conf, folder),
@@ -110,20 +110,20 @@ class Encoder:
         return encode(self._tokenizer, requests, self._format, self._template)
 
     def opening(self, tokens: Sequence[int]) -> str:
-        """The tag of a block of thinking that a prompt ends in: the answer's text begins there."""
+        """The tag of a block of thinking that a prompt ends in: the completion begins within."""
         return prompt_opening(self._tokenizer, tokens)
 
-    def in_order(self, requests: Sequence[Request]) -> tuple[list[Encoded], list[Answer]]:
+    def in_order(self, requests: Sequence[Request]) -> tuple[list[Encoded], list[Outcome]]:
         """The requests sorted so that shared beginnings meet, and failures for empty prompts."""
         encoded = self._encode(requests)
         rows = [Encoded(*pair) for pair in zip(requests, encoded, strict=True)]
-        failures = [Answer(row.request, Failure(EMPTY)) for row in rows if not row.tokens]
+        failures = [Outcome(row.request, Failure(EMPTY)) for row in rows if not row.tokens]
         filled = [row for row in rows if row.tokens]
         return sorted(filled, key=lambda r: (r.tokens, r.request.id, r.request.sample)), failures
 
 
 def _end_tokens(folder: Path, token: int | None) -> frozenset[int]:
-    """The tokens at which vLLM ends an answer."""
+    """The tokens at which vLLM ends a completion."""
     from transformers import GenerationConfig
 
     ends: list[int | None] = [token]

@@ -31,7 +31,7 @@ from stillhouse.teacher_generate.openai_api.retrying import (
     parse_retry_after,
     wait_before,
 )
-from stillhouse.teacher_generate.protocol import Answer, Completion, Failure, Request
+from stillhouse.teacher_generate.protocol import Completion, Failure, Outcome, Request
 from stillhouse.teacher_generate.rendering import as_text
 from stillhouse.teacher_generate.spending import most_prompt_tokens
 
@@ -40,14 +40,14 @@ if TYPE_CHECKING:
 
 TICK_SECONDS = 0.05
 START_SECONDS = 5.0
-"""How long a server that never answered may refuse connections before the run is given up."""
+"""How long a server that never responded may refuse connections before the run is given up."""
 CONNECT_SECONDS = 10.0
 FIRST_REFUSALS = 12
-"""So many refused rows before any answer, and the run is given up: the rest would be refused too.
-Until an answer has come, no more than these are asked at once."""
+"""So many refused rows before any completion, and the run is given up: the rest would be refused
+too. Until a completion has come, no more than these are asked at once."""
 SHOWN_CHARACTERS = 200
 LEAST_KEY = 8
-"""Keys shorter than this (`EMPTY`, `none`) are no secret, and may be words of an answer."""
+"""Keys shorter than this (`EMPTY`, `none`) are no secret, and may be words of a completion."""
 SPENT_QUOTA = "insufficient_quota"
 
 
@@ -109,7 +109,7 @@ class _AttemptError(Exception):
 
 
 class _RowError(Exception):
-    """One request will not be answered, however often it is asked."""
+    """One request will not be completed, however often it is asked."""
 
     def __init__(self, reason: str, *, charged: bool = False) -> None:
         super().__init__(reason)
@@ -130,12 +130,12 @@ class OpenAITeacher:
         self._session: aiohttp.ClientSession | None = None
         self._requests = RateLimit(conf.compute.requests_per_minute)
         self._tokens = RateLimit(conf.compute.tokens_per_minute)
-        self._done: list[Answer] = []
+        self._done: list[Outcome] = []
         self._proxy = _proxy(self._url)
         self._key_forms = _forms(key) if key else ()
         self._other_models: set[str] = set()
-        self._started = self._last_answer = 0.0
-        self._connected = self._answered = False
+        self._started = self._last_completion = 0.0
+        self._connected = self._completed = False
         self._refused = 0
         self._open = asyncio.Event()
         """Set once all workers may ask."""
@@ -145,11 +145,11 @@ class OpenAITeacher:
         del requests
         return None
 
-    def generate(self, requests: Iterable[Request]) -> Iterator[list[Answer]]:
-        """Answer as the protocol says; a tick at least every TICK_SECONDS."""
+    def generate(self, requests: Iterable[Request]) -> Iterator[list[Outcome]]:
+        """The outcomes, as the protocol says; a tick at least every TICK_SECONDS."""
         if self._session is None:
             self._session = self._loop.run_until_complete(self._connect())
-        self._started = self._last_answer = self._loop.time()
+        self._started = self._last_completion = self._loop.time()
         pending = iter(requests)
         workers = [
             self._loop.create_task(self._work(pending, place))
@@ -171,7 +171,7 @@ class OpenAITeacher:
             self._loop.run_until_complete(self._session.close())
         self._loop.close()
 
-    def _take(self) -> list[Answer]:
+    def _take(self) -> list[Outcome]:
         done, self._done = self._done, []
         return done
 
@@ -191,43 +191,43 @@ class OpenAITeacher:
         if place >= FIRST_REFUSALS:
             await self._open.wait()
         for request in pending:
-            answer = await self._answer(request)
-            self._done.append(answer)
-            self._check_life(answer)
+            outcome = await self._outcome(request)
+            self._done.append(outcome)
+            self._check_life(outcome)
         self._open.set()  # nothing is left to be careful with
 
-    def _check_life(self, answer: Answer) -> None:
+    def _check_life(self, outcome: Outcome) -> None:
         now = self._loop.time()
-        if isinstance(answer.outcome, Completion):
-            self._last_answer = now
-            self._answered = True
+        if isinstance(outcome.result, Completion):
+            self._last_completion = now
+            self._completed = True
             self._open.set()
-        elif self._refused >= FIRST_REFUSALS and not self._answered:
+        elif self._refused >= FIRST_REFUSALS and not self._completed:
             raise StillhouseError(
                 f"The first {self._refused} requests to {self._url} were all refused, the last "
-                f"one so: {answer.outcome.reason}. The others would be, too: correct the teacher's "
+                f"one so: {outcome.result.reason}. The others would be, too: correct the teacher's "
                 "conf."
             )
-        elif now - self._last_answer > self._compute.deadline_s:
+        elif now - self._last_completion > self._compute.deadline_s:
             raise StillhouseError(
-                f"No answer came from {self._url} for {now - self._last_answer:.0f} s "
-                f"(compute.deadline_s is {self._compute.deadline_s:g}): {answer.outcome.reason}. "
+                f"No completion came from {self._url} for {now - self._last_completion:.0f} s "
+                f"(compute.deadline_s is {self._compute.deadline_s:g}): {outcome.result.reason}. "
                 "See whether the server is up."
             )
 
-    async def _answer(self, request: Request) -> Answer:
+    async def _outcome(self, request: Request) -> Outcome:
         body = request_body(self._conf, request)
         deadline = self._loop.time() + self._compute.deadline_s
         attempt = charged = 0
         while True:
             try:
                 completion = await self._attempt(body, request, deadline)
-                return Answer(request, completion, attempt, charged)
+                return Outcome(request, completion, attempt, charged)
             except _RowError as error:
                 # Where rows may fail, a run may consist of none but those that always do.
                 self._refused += not self._compute.allow_failures
                 failure = Failure(self._shown(error.reason))
-                return Answer(request, failure, attempt, charged + error.charged)
+                return Outcome(request, failure, attempt, charged + error.charged)
             except _AttemptError as error:
                 charged += error.charged
                 attempt += 1
@@ -237,7 +237,7 @@ class OpenAITeacher:
                 gone = self._given_up(attempt, wait, deadline)
                 if gone:
                     failure = Failure(f"{self._shown(error.reason)} ({gone})")
-                    return Answer(request, failure, attempt - 1, charged)
+                    return Outcome(request, failure, attempt - 1, charged)
                 await asyncio.sleep(wait)
 
     def _check_start(self, reason: str, wait: float) -> None:
@@ -321,8 +321,8 @@ class OpenAITeacher:
         self._other_models.add(name)
         announce(
             f"warning: the teacher {self._conf.model.name!r} was asked for, and the server says "
-            f"that '{self._shown(name)}' answered. Its answers are kept as the teacher's: see that "
-            "both are the same model."
+            f"that '{self._shown(name)}' wrote. Its completions are kept as the teacher's: see "
+            "that both are the same model."
         )
 
     def _reservation(self, request: Request) -> int:
@@ -359,7 +359,7 @@ class OpenAITeacher:
         return " Check compute.base_url and your account."
 
     def _clean(self, text: str) -> str:
-        """A server may repeat the key, in its error or even in an answer."""
+        """A server may repeat the key, in its error or even in a completion."""
         for form in self._key_forms:
             text = text.replace(form, "[key]")
         return text

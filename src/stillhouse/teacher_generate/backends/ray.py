@@ -1,8 +1,8 @@
 """The backend `ray`: the vLLM engine under Ray Data, on as many machines as the cluster has.
 
-The driver, this process, encodes the requests, takes the answers and is the only one that writes
+The driver, this process, encodes the requests, takes the outcomes and is the only one that writes
 the store. Ray runs blocks of rows on `compute.workers` engines and runs a block again when its
-worker dies; answers that come twice are taken once.
+worker dies; outcomes that come twice are taken once.
 
 Without RAY_ADDRESS a cluster of this machine alone is started, and stopped in the end.
 """
@@ -25,7 +25,7 @@ from stillhouse.teacher_generate.backends.ray_blocks import (
     vllm_process,
 )
 from stillhouse.teacher_generate.backends.scripted import PREFIX
-from stillhouse.teacher_generate.protocol import Answer, Completion, Failure, Request
+from stillhouse.teacher_generate.protocol import Completion, Failure, Outcome, Request
 
 CHUNK = 100_000
 """Rows of one Ray dataset; each starts its engines anew, so few are large."""
@@ -64,7 +64,7 @@ def _connect() -> bool:
 
 
 class RayTeacher:
-    """A cluster that answers."""
+    """A cluster of engines."""
 
     def __init__(
         self, encoder: ScriptedRows | EncodedRows, process: Process, started: bool
@@ -75,8 +75,8 @@ class RayTeacher:
         """Tokens of each prompt, as the driver counts them."""
         return self._encoder.prompt_tokens(requests)
 
-    def generate(self, requests: Iterable[Request]) -> Iterator[list[Answer]]:
-        """Answers block by block, as the workers finish them."""
+    def generate(self, requests: Iterable[Request]) -> Iterator[list[Outcome]]:
+        """Outcomes block by block, as the workers finish them."""
         stream = iter(requests)
         while chunk := list(islice(stream, CHUNK)):
             rows, failures = self._encoder.rows(chunk)
@@ -87,7 +87,7 @@ class RayTeacher:
 
     def _run(
         self, rows: list[Row], waiting: dict[tuple[str, int], Request]
-    ) -> Iterator[list[Answer]]:
+    ) -> Iterator[list[Outcome]]:
         import ray
         from ray.exceptions import RayError
 
@@ -110,21 +110,21 @@ class RayTeacher:
 
 def _take(
     rows: Iterable[Mapping[str, Any]], waiting: dict[tuple[str, int], Request]
-) -> list[Answer]:
-    answers = []
+) -> list[Outcome]:
+    outcomes = []
     for row in rows:
-        # A block that ran again on another worker may bring an answer a second time.
+        # A block that ran again on another worker may bring an outcome a second time.
         request = waiting.pop((row["id"], row["sample"]), None)
         if request is not None:
-            answers.append(_as_answer(request, row))
-    return answers
+            outcomes.append(_as_outcome(request, row))
+    return outcomes
 
 
-def _as_answer(request: Request, row: Mapping[str, Any]) -> Answer:
+def _as_outcome(request: Request, row: Mapping[str, Any]) -> Outcome:
     error = row.get("error") or row.get("__inference_error__")
     if error:
-        return Answer(request, Failure(f"the engine failed: {error}"))
-    return Answer(
+        return Outcome(request, Failure(f"the engine failed: {error}"))
+    return Outcome(
         request,
         Completion(
             row["text"], row["finish_reason"], row["prompt_tokens"], row["completion_tokens"]

@@ -1,4 +1,4 @@
-"""What Ray runs for the backend `ray`: rows of requests in, rows of answers out."""
+"""What Ray runs for the backend `ray`: rows of requests in, rows of outcomes out."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -8,7 +8,7 @@ from typing import Any
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.teacher_generate.backends.engine import Encoder, engine_options, sampling_options
 from stillhouse.teacher_generate.backends.scripted import ScriptedTeacher
-from stillhouse.teacher_generate.protocol import Answer, Completion, Message, Request
+from stillhouse.teacher_generate.protocol import Completion, Message, Outcome, Request
 from stillhouse.teacher_generate.rendering import cut
 
 BLOCK = 64
@@ -16,7 +16,7 @@ BLOCK = 64
 
 Row = dict[str, Any]
 Process = Callable[[Any], Any]
-"""Ray datasets of rows (id, sample, and what the engine reads) to datasets of answers (id, sample,
+"""Ray datasets of rows (id, sample, and what the engine reads) to datasets of outcomes (id, sample,
 text, finish_reason, prompt_tokens, completion_tokens, error)."""
 
 
@@ -30,7 +30,7 @@ class ScriptedRows:
         """Words of each prompt."""
         return self._teacher.prompt_tokens(requests)
 
-    def rows(self, requests: Sequence[Request]) -> tuple[list[Row], list[Answer]]:
+    def rows(self, requests: Sequence[Request]) -> tuple[list[Row], list[Outcome]]:
         """One row for each request."""
         rows = [
             {
@@ -54,7 +54,7 @@ class EncodedRows:
         """Tokens of each prompt, template included."""
         return self._encoder.prompt_tokens(requests)
 
-    def rows(self, requests: Sequence[Request]) -> tuple[list[Row], list[Answer]]:
+    def rows(self, requests: Sequence[Request]) -> tuple[list[Row], list[Outcome]]:
         """One row for each request, and failures for those that cannot be asked."""
         encoded, failures = self._encoder.in_order(requests)
         keep_stop = {"include_stop_str_in_output": True}
@@ -96,16 +96,16 @@ def vllm_process(conf: TeacherConf, folder: Path, ends: frozenset[int]) -> Proce
     stop, limit = conf.decoding.stop, conf.decoding.max_tokens
 
     def postprocess(row: Row) -> Row:
-        return engine_answer(row, stop, ends, limit)
+        return engine_outcome(row, stop, ends, limit)
 
     process: Process = build_processor(config, postprocess=postprocess)
     return process
 
 
-def engine_answer(
+def engine_outcome(
     row: Mapping[str, Any], stop: Sequence[str], ends: frozenset[int], limit: int
 ) -> Row:
-    """What Ray's vLLM stage returns, as an answer's row.
+    """What Ray's vLLM stage returns, as an outcome's row.
 
     The stage drops the engine's finish reason. It is read off again: the text was asked for with
     its stop string, and the tokens hold the end token.
@@ -149,7 +149,7 @@ class ScriptedWorker:
         self._teacher = ScriptedTeacher(TeacherConf.model_validate_json(conf))
 
     def __call__(self, batch: Mapping[str, Any]) -> dict[str, list[Any]]:
-        """Answer the rows of one block."""
+        """Complete the rows of one block."""
         requests = [
             Request(str(id_), int(sample), _messages(str(prompt)), int(seed) if seed >= 0 else None)
             for id_, sample, prompt, seed in zip(
@@ -157,9 +157,9 @@ class ScriptedWorker:
             )
         ]
         rows = [
-            _as_row(answer)
-            for answers in self._teacher.generate(iter(requests))
-            for answer in answers
+            _as_row(outcome)
+            for outcomes in self._teacher.generate(iter(requests))
+            for outcome in outcomes
         ]
         return {name: [row[name] for row in rows] for name in rows[0]}
 
@@ -168,14 +168,14 @@ def _messages(text: str) -> tuple[Message, ...]:
     return tuple(Message(*turn) for turn in json.loads(text))
 
 
-def _as_row(answer: Answer) -> Row:
-    assert isinstance(answer.outcome, Completion)
+def _as_row(outcome: Outcome) -> Row:
+    assert isinstance(outcome.result, Completion)
     return {
-        "id": answer.request.id,
-        "sample": answer.request.sample,
-        "text": answer.outcome.text,
-        "finish_reason": answer.outcome.finish_reason,
-        "prompt_tokens": answer.outcome.prompt_tokens,
-        "completion_tokens": answer.outcome.completion_tokens,
+        "id": outcome.request.id,
+        "sample": outcome.request.sample,
+        "text": outcome.result.text,
+        "finish_reason": outcome.result.finish_reason,
+        "prompt_tokens": outcome.result.prompt_tokens,
+        "completion_tokens": outcome.result.completion_tokens,
         "error": "",
     }

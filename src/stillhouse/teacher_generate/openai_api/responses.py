@@ -85,7 +85,7 @@ def completion_in(conf: TeacherConf, response: Mapping[str, Any]) -> Completion:
     text = _join(parts, "text")
     finish = "refusal" if refusal else _finish(conf, reason, completion)
     if text is None and (refusal or reasoning or finish != "stop"):
-        text = refusal or ""  # cut before it began to answer, or declined without a word
+        text = refusal or ""  # cut before it began to write, or declined without a word
     if text is None:
         raise MalformedResponseError(f"a response without a text: {json.dumps(response)}")
     return Completion(
@@ -125,7 +125,7 @@ def _finish(conf: TeacherConf, reason: object, completion_tokens: int | None) ->
 
 
 def _count(usage: object, name: str) -> int | None:
-    """A number of tokens; what is no such number is not known, since the answer is paid for."""
+    """A number of tokens; what is no such number is not known, since the completion is paid for."""
     value = usage.get(name) if isinstance(usage, dict) else None
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
