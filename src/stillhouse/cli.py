@@ -233,7 +233,7 @@ def export(
 
 @app.command(**PASSED_ON)
 def parse(context: typer.Context) -> None:
-    """Try how replies are read; `stillhouse parse --help` tells more."""
+    """Try how completions are read; `stillhouse parse --help` tells more."""
     _pass_on(context, "stillhouse.parse.cli")
 
 

@@ -23,7 +23,7 @@ SEEDS = [example(f"seed-{n}") for n in range(50)]
 
 
 def work(url: str, folder: Path, out: Path) -> None:
-    """What the stage does; answers are whole replies, since the server's have no marker."""
+    """What the stage does; answers are whole completions, since the server's have no marker."""
     writer.FLUSH_SECONDS, writer.FLUSH_ROWS = 0.02, 5
     asked = config(
         synthetic=ROWS,

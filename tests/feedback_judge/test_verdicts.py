@@ -1,4 +1,4 @@
-"""Judging the teacher's and the student's answers, by judges whose replies are known."""
+"""Judging the teacher's and the student's answers, by judges whose completions are known."""
 
 import pytest
 
@@ -16,15 +16,15 @@ BY_LENGTH = (
     "Score of 2: {{ [lines[-1] | length, 10] | min }}"
 )
 FIRST_ALWAYS = "Score of 1: 9\nScore of 2: 4"
-REPLIES_WITH_ERROR = "I cannot say."
+NO_VERDICT = "I cannot say."
 
 
 def answers(id_, teacher="five", student="six", gold="five"):
     return Answers(id_, f"query {id_}", (), gold, teacher, student)
 
 
-def judged(rows, reply=BY_LENGTH, feedback="hard", form="pairwise", folder=None, **changes):
-    model = teacher(model={"source": f"scripted:{reply}"})
+def judged(rows, completion=BY_LENGTH, feedback="hard", form="pairwise", folder=None, **changes):
+    model = teacher(model={"source": f"scripted:{completion}"})
     found, metrics = judge_answers(
         rows, feedback, "exact", judge(form, **changes), model, store=store(folder)
     )
@@ -58,13 +58,13 @@ def test_a_judge_that_always_prefers_the_first_finds_nothing_hard(tmp_path):
 
 def test_malformed_verdicts_are_missing_and_never_scores(tmp_path):
     rows = [answers("a"), answers("b", student="seven")]
-    reply = "{% if 'seven' in prompt %}" + FIRST_ALWAYS + "{% else %}Score of 1: 9{% endif %}"
-    found, metrics = judged(rows, reply, folder=tmp_path)
+    completion = "{% if 'seven' in prompt %}" + FIRST_ALWAYS + "{% else %}Score of 1: 9{% endif %}"
+    found, metrics = judged(rows, completion, folder=tmp_path)
     assert scores(found["a", "teacher_first"]) == (None, None)
     assert metrics["missing"] == 0.5
     assert metrics["judged"] == 1
     assert difficulties(found.values(), "hard", tau=0.0, hard_at_tau=False) == {"b": "easy"}
-    _, none = judged(rows, REPLIES_WITH_ERROR, folder=tmp_path / "other")
+    _, none = judged(rows, NO_VERDICT, folder=tmp_path / "other")
     assert none["missing"] == 1
     assert "order_agreement" not in none
 
@@ -95,7 +95,7 @@ def test_identical_queries_are_asked_once(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("form", "reply", "expected"),
+    ("form", "completion", "expected"),
     [
         (
             "reference",
@@ -105,8 +105,8 @@ def test_identical_queries_are_asked_once(tmp_path, monkeypatch):
         ("answer", "Rating: {{ 5 if ': five' in prompt else 2 }}", (5, 2)),
     ],
 )
-def test_judges_of_one_answer_score_each_by_itself(form, reply, expected, tmp_path):
-    found, _ = judged([answers("a")], reply, form=form, folder=tmp_path)
+def test_judges_of_one_answer_score_each_by_itself(form, completion, expected, tmp_path):
+    found, _ = judged([answers("a")], completion, form=form, folder=tmp_path)
     assert scores(found["a", "teacher"]) == (expected[0], None)
     assert scores(found["a", "student"]) == (None, expected[1])
     assert difficulties(found.values(), "hard", tau=0.0, hard_at_tau=False) == {"a": "hard"}

@@ -91,7 +91,7 @@ def shipped():
                 yield conf, described
 
 
-def test_the_headings_of_a_shipped_prompt_end_a_reply():
+def test_the_headings_of_a_shipped_prompt_end_a_completion():
     """Whatever opens a prompt's examples: a rationale must not hold made-up further ones."""
     seen = set()
     for prompt, dataset in shipped():

@@ -154,7 +154,7 @@ class Growth:
 
     def _decide(self, attempt: Attempt, reply: Reply | None) -> Query | Reason:
         if reply is None:
-            return "no_reply"
+            return "no_completion"
         text, seed = reply.text, attempt.seed
         problem = form_problem(text, reply.finish_reason, self.conf.filters)
         choices = choices_like(seed, text)

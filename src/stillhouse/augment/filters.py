@@ -9,7 +9,7 @@ from stillhouse.config.augment import Filters
 from stillhouse.core.same_query import query_key
 
 Reason = Literal[
-    "no_reply",
+    "no_completion",
     "truncated",
     "length",
     "odd_start",

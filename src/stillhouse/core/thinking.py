@@ -1,4 +1,4 @@
-"""Thinking told apart from the answer: the blocks that reasoning models write before they reply.
+"""Thinking told apart from the answer: the blocks that reasoning models write before it.
 
 A block is `<think>…</think>`, or has the tag `thinking`, `reasoning` or `thought`, in any case, or
 stands between `<|begin_of_thought|>` and `<|end_of_thought|>`. An idea that was tried in a block
@@ -29,9 +29,9 @@ _LONGEST_OPENING = 64
 
 
 class Thought(NamedTuple):
-    """What a reply thinks and what it says.
+    """What a completion thinks and what it says.
 
-    `unclosed`: the reply ended while it was still thinking; then all of it is reasoning.
+    `unclosed`: the completion ended while it was still thinking; then all of it is reasoning.
     """
 
     reasoning: str | None
@@ -40,10 +40,10 @@ class Thought(NamedTuple):
 
 
 def split_thinking(text: str, *, opened: bool = False) -> Thought:
-    """Take the blocks of thinking off a reply; a reply without any stays as it is.
+    """Take the blocks of thinking off a completion; a completion without any stays as it is.
 
     `opened`: the prompt ended within a block, as the chat templates of some models do, so that even
-    a reply without any tag is thinking. The time taken is linear in the length of the text.
+    a completion without any tag is thinking. The time taken is linear in the length of the text.
     """
     depth = int(opened)
     start = 0  # of the part that is being read
@@ -72,13 +72,13 @@ def split_thinking(text: str, *, opened: bool = False) -> Thought:
 
 
 def is_closed_only(text: str) -> bool:
-    """Whether a reply closes a block that it did not open."""
+    """Whether a completion closes a block that it did not open."""
     first = next((tag for tag, fenced in _tags(text) if not fenced), None)
     return first is not None and _closes(first)
 
 
 def opening(prompt: str) -> str:
-    """The opening tag that a rendered prompt ends with, or nothing: the reply begins within."""
+    """The opening tag that a rendered prompt ends with, or "": the completion begins within it."""
     found = _OPENING.search(prompt[-_LONGEST_OPENING:])
     return found[0] if found else ""
 

@@ -162,8 +162,8 @@ def _row(id_: str, asked: str, teacher: float | None = None, student: float | No
 def judge_metrics(verdicts: Sequence[Row]) -> Metrics:
     """How far the judge can be trusted, over what it was asked.
 
-    `missing`: share of replies without a verdict. Of rows with both orders: `order_agreement`, the
-    share that both orders decide alike (better, worse or equal), `prefers_first` and
+    `missing`: share of completions without a verdict. Of rows with both orders: `order_agreement`,
+    the share that both orders decide alike (better, worse or equal), `prefers_first` and
     `prefers_second`, shares of verdicts, and `position_bias`, the mean score of what stands first
     minus that of what stands second, in points.
     """

@@ -33,8 +33,8 @@ Status = Literal[
 ]
 
 
-MAX_REPLY = 200_000
-"""Characters, thinking aside, beyond which a reply is a model that goes round in circles."""
+MAX_COMPLETION = 200_000
+"""Characters, thinking aside, beyond which a completion is a model that goes round in circles."""
 
 
 class Parsed(NamedTuple):
@@ -57,7 +57,7 @@ def parse_completion(
 
     A completion that ran on into made-up examples was finished before them, whatever its
     `finish_reason` (`stop`, `length` or `refusal`). `thought`: the model did its reasoning apart,
-    so that the reply may be an answer alone. docs/parsing.md has the rules. Never raises.
+    so that the text may be an answer alone. docs/parsing.md has the rules. Never raises.
     """
     split = split_thinking(text)
     if split.unclosed:
@@ -70,7 +70,7 @@ def parse_completion(
     unfinished = finish_reason == "length" and own == without_struck(split.text)
     if not own.strip():
         return Parsed(None, None, "empty")
-    if len(own) > MAX_REPLY:
+    if len(own) > MAX_COMPLETION:
         return Parsed(None, None, "malformed")
     if form.reply.content == "rationale" and form.reply.form != "json":
         return _rationale_alone(own, form, unfinished=unfinished)
@@ -111,7 +111,7 @@ def _of_object(rationale: str | None, label: str | None, form: Form, kind: Kind)
 
 
 def _free_label(own: str, form: Form, *, unfinished: bool) -> Parsed:
-    """The whole reply, lines and all, or what follows its marker."""
+    """The whole completion, lines and all, or what follows its marker."""
     if unfinished:
         return Parsed(None, None, "truncated")
     marked = find_markers(own, form.answer.markers)

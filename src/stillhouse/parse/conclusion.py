@@ -1,4 +1,4 @@
-"""The answer that a reply comes to: its last word, where that is clear."""
+"""The answer that a completion comes to: its last word, where that is clear."""
 
 import re
 from typing import NamedTuple
@@ -186,10 +186,10 @@ def _is_one_of_several(box: Box, kind: Kind) -> bool:
 
 
 def conclude_unmarked(text: str, kind: Kind, *, thought: bool) -> Conclusion:
-    """The answer of a reply without a marker: its box, last line, first line or last sentence.
+    """The answer of a text without a marker: its box, last line, first line or last sentence.
 
     Only a line that is the answer and no more counts, or a sentence that says what the answer is.
-    `after` holds what else the reply says. A lone line of free text counts where the model had
+    `after` holds what else the text says. A lone line of free text counts where the model had
     `thought` before.
     """
     found: list[tuple[Reading, str]] = []
@@ -343,9 +343,9 @@ def _unlisted(statement: str, rest: str, kind: Kind) -> tuple[str, bool]:
 
 
 def _opening_choice(lines: list[str], kind: Kind) -> tuple[Reading, str] | None:
-    """A choice that a reply begins with, set off from its reasons: `Yes, because`, `B. The ...`.
+    """A choice that a text begins with, set off from its reasons: `Yes, because`, `B. The ...`.
 
-    Where another line begins so, too, the reply goes through the choices one by one.
+    Where another line begins so, too, the text goes through the choices one by one.
     """
     if not isinstance(kind, Choice):
         return None

@@ -91,14 +91,15 @@ def _completions(plan: Plan) -> pa.Table:
 def without_thinking(completions: pa.Table) -> pa.Table:
     """The table with the thinking taken out of `text` into `reasoning`.
 
-    The store keeps the raw text, so that a better rule for it costs no call. A reply that ended
-    while it was thinking has no text, and is cut short, whatever its server says.
+    The store keeps the raw text, so that a better rule for it costs no call. A completion that
+    ended while it was thinking has no text, and is cut short, whatever its server says.
     """
     if not pc.any(pc.match_substring(completions["text"], "<")).as_py():
         return completions
     raw = completions.select(["text", "reasoning", "finish_reason"]).to_pylist()
-    # Where replies close a block that they did not open, the chat template opens it: then a reply
-    # that was cut before the closing tag has no tag at all, and is thinking all the same.
+    # Where completions close a block that they did not open, the chat template opens it: then a
+    # completion that was cut before the closing tag has no tag at all, and is thinking all the
+    # same.
     opened = any(is_closed_only(row["text"]) for row in raw)
     rows = [_without_thinking(row, opened=opened) for row in raw]
     for name in ("text", "reasoning", "finish_reason"):
