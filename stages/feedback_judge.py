@@ -1,13 +1,12 @@
-"""Score the teacher's and the student's answers to the training rows.
+"""Score the teacher's labels and the student's predictions of the training rows.
 
-Reads data/{examples,parsed,feedback/answers}.parquet. Writes data/feedback/verdicts.parquet,
+Reads data/{examples,parsed,feedback/predictions}.parquet. Writes data/feedback/verdicts.parquet,
 metrics/judge.json. Params: feedback, judge, teacher, dataset. `dvc repro feedback_judge`.
 """
 
 from stillhouse.config import dataset, judge, knobs, teacher
 from stillhouse.config.load import Entry, StageConfig
-from stillhouse.core import paths, tables
-from stillhouse.core.files import write_json
+from stillhouse.core import files, paths, tables
 from stillhouse.core.stage import run_stage
 from stillhouse.feedback_judge import verdicts
 
@@ -25,15 +24,16 @@ class FeedbackJudgeConfig(StageConfig):
 
 
 def main() -> None:
-    config, answers = FeedbackJudgeConfig.load(), tables.read_rows(paths.ANSWERS, tables.ANSWERS)
+    config = FeedbackJudgeConfig.load()
+    predictions = tables.read_rows(paths.FEEDBACK_PREDICTIONS, tables.FEEDBACK_PREDICTIONS)
     examples = tables.read_rows(paths.EXAMPLES, tables.EXAMPLES)
     parsed = tables.read_rows(paths.PARSED, tables.PARSED)
-    rows = verdicts.paired_answers(examples, parsed, answers)
-    found, metrics = verdicts.judge_answers(
+    rows = verdicts.rows_to_judge(examples, parsed, predictions)
+    found, metrics = verdicts.judge_rows(
         rows, config.feedback, config.dataset.answer.metric, config.judge, config.teacher
     )
     tables.write_rows(paths.VERDICTS, tables.VERDICTS, found)
-    write_json(paths.JUDGE_METRICS, metrics)
+    files.write_json(paths.JUDGE_METRICS, metrics)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Have the student answer the training rows, without having trained on the row that it answers.
+"""Have the student predict the training rows, without having trained on the row that it predicts.
 
-Reads data/examples.parquet, data/parsed.parquet. Writes data/feedback/answers.parquet, which is
+Reads data/examples.parquet, data/parsed.parquet. Writes data/feedback/predictions.parquet, which is
 empty with `feedback: none`. Params: feedback, feedback_student, fraction, label_source, student.
 Run it with `dvc repro feedback_predict`.
 """
@@ -30,9 +30,9 @@ def main() -> None:
     if config.feedback != "none":
         examples = tables.read_rows(paths.EXAMPLES, tables.EXAMPLES)
         parsed = tables.read_rows(paths.PARSED, tables.PARSED)
-        rows = split.rows_to_answer(examples, parsed, config.fraction, config.label_source)
-        found = predict.student_answers(rows, config.student, config.feedback_student)
-    tables.write_rows(paths.ANSWERS, tables.ANSWERS, found)
+        rows = split.rows_to_predict(examples, parsed, config.fraction, config.label_source)
+        found = predict.student_predictions(rows, config.student, config.feedback_student)
+    tables.write_rows(paths.FEEDBACK_PREDICTIONS, tables.FEEDBACK_PREDICTIONS, found)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A small dataset and a scripted teacher that writes queries and answers them."""
+"""A small dataset and a scripted teacher that writes queries and labels them."""
 
 from collections.abc import Mapping
 from typing import Any

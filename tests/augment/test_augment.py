@@ -76,7 +76,7 @@ def test_a_quota_is_met_exactly_and_every_row_is_labelled(grow, tmp_path):
     write_rows(tmp_path / "training.parquet", TRAINING, rows)
 
 
-def test_the_answers_are_prompted_with_the_exemplars_of_the_seed(grow, asked):
+def test_the_labels_are_prompted_with_the_exemplars_of_the_seed(grow, asked):
     grow(synthetic=1)
     query, answer = asked
     seed = next(row for row in TRAIN if row["query"] in query)
@@ -97,7 +97,7 @@ def test_more_rows_ask_only_for_the_additional_ones(grow, asked, tmp_path):
     few, _ = grow(synthetic=4)
     before = len(asked)
     many, _ = grow(synthetic=10)
-    assert len(asked) - before == 2 * 6  # a query and an answer for each further row
+    assert len(asked) - before == 2 * 6  # a query and a label for each further row
     assert {row["id"] for row in few} < {row["id"] for row in many}
     again = len(asked)
     assert grow(synthetic=4)[0] == few
@@ -254,7 +254,7 @@ def test_synthetic_rows_alone(grow, tmp_path):
         grow(real=False, synthetic=0)
 
 
-def test_an_answer_that_cannot_be_read_leaves_its_query_out(grow):
+def test_a_label_that_cannot_be_read_leaves_its_query_out(grow):
     answer = "{% if digest % 2 %}The answer is 4.{% else %}I wonder.{% endif %}"
     rows, metrics = grow(script=script(answer=answer), synthetic=6)
     assert len(rows) == 6
@@ -271,7 +271,7 @@ def test_self_consistency_takes_the_label_of_most_samples(grow):
         grow(script=script(answer=mostly), augment=augment(verify=verify | {"agreement": 0.8}))
 
 
-def test_a_judge_verifies_the_answers(grow):
+def test_a_judge_verifies_the_labels(grow):
     rating = "{% if 'Rate this' in prompt %}Rating: {{ 3 + digest % 3 }}{% else %}"
     teacher = rating + script() + "{% endif %}"
     rater = judge("answer", prompt="Rate this\n{{ query }}\n{{ answer }}")
@@ -325,6 +325,6 @@ def test_choices_that_cannot_be_read_off_a_query_are_said(grow):
         grow([split_row(row) for row in hidden], hidden, dataset=CHOICES, prompt=PARTS)
 
 
-def test_a_prompt_that_explains_a_given_label_cannot_answer(grow):
+def test_a_prompt_that_explains_a_given_label_cannot_give_one(grow):
     with pytest.raises(StillhouseError, match=r"reply: rationale.*clean"):
         grow(prompt={"reply": "rationale"})

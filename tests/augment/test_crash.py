@@ -23,7 +23,7 @@ SEEDS = [example(f"seed-{n}") for n in range(50)]
 
 
 def work(url: str, folder: Path, out: Path) -> None:
-    """What the stage does; answers are whole completions, since the server's have no marker."""
+    """What the stage does; labels are whole completions, since the server's have no marker."""
     writer.FLUSH_SECONDS, writer.FLUSH_ROWS = 0.02, 5
     asked = config(
         synthetic=ROWS,
@@ -42,7 +42,7 @@ def work(url: str, folder: Path, out: Path) -> None:
 def test_a_run_killed_ten_times_resumes_and_asks_nothing_twice(server, tmp_path):
     work(server.url, tmp_path / "calm", tmp_path / "calm.parquet")
     needed = server.requests()
-    assert needed > 2 * ROWS  # queries, some of them left out, and answers
+    assert needed > 2 * ROWS  # queries, some of them left out, and labels
     chance = random.Random(3)
     folder, out = tmp_path / "store", tmp_path / "out.parquet"
     total = 0

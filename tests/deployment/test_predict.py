@@ -12,7 +12,7 @@ from stillhouse import cli
 from stillhouse.config.student import StudentCompute, StudentConf, StudentDecoding
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.files import write_json
-from stillhouse.deployment.predict import answer
+from stillhouse.deployment.predict import predict_queries
 from stillhouse.deployment.queries import Query, read_queries
 from stillhouse.sources.pin import pin
 from stillhouse.students.folder import load_student, save_student, untrained_student
@@ -174,7 +174,7 @@ def test_a_line_that_is_no_query_is_named(text, says):
 def test_a_damaged_student_is_one_message(elsewhere, name, text):
     (elsewhere / name).write_text(text)
     with pytest.raises(StillhouseError) as error:
-        answer(elsewhere, [Query(id="1", query="two nuts")], CPU)
+        predict_queries(elsewhere, [Query(id="1", query="two nuts")], CPU)
     assert str(elsewhere / name) in str(error.value)
     assert len(str(error.value)) < 1000
 

@@ -35,7 +35,7 @@ def test_a_trained_student_beats_the_untrained_one(tmp_path: Path, conf: Student
     colours = ["true", "false", "neutral", "yes"]
     examples = [row(f"t{i}", colours[i]) for i in range(4)] + [row("other", "no", "train")]
     held = [row("v0", "true", "validation"), row("v1", "false", "validation")]
-    # Answered as its query says, which is another row's.
+    # Predicted as its query says, which is another row's.
     examples += [r | {"query": f"question t{i}"} for i, r in enumerate(held)]
     training = [
         {"id": r["id"], "query": r["query"], "label": r["label"], "rationale": None}

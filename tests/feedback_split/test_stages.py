@@ -38,7 +38,7 @@ def project(tmp_path, monkeypatch):
         tables.write_rows(paths.EXAMPLES, tables.EXAMPLES, examples)
         tables.write_rows(paths.COMPLETIONS, tables.COMPLETIONS, completions)
         tables.write_rows(paths.EXEMPLARS, tables.EXEMPLARS, [])
-        tables.write_rows(paths.ANSWERS, tables.ANSWERS, [])
+        tables.write_rows(paths.FEEDBACK_PREDICTIONS, tables.FEEDBACK_PREDICTIONS, [])
 
     return start
 
@@ -51,7 +51,7 @@ def run(*stages):
 def test_completions_become_training_rows(project):
     project(label_source="teacher")
     run(*STAGES)
-    assert tables.read_rows(paths.ANSWERS, tables.ANSWERS) == []
+    assert tables.read_rows(paths.FEEDBACK_PREDICTIONS, tables.FEEDBACK_PREDICTIONS) == []
     assert tables.read_rows(paths.VERDICTS, tables.VERDICTS) == []
     training = tables.read_rows(paths.TRAINING, tables.TRAINING)
     assert training == [

@@ -7,10 +7,16 @@ from dataclasses import dataclass, field, replace
 from math import ceil, floor
 from typing import Any
 
-from stillhouse.augment.answers import Answer, Answering, Query
 from stillhouse.augment.config import AugmentConfig
 from stillhouse.augment.filters import Kept, Reason, choices_in, form_problem
-from stillhouse.augment.queries import Attempt, Reply, Seed, ask_queries, attempts
+from stillhouse.augment.labels import Label, Labelling, Query
+from stillhouse.augment.queries import (
+    QueryRequest,
+    SeedQuery,
+    WrittenQuery,
+    ask_queries,
+    query_requests,
+)
 from stillhouse.config.augment import AugmentConf
 from stillhouse.config.judge import judging_model
 from stillhouse.config.knobs import Feedback
@@ -53,7 +59,7 @@ def training_rows(
     _require_askable(config)
     growth = Growth(
         config.augment,
-        _answering(config, examples, exemplars, store),
+        _labelling(config, examples, exemplars, store),
         _kept(config.augment, splits, examples),
     )
     known = by_id(examples, "examples")
@@ -76,30 +82,30 @@ def quotas(config: AugmentConfig) -> dict[Difficulty, int]:
 
 @dataclass(frozen=True)
 class New:
-    """An accepted query with its seed and its answer."""
+    """An accepted query with its seed query and its label."""
 
-    seed: Seed
+    seed: SeedQuery
     query: Query
-    answer: Answer
+    label: Label
 
 
 @dataclass
 class Growth:
-    """Asks, filters and answers until a quota is met; the outcome does not depend on how many
-    queries are asked at once.
+    """Asks for queries, filters and labels them until a quota is met; what comes of it does not
+    depend on how many are asked for at once.
 
-    What a query is compared with are the queries kept before it, answered or not. So each
-    decision follows from the attempts before it, and a larger quota repeats those of a smaller one.
+    What a query is compared with are the queries kept before it, labelled or not. So each
+    decision follows from the requests before it, and a larger quota repeats those of a smaller one.
     """
 
     conf: AugmentConf
-    answering: Answering
+    labelling: Labelling
     kept: Kept
     accepted: list[New] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
     tried: int = 0
 
-    def grow_in_rounds(self, seeds: Sequence[Seed], quota: int) -> None:
+    def grow_in_rounds(self, seeds: Sequence[SeedQuery], quota: int) -> None:
         """In every round but the first, the queries of the round before are the seeds."""
         rounds = self.conf.rounds
         for number in range(rounds):
@@ -109,9 +115,9 @@ class Growth:
                 return
             seeds = [replace(new.seed, **vars(new.query)) for new in found]
 
-    def grow(self, seeds: Sequence[Seed], quota: int) -> list[New]:
-        """The first `quota` queries that are kept and answered, or as many as there are."""
-        order = attempts(seeds, self.conf.queries_per_seed)
+    def grow(self, seeds: Sequence[SeedQuery], quota: int) -> list[New]:
+        """The first `quota` queries that are kept and labelled, or as many as there are."""
+        order = query_requests(seeds, self.conf.queries_per_seed)
         found: list[New] = []
         start, before = 0, 0
         while len(found) < quota and start < len(order):
@@ -123,40 +129,40 @@ class Growth:
         self.accepted += found
         return found
 
-    def _take(self, wave: Sequence[Attempt], quota: int) -> list[New]:
+    def _take(self, wave: Sequence[QueryRequest], quota: int) -> list[New]:
         """Ask a wave, and go through it until the quota is met; what is behind never happened."""
-        dataset = self.answering.dataset
-        replies = ask_queries(
+        dataset = self.labelling.dataset
+        written = ask_queries(
             wave,
             self.conf,
-            self.answering.teacher,
+            self.labelling.teacher,
             task=dataset.task,
             metric=dataset.answer.metric,
-            store=self.answering.store,
-            ledger=self.answering.ledger,
+            store=self.labelling.store,
+            ledger=self.labelling.ledger,
         )
-        decided = [self._decide(*pair) for pair in zip(wave, replies, strict=True)]
+        decided = [self._decide(*pair) for pair in zip(wave, written, strict=True)]
         queries = [decision for decision in decided if isinstance(decision, Query)]
-        answers = dict(zip(queries, self.answering.answers(queries), strict=True))
+        labels = dict(zip(queries, self.labelling.labels(queries), strict=True))
         found: list[New] = []
         for place, decision in enumerate(decided):
-            outcome = answers[decision] if isinstance(decision, Query) else decision
-            if isinstance(outcome, Answer):
+            label = labels[decision] if isinstance(decision, Query) else decision
+            if isinstance(label, Label):
                 assert isinstance(decision, Query)
-                found.append(New(wave[place].seed, decision, outcome))
+                found.append(New(wave[place].seed, decision, label))
             else:
-                self.left_out[outcome] += 1
+                self.left_out[label] += 1
             self.tried += 1
             if len(found) == quota:
                 self.kept.drop(sum(isinstance(d, Query) for d in decided[place + 1 :]))
                 break
         return found
 
-    def _decide(self, attempt: Attempt, reply: Reply | None) -> Query | Reason:
-        if reply is None:
+    def _decide(self, request: QueryRequest, written: WrittenQuery | None) -> Query | Reason:
+        if written is None:
             return "no_completion"
-        text, seed = reply.text, attempt.seed
-        problem = form_problem(text, reply.finish_reason, self.conf.filters)
+        text, seed = written.text, request.seed
+        problem = form_problem(text, written.finish_reason, self.conf.filters)
         choices = choices_like(seed, text)
         if problem is None and choices is None:
             problem = "choices"
@@ -191,7 +197,7 @@ def content_id(query: str) -> str:
     return f"{SYNTHETIC}-{hashlib.sha256(query_key(query).encode()).hexdigest()[:16]}"
 
 
-def choices_like(seed: Seed, query: str) -> tuple[str, ...] | None:
+def choices_like(seed: SeedQuery, query: str) -> tuple[str, ...] | None:
     """The choices of a query made from a seed: its own where the seed lists its in the query,
     else the seed's; None when it lists too few, too many, or one twice.
     """
@@ -202,7 +208,7 @@ def choices_like(seed: Seed, query: str) -> tuple[str, ...] | None:
     return tuple(found) if fine else None
 
 
-def _lists_choices(seed: Seed) -> bool:
+def _lists_choices(seed: SeedQuery) -> bool:
     return bool(seed.choices) and choices_in(seed.text) == list(seed.choices)
 
 
@@ -216,7 +222,7 @@ def _seeds(
     examples: Mapping[str, Mapping[str, Any]],
     difficulty: Difficulty,
     feedback: Feedback,
-) -> list[Seed]:
+) -> list[SeedQuery]:
     rows = [row for row in splits if feedback == "none" or row["difficulty"] == difficulty]
     if not rows:
         raise StillhouseError(
@@ -225,7 +231,9 @@ def _seeds(
             "Set another `tau`, `feedback` or `feedback_student`, or `synthetic: 0`."
         )
     seeds = [
-        Seed(row["id"], row["query"], tuple(examples[row["id"]]["choices"]), row["id"], difficulty)
+        SeedQuery(
+            row["id"], row["query"], tuple(examples[row["id"]]["choices"]), row["id"], difficulty
+        )
         for row in rows
     ]
     _require_choices(seeds)
@@ -236,23 +244,23 @@ def _synthetic(new: New, rationale_source: str) -> Row:
     return {
         "id": new.query.id,
         "query": new.query.text,
-        "label": new.answer.label,
-        "rationale": None if rationale_source == "none" else new.answer.rationale,
+        "label": new.label.text,
+        "rationale": None if rationale_source == "none" else new.label.rationale,
         "origin": SYNTHETIC,
     }
 
 
-def _answering(
+def _labelling(
     config: AugmentConfig,
     examples: Sequence[Row],
     exemplars: Iterable[Row],
     store: Store | None,
-) -> Answering:
+) -> Labelling:
     by_row = defaultdict(list)
     for row in exemplars:
         by_row[row["id"]].append(row)
     ledger = Ledger(config.teacher.price, config.teacher.compute.budget)
-    return Answering(
+    return Labelling(
         config.dataset,
         config.prompt,
         config.teacher,
@@ -298,7 +306,7 @@ def _require_askable(config: AugmentConfig) -> None:
         )
 
 
-def _require_choices(seeds: Sequence[Seed]) -> None:
+def _require_choices(seeds: Sequence[SeedQuery]) -> None:
     shared = len({seed.choices for seed in seeds}) == 1
     unclear = next((seed for seed in seeds if not shared and not _lists_choices(seed)), None)
     if unclear is not None:

@@ -12,7 +12,7 @@ from stillhouse.config.teacher import TeacherConf
 
 
 class AugmentConfig(StageConfig):
-    """The knobs and entries that new queries and their answers depend on."""
+    """The knobs and entries that new queries and their labels depend on."""
 
     ENTRIES: ClassVar = {
         "dataset": Entry(("task", "answer", "fields")),

@@ -44,7 +44,7 @@ class Chosen:
 
     @property
     def asks_judge_of_queries(self) -> bool:
-        """Whether the judge scores new queries and their answers."""
+        """Whether the judge scores new queries and their labels."""
         return self.knobs.synthetic > 0 and self.augment.verify.min_score is not None
 
 
@@ -213,7 +213,7 @@ def _rows_left(c: Chosen) -> Iterator[str]:
 def _new_queries_have_a_teacher(c: Chosen) -> Iterator[str]:
     if c.knobs.synthetic and c.teacher.compute.backend == "recorded":
         yield (
-            f"`synthetic: {c.knobs.synthetic}` has new queries written and answered, which "
+            f"`synthetic: {c.knobs.synthetic}` has new queries written and labelled, which "
             f"`teacher: {c.knobs.teacher}`, recorded outputs, cannot do; choose another teacher"
         )
     if c.knobs.synthetic and c.augment.decoding.max_tokens >= c.teacher.context:

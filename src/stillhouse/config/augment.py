@@ -69,16 +69,16 @@ class Filters(Conf):
 
 
 class Verify(Conf):
-    """Which answers to new queries are believed; by default the first one that can be read."""
+    """Which labels of new queries are believed; by default the first one that can be read."""
 
     samples: Annotated[int, Field(ge=1, le=MOST_SAMPLES)] = 1
-    """Answers for each query; with more than one the label of most of them is taken."""
+    """Completions for each query; with more than one the label of most of them is taken."""
     temperature: Temperature = 0.7
     """Of several samples; a single one is decoded as the teacher's conf says."""
     agreement: Share = 0.5
     """The share of all samples that must give the label."""
     min_score: Annotated[float, Field(ge=-1e6, le=1e6)] | None = None
-    """The least that the judge of params.yaml must give to query and answer; null: not asked."""
+    """The least that the judge of params.yaml must give to query and label; null: not asked."""
 
     @model_validator(mode="after")
     def _samples_differ(self) -> Self:
@@ -93,7 +93,7 @@ class AugmentConf(Conf):
     description: Text
     prompts: QueryPrompts
     decoding: Decoding
-    """Of queries; answers are decoded as the teacher's conf says."""
+    """Of queries; labels are decoded as the teacher's conf says."""
     queries_per_seed: Annotated[int, Field(ge=1, le=MOST_PER_SEED)]
     """The most queries that one seed is asked for; more than one needs a temperature above 0."""
     rounds: Annotated[int, Field(ge=1, le=MOST_ROUNDS)]

@@ -82,7 +82,7 @@ PARSED = _spec(
     _text("status"),
     key=("id", "sample"),
 )
-ANSWERS = _spec("answers", _text("id"), _text("answer"))
+FEEDBACK_PREDICTIONS = _spec("feedback_predictions", _text("id"), _text("prediction"))
 VERDICTS = _spec(
     "verdicts",
     _text("id"),

@@ -17,18 +17,18 @@ from stillhouse.students.predict import predict_labels, predict_rationales
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a student says to one query."""
+class Prediction:
+    """A student's label for one query, and its rationale where asked."""
 
     query: Query
-    prediction: str
+    label: str
     rationale: str | None
 
 
-def answer(
+def predict_queries(
     folder: Path, queries: Sequence[Query], compute: StudentCompute, *, rationale: bool = False
-) -> list[Answer]:
-    """The student's answers in order of the queries, with `rationale` explained, too.
+) -> list[Prediction]:
+    """The student's predictions in order of the queries, with `rationale` their rationales, too.
 
     Labels are decoded as the test rows were (`decoding.json`). Where that chose among the row's
     choices, queries without choices are decoded freely.
@@ -36,14 +36,14 @@ def answer(
     model = model_folder(folder)
     manifest = read_manifest(model)
     if rationale:
-        _require_explaining(folder, manifest)
+        _require_rationales(folder, manifest)
     decoding = _decoding(folder, manifest, queries)
     student = load_student(model)
     texts = {query.id: query.text for query in queries}
     choices = {query.id: query.choices for query in queries}
     labels = predict_labels(student, texts, decoding, compute, choices)
-    reasons = predict_rationales(student, texts, compute) if rationale else {}
-    return [Answer(each, labels[each.id], reasons.get(each.id)) for each in queries]
+    rationales = predict_rationales(student, texts, compute) if rationale else {}
+    return [Prediction(each, labels[each.id], rationales.get(each.id)) for each in queries]
 
 
 def model_folder(folder: Path) -> Path:
@@ -77,7 +77,7 @@ def _decoding(folder: Path, manifest: Manifest, queries: Sequence[Query]) -> Stu
     return found
 
 
-def _require_explaining(folder: Path, manifest: Manifest) -> None:
+def _require_rationales(folder: Path, manifest: Manifest) -> None:
     if not manifest.training.get("rationales"):
         raise StillhouseError(
             f"The student in {folder} was trained on labels alone and has no rationales to give. "
@@ -85,20 +85,20 @@ def _require_explaining(folder: Path, manifest: Manifest) -> None:
         )
 
 
-def as_lines(answers: Sequence[Answer]) -> Iterator[str]:
-    """A line for each answer: the prediction, and behind a tab the rationale."""
-    for each in answers:
-        parts = [each.prediction] if each.rationale is None else [each.prediction, each.rationale]
+def as_lines(predictions: Sequence[Prediction]) -> Iterator[str]:
+    """A line for each: the label, and behind a tab the rationale."""
+    for each in predictions:
+        parts = [each.label] if each.rationale is None else [each.label, each.rationale]
         yield "\t".join(" ".join(part.split()) for part in parts)
 
 
-def as_json_lines(answers: Sequence[Answer]) -> Iterator[str]:
-    """A JSON object for each answer: `id`, `query`, `prediction`, and `rationale` where asked."""
-    for each in answers:
+def as_json_lines(predictions: Sequence[Prediction]) -> Iterator[str]:
+    """A JSON object for each: `id`, `query`, `prediction`, and `rationale` where asked."""
+    for each in predictions:
         values = {
             "id": each.query.id,
             "query": each.query.text,
-            "prediction": each.prediction,
+            "prediction": each.label,
         }
         if each.rationale is not None:
             values["rationale"] = each.rationale

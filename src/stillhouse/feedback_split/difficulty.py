@@ -22,10 +22,10 @@ def difficulties(
 ) -> dict[str, Difficulty]:
     """The difficulty of each row that has a verdict; rows without one are left out.
 
-    `wrong`: hard where the student's answer is wrong. `hard` and `mixed`: hard where the teacher's
-    mean score exceeds the student's by more than `tau` (Jazbec et al. 2024, section 3.1), or with
-    `hard_at_tau` by as much (Lion's code). A row of which one verdict is missing has none: the
-    other alone would carry the judge's bias to a position.
+    `wrong`: hard where the student's prediction is wrong. `hard` and `mixed`: hard where the
+    teacher's mean score exceeds the student's by more than `tau` (Jazbec et al. 2024, section 3.1),
+    or with `hard_at_tau` by as much (Lion's code). A row of which one verdict is missing has none:
+    the other alone would carry the judge's bias to a position.
     """
     if feedback == "none":
         return {}

@@ -55,7 +55,7 @@ def take_fraction(
     return Chosen(known, teacher, len(candidates), sorted(chosen))
 
 
-def rows_to_answer(
+def rows_to_predict(
     examples: Iterable[Row], parsed: Sequence[Row], fraction: float, label_source: LabelSource
 ) -> list[Row]:
     """The rows that the student is asked: id, query, choices, and label (null without one)."""

@@ -1,4 +1,4 @@
-"""The teacher's answers to new queries: prompted, parsed and stored as those to real ones."""
+"""The teacher's labels for new queries: prompted, parsed and stored as those for real ones."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,7 +24,7 @@ from stillhouse.teacher_generate.spending import Ledger
 from stillhouse.teacher_generate.structured import enforced
 
 Doubt = Literal["no_label", "disagreement", "no_verdict", "low_score"]
-"""Why an answer is not believed."""
+"""Why a label is not believed."""
 
 
 @dataclass(frozen=True)
@@ -38,16 +38,16 @@ class Query:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What the teacher answers: a label, and a rationale if it gave one."""
+class Label:
+    """The teacher's label for a query, and its rationale if it gave one."""
 
-    label: str
+    text: str
     rationale: str | None
 
 
 @dataclass(frozen=True)
-class Answering:
-    """All that answers to new queries depend on."""
+class Labelling:
+    """All that the labels of new queries depend on."""
 
     dataset: DatasetConf
     prompt: PromptConf
@@ -56,14 +56,14 @@ class Answering:
     verify: Verify
     examples: Sequence[Row]
     exemplars: Mapping[str, Sequence[Row]]
-    """By row, its exemplars: new queries are shown those of their seed."""
+    """By row, its exemplars: new queries are shown those of their seed query."""
     store: Store | None = None
     ledger: Ledger | None = None
-    """Of the teacher: its budget is for queries and answers of all waves together."""
+    """Of the teacher: its budget is for queries and labels of all waves together."""
     judge_ledger: Ledger | None = None
 
-    def answers(self, queries: Sequence[Query]) -> list[Answer | Doubt]:
-        """An answer to each query, in order, or why there is none to be believed."""
+    def labels(self, queries: Sequence[Query]) -> list[Label | Doubt]:
+        """A label for each query, in order, or why there is none to be believed."""
         if not queries:
             return []
         parsed = self._parsed(queries)
@@ -99,37 +99,37 @@ class Answering:
         return enforced(self.teacher.model_copy(update={"decoding": decoding}), self.prompt.reply)
 
     def _judged(
-        self, queries: Sequence[Query], found: Sequence[Answer | Doubt]
-    ) -> list[Answer | Doubt]:
+        self, queries: Sequence[Query], found: Sequence[Label | Doubt]
+    ) -> list[Label | Doubt]:
         cases = [
-            Case(query.id, self._shown(query, answer))
-            for query, answer in zip(queries, found, strict=True)
-            if isinstance(answer, Answer)
+            Case(query.id, self._shown(query, label))
+            for query, label in zip(queries, found, strict=True)
+            if isinstance(label, Label)
         ]
         model = judging_model(self.judge, self.teacher)
         verdicts = ask_judge(cases, self.judge, model, self.store, self.judge_ledger)
         least = self.verify.min_score or 0.0
-        judged: list[Answer | Doubt] = []
-        for query, answer in zip(queries, found, strict=True):
+        judged: list[Label | Doubt] = []
+        for query, label in zip(queries, found, strict=True):
             verdict = verdicts.get(query.id)
-            if isinstance(answer, Answer) and verdict is None:
+            if isinstance(label, Label) and verdict is None:
                 judged.append("no_verdict")
-            elif isinstance(answer, Answer) and verdict is not None and verdict[0] < least:
+            elif isinstance(label, Label) and verdict is not None and verdict[0] < least:
                 judged.append("low_score")
             else:
-                judged.append(answer)
+                judged.append(label)
         return judged
 
-    def _shown(self, query: Query, answer: Answer) -> dict[str, Any]:
+    def _shown(self, query: Query, label: Label) -> dict[str, Any]:
         if self.judge.form == "query":
             return {"query": query.text}
-        said = "\n".join(filter(None, [answer.rationale, answer.label]))
+        said = "\n".join(filter(None, [label.rationale, label.text]))
         return {"query": query.text, "answer": said, "history": []}
 
 
 def agreed(
     parsed: Iterable[Row], metric: Metric, choices: Sequence[str], verify: Verify
-) -> Answer | Doubt:
+) -> Label | Doubt:
     """The label of most samples (Wang et al. 2023), if it is that of enough of them.
 
     Ties go to the label that came first; the rationale is that of its first sample.
@@ -145,7 +145,7 @@ def agreed(
     if votes < verify.agreement * verify.samples:
         return "disagreement"
     row = next(row for form, row in labelled if form == best)
-    return Answer(row["label"], row["rationale"])
+    return Label(row["label"], row["rationale"])
 
 
 def _as_example(query: Query) -> Row:
