@@ -1,6 +1,6 @@
 """Make the training table: the chosen rows, and new ones from what the student finds hard.
 
-Reads data/{splits,examples,exemplars}.parquet, the store. Writes data/training.parquet,
+Reads data/{chosen,examples,exemplars}.parquet, the store. Writes data/training.parquet,
 metrics/augment.json. Params: real, synthetic, feedback, hard_share, rationale_source, dataset,
 prompt, teacher, judge, augment. Run it with `dvc repro augment`.
 """
@@ -15,7 +15,7 @@ from stillhouse.core.stage import run_stage
 def main() -> None:
     config = AugmentConfig.load()
     rows, metrics = training_rows(
-        tables.read_rows(paths.SPLITS, tables.SPLITS),
+        tables.read_rows(paths.CHOSEN, tables.CHOSEN),
         tables.read_rows(paths.EXAMPLES, tables.EXAMPLES),
         tables.read_rows(paths.EXEMPLARS, tables.EXEMPLARS),
         config,

@@ -1,6 +1,6 @@
 """Choose the training rows, their labels and rationales; set the validation rows apart.
 
-Reads data/{examples,parsed,feedback/verdicts}.parquet. Writes data/{splits,validation}.parquet,
+Reads data/{examples,parsed,feedback/verdicts}.parquet. Writes data/{chosen,validation}.parquet,
 metrics/feedback.json. Params: dataset and the knobs below. Run it with `dvc repro feedback_split`.
 """
 
@@ -31,7 +31,7 @@ def main() -> None:
     parsed = tables.read_rows(paths.PARSED, tables.PARSED)
     verdicts = tables.read_rows(paths.VERDICTS, tables.VERDICTS)
     rows, metrics = split.choose_rows(examples, parsed, verdicts, **chosen)
-    tables.write_rows(paths.SPLITS, tables.SPLITS, rows)
+    tables.write_rows(paths.CHOSEN, tables.CHOSEN, rows)
     tables.write_rows(paths.VALIDATION, tables.VALIDATION, split.validation_rows(examples))
     files.write_json(paths.FEEDBACK_METRICS, metrics)
 

@@ -42,7 +42,7 @@ def example(id_: str, split: str = "train", query: str | None = None, **changes:
     } | changes
 
 
-def split_row(row: Mapping[str, Any], difficulty: str | None = None) -> dict[str, Any]:
+def chosen_row(row: Mapping[str, Any], difficulty: str | None = None) -> dict[str, Any]:
     return {
         "id": row["id"],
         "query": row["query"],

@@ -19,15 +19,15 @@ from tests.augment.project import (
     TEST,
     TRAIN,
     augment,
+    chosen_row,
     config,
     example,
     script,
-    split_row,
 )
 from tests.feedback_judge.judges import judge
 from tests.teacher_generate.helpers import store, teacher
 
-SPLITS = [split_row(row) for row in TRAIN]
+CHOSEN = [chosen_row(row) for row in TRAIN]
 
 
 @pytest.fixture
@@ -48,8 +48,8 @@ def asked(monkeypatch):
 def grow(tmp_path):
     """Run the stage's function with one store; gives the synthetic rows and the metrics."""
 
-    def run(splits=SPLITS, examples=EXAMPLES, exemplars=EXEMPLARS, folder=tmp_path, **changes):
-        rows, metrics = training_rows(splits, examples, exemplars, config(**changes), store(folder))
+    def run(chosen=CHOSEN, examples=EXAMPLES, exemplars=EXEMPLARS, folder=tmp_path, **changes):
+        rows, metrics = training_rows(chosen, examples, exemplars, config(**changes), store(folder))
         assert len({row["id"] for row in rows}) == len(rows)
         return [row for row in rows if row["origin"] == "synthetic"], metrics
 
@@ -57,8 +57,8 @@ def grow(tmp_path):
 
 
 def test_without_synthetic_rows_nobody_is_asked(grow, asked, tmp_path):
-    rows, metrics = training_rows(SPLITS, EXAMPLES, EXEMPLARS, config(synthetic=0))
-    assert [row["id"] for row in rows] == [row["id"] for row in SPLITS]
+    rows, metrics = training_rows(CHOSEN, EXAMPLES, EXEMPLARS, config(synthetic=0))
+    assert [row["id"] for row in rows] == [row["id"] for row in CHOSEN]
     assert {row["origin"] for row in rows} == {"real"}
     assert metrics == {"real": 6, "synthetic": 0}
     assert asked == []
@@ -112,7 +112,7 @@ def test_order_and_wave_size_change_nothing(grow, monkeypatch, tmp_path, share):
     expected, metrics = grow(synthetic=8, script=half)
     mixed = random.Random(1)
     monkeypatch.setattr("stillhouse.augment.augment.LEAST_RATE", share)
-    shuffled = [mixed.sample(rows, len(rows)) for rows in (SPLITS, EXAMPLES, EXEMPLARS)]
+    shuffled = [mixed.sample(rows, len(rows)) for rows in (CHOSEN, EXAMPLES, EXEMPLARS)]
     found = grow(*shuffled, synthetic=8, script=half, folder=tmp_path / "b")
     assert found == (expected, metrics)
 
@@ -201,8 +201,8 @@ def test_phrases_of_the_dataset_are_no_leak(grow):
     """Every query ends with the same nine words, test rows included."""
     phrase = "Answer with one number and nothing else at all."
     examples = [row | {"query": f"{row['query']} {phrase}"} for row in EXAMPLES]
-    splits = [split_row(row) for row in examples if row["split"] == "train"]
-    rows, _ = grow(splits, examples, script=script(f"{NEW} {phrase}"), synthetic=3)
+    chosen = [chosen_row(row) for row in examples if row["split"] == "train"]
+    rows, _ = grow(chosen, examples, script=script(f"{NEW} {phrase}"), synthetic=3)
     assert len(rows) == 3
 
 
@@ -224,14 +224,14 @@ def test_no_two_rows_are_near_duplicates(grow):
 
 
 def test_only_hard_rows_are_seeds_and_the_easy_ones_where_mixed(grow, asked):
-    splits = [split_row(row, ("hard", "easy", None)[n % 3]) for n, row in enumerate(TRAIN)]
-    hard = {row["query"] for row in splits if row["difficulty"] == "hard"}
-    easy = {row["query"] for row in splits if row["difficulty"] == "easy"}
-    grow(splits, feedback="hard", synthetic=4)
+    chosen = [chosen_row(row, ("hard", "easy", None)[n % 3]) for n, row in enumerate(TRAIN)]
+    hard = {row["query"] for row in chosen if row["difficulty"] == "hard"}
+    easy = {row["query"] for row in chosen if row["difficulty"] == "easy"}
+    grow(chosen, feedback="hard", synthetic=4)
     queries = [prompt for prompt in asked if prompt.startswith("New one")]
     assert {prompt.removeprefix("New one like: ") for prompt in queries} == hard
     asked.clear()
-    rows, _ = grow(splits, feedback="mixed", hard_share=0.25, synthetic=8)
+    rows, _ = grow(chosen, feedback="mixed", hard_share=0.25, synthetic=8)
     assert len(rows) == 8
     rarer = [prompt for prompt in asked if prompt.startswith("New one rarer")]
     assert {prompt.removeprefix("New one rarer than: ") for prompt in rarer} == easy
@@ -245,7 +245,7 @@ def test_without_a_hard_row_there_is_nothing_to_start_from(grow):
 
 def test_synthetic_rows_alone(grow, tmp_path):
     rows, metrics = training_rows(
-        SPLITS, EXAMPLES, EXEMPLARS, config(real=False, rationale_source="none"), store(tmp_path)
+        CHOSEN, EXAMPLES, EXEMPLARS, config(real=False, rationale_source="none"), store(tmp_path)
     )
     assert {row["origin"] for row in rows} == {"synthetic"}
     assert {row["rationale"] for row in rows} == {None}
@@ -312,7 +312,7 @@ def test_new_queries_bring_their_own_choices(grow):
         "{{ digest }} is a question with one choice: (a) here{% endif %}"
     )
     rows, metrics = grow(
-        [split_row(row) for row in listed], listed, dataset=CHOICES, prompt=PARTS, synthetic=4,
+        [chosen_row(row) for row in listed], listed, dataset=CHOICES, prompt=PARTS, synthetic=4,
         script=script(query, "So. The answer is (b)."),
     )  # fmt: skip
     assert {row["label"] for row in rows} == {"down"}
@@ -322,7 +322,7 @@ def test_new_queries_bring_their_own_choices(grow):
 def test_choices_that_cannot_be_read_off_a_query_are_said(grow):
     hidden = [example(f"t{n}", choices=[f"in {n}", "at sea"]) for n in range(4)]
     with pytest.raises(StillhouseError, match=r"choices of its own.*fields\.query"):
-        grow([split_row(row) for row in hidden], hidden, dataset=CHOICES, prompt=PARTS)
+        grow([chosen_row(row) for row in hidden], hidden, dataset=CHOICES, prompt=PARTS)
 
 
 def test_a_prompt_that_explains_a_given_label_cannot_give_one(grow):

@@ -11,7 +11,7 @@ import pytest
 from stillhouse.augment.augment import training_rows
 from stillhouse.core.tables import TRAINING, write_rows
 from stillhouse.store import writer
-from tests.augment.project import TEST, augment, config, example, split_row
+from tests.augment.project import TEST, augment, chosen_row, config, example
 from tests.teacher_generate.conftest import _running, server
 from tests.teacher_generate.helpers import client, store
 from tests.teacher_generate.stage_process import CONTEXT
@@ -33,7 +33,7 @@ def work(url: str, folder: Path, out: Path) -> None:
         augment=augment(queries_per_seed=6),
     )
     rows, _ = training_rows(
-        [split_row(row) for row in SEEDS], SEEDS + TEST, [], asked, store(folder)
+        [chosen_row(row) for row in SEEDS], SEEDS + TEST, [], asked, store(folder)
     )
     write_rows(out, TRAINING, rows)
 

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stillhouse.core.errors import StillhouseError
-from stillhouse.core.tables import SPLITS, write_rows
+from stillhouse.core.tables import CHOSEN, write_rows
 from stillhouse.feedback_split.split import choose_rows, validation_rows
 
 
@@ -54,7 +54,7 @@ def test_sources(label, rationale, expected, tmp_path):
         "candidates": 40, "selected": 40, "without_label": 0, "rows": 40,
         "without_rationale": 40 if rationale == "none" else 0,
     }  # fmt: skip
-    write_rows(tmp_path / "splits.parquet", SPLITS, rows)
+    write_rows(tmp_path / "chosen.parquet", CHOSEN, rows)
 
 
 def test_only_train_rows_are_chosen_and_unlabelled_ones_with_teacher_labels():

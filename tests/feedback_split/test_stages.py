@@ -65,7 +65,7 @@ def test_completions_become_training_rows(project):
 
 def test_equal_content_gives_equal_bytes(project):
     project()
-    outputs = (paths.PARSED, paths.SPLITS, paths.TRAINING, paths.PARSE_METRICS)
+    outputs = (paths.PARSED, paths.CHOSEN, paths.TRAINING, paths.PARSE_METRICS)
     run(*STAGES)
     first = [path.read_bytes() for path in outputs]
     run(*STAGES)
@@ -85,7 +85,7 @@ def test_a_mistake_is_one_message_and_writes_nothing(project, knobs, stage, mess
     run(*(name for name in STAGES[: STAGES.index(stage)] if name != "feedback_predict"))
     with pytest.raises(SystemExit, match=f"error in {stage}: .*{message}"):
         run_stage(stage, load(stage).main)
-    written = {"feedback_split": paths.SPLITS, "augment": paths.TRAINING}[stage]
+    written = {"feedback_split": paths.CHOSEN, "augment": paths.TRAINING}[stage]
     assert not written.exists()
 
 

@@ -38,7 +38,7 @@ GROWTH = 2
 
 
 def training_rows(
-    splits: Sequence[Row],
+    chosen: Sequence[Row],
     examples: Sequence[Row],
     exemplars: Sequence[Row],
     config: AugmentConfig,
@@ -46,25 +46,25 @@ def training_rows(
 ) -> tuple[list[Row], dict[str, Any]]:
     """Rows of table `training`, and the content of metrics/augment.json.
 
-    New queries start from the hard rows of `splits`, with `feedback: mixed` from easy ones, too,
+    New queries start from the hard rows of `chosen`, with `feedback: mixed` from easy ones, too,
     and without feedback from all. Their labels, and rationales unless `rationale_source` is `none`,
     are the teacher's. Fewer than `synthetic` are reported, none is an error.
     """
     _require_rows(config)
     columns = ("id", "query", "label", "rationale")
-    chosen = splits if config.real else []
-    real = [{c: row[c] for c in columns} | {"origin": REAL} for row in chosen]
+    kept = chosen if config.real else []
+    real = [{c: row[c] for c in columns} | {"origin": REAL} for row in kept]
     if not config.synthetic:
         return real, {"real": len(real), "synthetic": 0}
     _require_askable(config)
     growth = Growth(
         config.augment,
         _labelling(config, examples, exemplars, store),
-        _kept(config.augment, splits, examples),
+        _kept(config.augment, chosen, examples),
     )
     known = by_id(examples, "examples")
     for difficulty, quota in quotas(config).items():
-        growth.grow_in_rounds(_seeds(splits, known, difficulty, config.feedback), quota)
+        growth.grow_in_rounds(_seeds(chosen, known, difficulty, config.feedback), quota)
     made = [_synthetic(new, config.rationale_source) for new in growth.accepted]
     metrics = {"real": len(real), "synthetic": len(made)} | growth.metrics(config.synthetic)
     _report(config.synthetic, metrics)
@@ -212,21 +212,21 @@ def _lists_choices(seed: SeedQuery) -> bool:
     return bool(seed.choices) and choices_in(seed.text) == list(seed.choices)
 
 
-def _kept(conf: AugmentConf, splits: Sequence[Row], examples: Iterable[Row]) -> Kept:
+def _kept(conf: AugmentConf, chosen: Sequence[Row], examples: Iterable[Row]) -> Kept:
     held_out = [row["query"] for row in examples if row["split"] in HELD_OUT]
-    return Kept(conf.filters, [row["query"] for row in splits], held_out)
+    return Kept(conf.filters, [row["query"] for row in chosen], held_out)
 
 
 def _seeds(
-    splits: Sequence[Row],
+    chosen: Sequence[Row],
     examples: Mapping[str, Mapping[str, Any]],
     difficulty: Difficulty,
     feedback: Feedback,
 ) -> list[SeedQuery]:
-    rows = [row for row in splits if feedback == "none" or row["difficulty"] == difficulty]
+    rows = [row for row in chosen if feedback == "none" or row["difficulty"] == difficulty]
     if not rows:
         raise StillhouseError(
-            f"None of the {len(splits)} chosen rows is {difficulty} for the student "
+            f"None of the {len(chosen)} chosen rows is {difficulty} for the student "
             "(metrics/feedback.json counts them), so there is nothing to start new queries from. "
             "Set another `tau`, `feedback` or `feedback_student`, or `synthetic: 0`."
         )

@@ -91,8 +91,8 @@ VERDICTS = _spec(
     pa.field("student_score", pa.float64(), nullable=True),
     key=("id", "asked"),
 )
-SPLITS = _spec(
-    "splits",
+CHOSEN = _spec(
+    "chosen",
     _text("id"),
     _text("query"),
     _text("label"),
