@@ -277,7 +277,7 @@ def test_messages_reach_the_teacher_as_they_are_in_the_table(tmp_path, monkeypat
     }
 
 
-def test_thinking_goes_into_its_own_column_and_the_store_keeps_the_raw_text(tmp_path, monkeypatch):
+def test_reasoning_goes_into_its_own_column_and_the_store_keeps_the_raw_text(tmp_path, monkeypatch):
     completions = {
         "a": Completion("<think>A?</think>\n\nB", "stop", 1, 1),
         "b": Completion("B", "stop", 1, 1, reasoning="the server's"),
@@ -304,7 +304,7 @@ def test_thinking_goes_into_its_own_column_and_the_store_keeps_the_raw_text(tmp_
 
 
 @pytest.mark.parametrize("evidence", [True, False])
-def test_a_cut_completion_is_thinking_where_the_others_close_a_block_of_the_template(
+def test_a_cut_completion_is_reasoning_where_the_others_close_a_block_of_the_template(
     tmp_path, monkeypatch, evidence
 ):
     whole = "A?\n</think>\n\nB" if evidence else "B"

@@ -42,7 +42,7 @@ def test_a_lone_surrogate_is_replaced():
     assert (completion.text, completion.reasoning) == ("A cut emoji \ufffd.", "\ufffd")
 
 
-def test_content_in_parts_and_thinking_apart():
+def test_content_in_parts_and_reasoning_apart():
     parts = [
         {"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]},
         {"type": "text", "text": "So the "},

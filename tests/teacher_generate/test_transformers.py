@@ -303,21 +303,21 @@ def test_auto_never_rounds_the_weights(
     assert backend.computing_dtype(tmp_path, device) == getattr(torch, expected)
 
 
-THINKING = """{% for message in messages %}<|im_start|>{{ message.role }}
+REASONING = """{% for message in messages %}<|im_start|>{{ message.role }}
 {{ message.content }}<|im_end|>
 {% endfor %}<|im_start|>assistant
 {% if enable_thinking is not defined or enable_thinking %}<think>
 {% endif %}"""
 
 
-def thinking_model(decoder: Path, folder: Path) -> Path:
+def reasoning_model(decoder: Path, folder: Path) -> Path:
     shutil.copytree(decoder, folder)
-    (folder / "chat_template.jinja").write_text(THINKING)
+    (folder / "chat_template.jinja").write_text(REASONING)
     return folder
 
 
 def test_the_chat_template_sees_what_the_conf_gives_it(decoder: Path, tmp_path: Path) -> None:
-    folder = thinking_model(decoder, tmp_path / "thinking")
+    folder = reasoning_model(decoder, tmp_path / "reasoning")
     decoding = {"chat_template_kwargs": {"enable_thinking": False}}
     on, off = local(folder, format="chat"), local(folder, format="chat", decoding=decoding)
     asked = [request("label")]
@@ -328,7 +328,7 @@ def test_the_chat_template_sees_what_the_conf_gives_it(decoder: Path, tmp_path: 
 
 
 def test_a_name_that_the_chat_template_never_looks_at(decoder: Path, tmp_path: Path) -> None:
-    folder = thinking_model(decoder, tmp_path / "thinking")
+    folder = reasoning_model(decoder, tmp_path / "reasoning")
     decoding = {"chat_template_kwargs": {"enable_thinkng": False}}
     with pytest.raises(StillhouseError, match="'enable_thinkng'"):
         local(folder, format="chat", decoding=decoding)

@@ -38,7 +38,7 @@ def parse_row(completion: Row, choices: Sequence[str], form: Form) -> Row:
         completion["finish_reason"],
         form,
         choices,
-        thought=completion.get("reasoning") is not None,
+        reasoned=completion.get("reasoning") is not None,
     )
     return {"id": completion["id"], "sample": completion["sample"]} | result._asdict()
 

@@ -32,8 +32,8 @@ FIELDS: list["pa.Field[Any]"] = [
 SCHEMA = pa.schema(FIELDS)
 """`max_tokens` is the limit a completion was asked under, `created` its arrival in milliseconds
 since 1970; `model` and `backend` are for people (`store stats`) and decide nothing. `reasoning` is
-what a server says the model thought, kept beside the text; segments written before it was kept lack
-it."""
+what a server gives as the model's reasoning, kept beside the text; segments written before it was
+kept lack it."""
 COMPLETION = ["text", "reasoning", "finish_reason", "prompt_tokens", "completion_tokens"]
 """The columns of a row that are the completion."""
 LATER = frozenset({"reasoning"})

@@ -14,8 +14,8 @@ from stillhouse.config.teacher import TeacherConf
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.log import record
 from stillhouse.core.progress import announce
+from stillhouse.core.reasoning import is_closed_only, split_reasoning
 from stillhouse.core.tables import COMPLETIONS, Row
-from stillhouse.core.thinking import is_closed_only, split_thinking
 from stillhouse.store.store import Store
 from stillhouse.teacher_generate.asking import Run, ask
 from stillhouse.teacher_generate.estimate import describe, has_price, money
@@ -85,23 +85,23 @@ def _completions(plan: Plan) -> pa.Table:
     columns |= {name: plan.found[name] for name in plan.found.column_names}
     table = pa.table(columns).select(COMPLETIONS.schema.names)
     given = table.filter(pc.is_valid(table["text"])).cast(COMPLETIONS.schema)
-    return without_thinking(given)
+    return without_reasoning(given)
 
 
-def without_thinking(completions: pa.Table) -> pa.Table:
-    """The table with the thinking taken out of `text` into `reasoning`.
+def without_reasoning(completions: pa.Table) -> pa.Table:
+    """The table with the blocks of reasoning taken out of `text` into `reasoning`.
 
     The store keeps the raw text, so that a better rule for it costs no call. A completion that
-    ended while it was thinking has no text, and is cut short, whatever its server says.
+    ended within its reasoning has no text, and is cut short, whatever its server says.
     """
     if not pc.any(pc.match_substring(completions["text"], "<")).as_py():
         return completions
     raw = completions.select(["text", "reasoning", "finish_reason"]).to_pylist()
     # Where completions close a block that they did not open, the chat template opens it: then a
-    # completion that was cut before the closing tag has no tag at all, and is thinking all the
-    # same.
+    # completion that was cut before the closing tag has no tag at all, and is reasoning all
+    # the same.
     opened = any(is_closed_only(row["text"]) for row in raw)
-    rows = [_without_thinking(row, opened=opened) for row in raw]
+    rows = [_without_reasoning(row, opened=opened) for row in raw]
     for name in ("text", "reasoning", "finish_reason"):
         field = completions.schema.field(name)
         place = completions.schema.get_field_index(name)
@@ -110,12 +110,12 @@ def without_thinking(completions: pa.Table) -> pa.Table:
     return completions
 
 
-def _without_thinking(row: Row, *, opened: bool) -> Row:
+def _without_reasoning(row: Row, *, opened: bool) -> Row:
     cut = row["finish_reason"] == "length"
-    thought = split_thinking(row["text"], opened=opened and cut)
-    reasoning = "\n\n".join(filter(None, [row["reasoning"], thought.reasoning])) or None
-    finish = "length" if thought.unclosed else row["finish_reason"]
-    return {"text": thought.text, "reasoning": reasoning, "finish_reason": finish}
+    split = split_reasoning(row["text"], opened=opened and cut)
+    reasoning = "\n\n".join(filter(None, [row["reasoning"], split.reasoning])) or None
+    finish = "length" if split.unclosed else row["finish_reason"]
+    return {"text": split.text, "reasoning": reasoning, "finish_reason": finish}
 
 
 def teacher_metrics(completions: pa.Table) -> dict[str, float]:

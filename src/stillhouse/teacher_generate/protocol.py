@@ -37,7 +37,7 @@ class Completion:
     `completion_tokens` counts what was generated, an end-of-text token included where the engine
     includes it. `finish_reason` is "length" only when `max_tokens` cut the text, and "refusal" when
     the model, or a filter around it, declined: that is paid for and kept, as any completion.
-    `reasoning` is what the server gave as the model's thinking, apart from the text.
+    `reasoning` is what the server gave as the model's reasoning, apart from the text.
     """
 
     text: str

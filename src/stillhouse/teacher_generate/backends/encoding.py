@@ -15,7 +15,7 @@ from jinja2 import TemplateError
 
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.core.errors import StillhouseError
-from stillhouse.core.thinking import opening
+from stillhouse.core.reasoning import opening
 from stillhouse.modeling.control_tokens import control_tokens
 from stillhouse.sources.code import LANGUAGE_MODELS, needs_code
 from stillhouse.sources.model_files import loading
@@ -70,10 +70,9 @@ def check_template(tokenizer: "PreTrainedTokenizerBase", conf: TeacherConf) -> N
 
 
 def prompt_opening(tokenizer: "PreTrainedTokenizerBase", tokens: Sequence[int]) -> str:
-    """The tag of a block of thinking that a prompt ends in, or nothing.
+    """The tag of a block of reasoning that a prompt ends in, or nothing.
 
-    It is put in front of the completion, whose text would else not tell that it begins with
-    thinking.
+    It is put in front of the completion, whose text would else not tell that it begins within.
     """
     return opening(str(tokenizer.decode(list(tokens[-TAIL:]), skip_special_tokens=False)))
 

@@ -110,7 +110,7 @@ class Encoder:
         return encode(self._tokenizer, requests, self._format, self._template)
 
     def opening(self, tokens: Sequence[int]) -> str:
-        """The tag of a block of thinking that a prompt ends in: the completion begins within."""
+        """The tag of a block of reasoning that a prompt ends in: the completion begins within."""
         return prompt_opening(self._tokenizer, tokens)
 
     def in_order(self, requests: Sequence[Request]) -> tuple[list[Encoded], list[Outcome]]:

@@ -13,8 +13,8 @@ from urllib.request import getproxies, proxy_bypass
 from stillhouse.config.teacher import TeacherConf, is_loopback
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.progress import announce
+from stillhouse.core.reasoning import opening
 from stillhouse.core.text import printable
-from stillhouse.core.thinking import opening
 from stillhouse.teacher_generate.openai_api.rate_limit import RateLimit
 from stillhouse.teacher_generate.openai_api.requests import endpoint, request_body
 from stillhouse.teacher_generate.openai_api.responses import (

@@ -165,7 +165,7 @@ def _join(parts: Iterable[tuple[str, str]], kind: str) -> str | None:
 
 
 def _reasoning(message: Mapping[str, Any]) -> str | None:
-    """What a server gives apart from the content as the model's thinking."""
+    """What a server gives apart from the content as the model's reasoning."""
     for name in ("reasoning_content", "reasoning", "reasoning_details"):
         value = message.get(name)
         texts = [text for _kind, text in _parts(value)]
