@@ -39,7 +39,7 @@ from stillhouse.train_student.trainer import optimise
 
 ROWS = 64
 REPEATS = 2
-BATCH = {"t5": 64, "lora": 16}  # as published for T5, as in the conf for SmolLM2
+BATCH = {"t5": 64, "lora": 16}  # as published for T5, as in the entry for SmolLM2
 LAMBDA = 1.0
 T5 = {
     "model_type": "t5",
@@ -334,7 +334,7 @@ def taught(raw: Sequence[dict[str, Any]]) -> Student:
 
 
 def evaluation(raw: Sequence[dict[str, Any]]) -> None:
-    """Record rows per second against `generate`, in the type that the conf saves, and float32."""
+    """Record rows per second against `generate`, in the type that the entry saves, and float32."""
     ours = taught(raw[96:])
     plain = copy.deepcopy(ours)
     plain.model.set_attn_implementation("sdpa")

@@ -79,7 +79,7 @@ def list_entries(
 def pin(
     path: Annotated[Path, typer.Argument(help="A file or folder of data or weights.")],
 ) -> None:
-    """Print a local file or folder as a pinned source, to paste into a conf entry.
+    """Print a local file or folder as a pinned source, to paste into an entry of conf/.
 
     The hash makes the content part of the configuration: change a byte, and the run says so.
     Of a dataset below data/raw the hash may be left out, since DVC watches that folder for it.

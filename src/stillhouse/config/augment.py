@@ -74,7 +74,7 @@ class Verify(Conf):
     samples: Annotated[int, Field(ge=1, le=MOST_SAMPLES)] = 1
     """Completions for each query; with more than one the label of most of them is taken."""
     temperature: Temperature = 0.7
-    """Of several samples; a single one is decoded as the teacher's conf says."""
+    """Of several samples; a single one is decoded as the teacher's entry says."""
     agreement: Share = 0.5
     """The share of all samples that must give the label."""
     min_score: Annotated[float, Field(ge=-1e6, le=1e6)] | None = None
@@ -93,7 +93,7 @@ class AugmentConf(Conf):
     description: Text
     prompts: QueryPrompts
     decoding: Decoding
-    """Of queries; labels are decoded as the teacher's conf says."""
+    """Of queries; labels are decoded as the teacher's entry says."""
     queries_per_seed: Annotated[int, Field(ge=1, le=MOST_PER_SEED)]
     """The most queries that one seed is asked for; more than one needs a temperature above 0."""
     rounds: Annotated[int, Field(ge=1, le=MOST_ROUNDS)]

@@ -1,4 +1,4 @@
-"""Whether a teacher or a judge can be run as its file says: found before the first request."""
+"""Whether a teacher or a judge can be run as its entry says: found before the first request."""
 
 from collections.abc import Iterator
 
@@ -29,7 +29,7 @@ def problems_of_judge(judge: JudgeConf, teacher: TeacherConf | None) -> Iterator
     """Why a judge cannot be asked, with `teacher` where it has no model of its own."""
     compute = judge.compute or (teacher.compute if teacher else None)
     if compute is None:
-        return  # its file says so already
+        return  # its entry says so already
     if compute.backend == "recorded":
         yield "its model is recorded outputs, which complete no new prompt"
         return

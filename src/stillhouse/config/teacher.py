@@ -120,7 +120,7 @@ class Recorded(Conf):
     """JSON Lines below the source with one row for each output, in the same order; without it a row
     is the output's own JSON object."""
     id: Written
-    """The id of a row, as the dataset's conf makes it: a template over the row and `_row`, its
+    """The id of a row, as the dataset's entry makes it: a template over the row and `_row`, its
     place from 0 on."""
     finish: Literal["stop", "length"] = "stop"
     """Why a text ended that holds no stop string: by itself, or cut at the token limit."""

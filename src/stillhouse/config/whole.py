@@ -108,7 +108,7 @@ def fail_on(problems: list[str]) -> None:
 
 
 def names(group: str, root: Path = Path()) -> list[str]:
-    """The entries of one conf group."""
+    """The entries of one group."""
     return sorted(path.stem for path in (root / paths.CONF / group).glob("*.yaml"))
 
 

@@ -153,7 +153,7 @@ def _whole_lengths(tokenizer: Any) -> Callable[[Sequence[str]], list[int]]:
 
 
 def _positions(conf: EmbedderConf, config: object) -> int | None:
-    """The most tokens that the model reads; an error where the conf asks for more."""
+    """The most tokens that the model reads; an error where the entry asks for more."""
     positions: int | None = getattr(config, "max_position_embeddings", None)
     if positions and conf.max_tokens > positions:
         raise StillhouseError(

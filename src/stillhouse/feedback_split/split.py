@@ -237,7 +237,7 @@ def _require_rationales(rows: Sequence[Row], source: RationaleSource) -> None:
     if source == "gold":
         raise StillhouseError(
             f"None of the {len(rows)} chosen rows has a gold rationale, and `rationale_source` is "
-            "'gold'. The dataset has none, or its conf has no `fields.rationale`. Set "
+            "'gold'. The dataset has none, or its entry has no `fields.rationale`. Set "
             "`rationale_source: teacher` or `none`, or choose another `dataset`."
         )
     raise StillhouseError(

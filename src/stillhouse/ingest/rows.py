@@ -17,12 +17,12 @@ UNLABELLED = "unlabelled"
 CONTENT = ("query", "label", "choices", "gold_rationale", "group", "meta")
 
 _ADVICE_TEMPLATE = (
-    "Correct the template in the dataset's conf; of what only some rows have, it can write "
+    "Correct the template in the dataset's entry; of what only some rows have, it can write "
     "`{{ name | default('') }}`."
 )
 _ADVICE_REJECT = (
-    "Correct the template in the dataset's conf or, where it is right, the rows; or leave them out "
-    "with a `reject`."
+    "Correct the template in the dataset's entry or, where it is right, the rows; or leave them "
+    "out with a `reject`."
 )
 _ADVICE_VALUE = (
     "No answer could ever be right. Correct the rows or `fields.label`, choose another "

@@ -9,13 +9,13 @@ from typing import Any
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.files import require_disk_space, sha256_file
 from stillhouse.core.progress import progress
-from stillhouse.sources.cache import cache_root, entry
+from stillhouse.sources.cache import cache_root, cached
 from stillhouse.sources.gguf_layout import MAGIC, require_gguf
 from stillhouse.sources.model_files import loading, naming, require_all_weights, require_sound
 from stillhouse.sources.pickled import convert_pickled, pickled_files
 from stillhouse.sources.resolve import resolve
 
-# Parts of the cache entries' names: raise one when its conversion changes.
+# Parts of cached folders' names: raise one when its conversion changes.
 CONVERSION = "v1-bfloat16"
 UNPICKLING = "v1"
 # A quantized weight takes four bits or more, so sixteen-bit weights take at most four times more.
@@ -62,7 +62,7 @@ def _unpickled(path: Path, source: str, mirror: str | None) -> Path:
         )
     digest = hashlib.sha256("".join(sha256_file(path / name) for name in names).encode())
     key = f"pickled/{digest.hexdigest()[:16]}-{UNPICKLING}"
-    return entry(key, lambda folder: convert_pickled(path, folder))
+    return cached(key, lambda folder: convert_pickled(path, folder))
 
 
 def _gguf_file(path: Path) -> Path | None:
@@ -75,7 +75,7 @@ def _gguf_file(path: Path) -> Path | None:
 
 def _converted(gguf: Path, source: str) -> Path:
     name = f"gguf/{gguf.stem[:40]}-{sha256_file(gguf)[:16]}-{CONVERSION}"
-    return entry(name, lambda folder: _convert(gguf, source, folder))
+    return cached(name, lambda folder: _convert(gguf, source, folder))
 
 
 def _convert(gguf: Path, source: str, folder: Path) -> None:

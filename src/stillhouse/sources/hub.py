@@ -8,7 +8,7 @@ from stillhouse.core.errors import StillhouseError
 from stillhouse.core.uri import HubSource
 
 # Weights as safetensors, the configuration and the tokenizer. Pickled weights come only when asked
-# for by name, where there are no others; code only where the conf allows it to run.
+# for by name, where there are no others; code only where the entry allows it to run.
 MODEL_FILES = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja")
 CODE_FILES = ("*.py",)
 # Other formats of the same weights.

@@ -53,7 +53,7 @@ def read_model(
     quantization: "BitsAndBytesConfig | None" = None,
     device: str | None = None,
 ) -> "PreTrainedModel":
-    """The model of a local folder, its weights in `precision`; the family must be the conf's.
+    """The model of a local folder, its weights in `precision`; the family must be the entry's.
 
     What is quantised is put on `device` at once, by default the current GPU. No code of the
     folder's runs.

@@ -179,12 +179,12 @@ def _require_complete(plan: Plan, conf: TeacherConf, run: Run) -> None:
         raise StillhouseError(
             f"The budget of this run ({_budget(conf)}) is less than one request may cost, which is "
             f"up to {_price(run.unaffordable, conf)}. {kept} Raise `compute.budget` in the "
-            "teacher's conf, or lower `decoding.max_tokens`."
+            "teacher's entry, or lower `decoding.max_tokens`."
         )
     if run.left:
         raise StillhouseError(
             f"The budget of this run ({_budget(conf)}) is used up: the next request might pass it. "
-            f"{kept} Raise `compute.budget` in the teacher's conf, or run `dvc repro` to spend as "
+            f"{kept} Raise `compute.budget` in the teacher's entry, or run `dvc repro` to spend as "
             "much again on the rest."
         )
     if not run.failures or missing > conf.compute.allow_failures * total:

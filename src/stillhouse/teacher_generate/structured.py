@@ -12,7 +12,7 @@ from stillhouse.config.teacher import TeacherConf
 
 ENFORCING = ("openai", "vllm", "ray")
 OWN_FORMS = ("response_format", "structured_outputs", "json_schema", "grammar")
-"""Options of engines that set a form; a conf that has one keeps it."""
+"""Options of engines that set a form; an entry that has one keeps it."""
 
 
 def json_schema(reply: Reply) -> dict[str, Any]:

@@ -31,7 +31,7 @@ TAIL = 16
 
 
 def runs_code(conf: TeacherConf, folder: Path) -> bool:
-    """Whether code of the teacher's folder is needed, which its conf must allow by name."""
+    """Whether code of the teacher's folder is needed, which its entry must allow by name."""
     allowed = conf.model.trust_remote_code
     return needs_code(folder, conf.model.source, LANGUAGE_MODELS, allowed=allowed)
 
@@ -52,7 +52,7 @@ def load_tokenizer(
     if form == "chat" and not tokenizer.chat_template:
         raise StillhouseError(
             f"The teacher {name!r} has `format: chat`, but its tokenizer has no chat template. "
-            "Write `format: plain` in its conf, or take a model tuned for chat."
+            "Write `format: plain` in its entry, or take a model tuned for chat."
         )
     return tokenizer
 

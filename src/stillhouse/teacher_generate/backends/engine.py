@@ -34,7 +34,7 @@ def engine_options(conf: TeacherConf, folder: Path) -> dict[str, Any]:
         "max_model_len": conf.context,
         "tensor_parallel_size": conf.compute.tensor_parallel,
         "enable_prefix_caching": True,
-        # The decoding is the conf's alone: a checkpoint's own defaults would change completions.
+        # The decoding is the entry's alone: a checkpoint's own defaults would change completions.
         "generation_config": "vllm",
         "seed": 0,
         "trust_remote_code": runs_code(conf, folder),

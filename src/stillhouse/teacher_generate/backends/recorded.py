@@ -30,7 +30,7 @@ def open_teacher(conf: TeacherConf) -> "RecordedTeacher":
     sets = conf.model.recorded
     if not sets:
         raise StillhouseError(
-            f"The teacher {conf.model.name!r} has the backend 'recorded', but its conf lists no "
+            f"The teacher {conf.model.name!r} has the backend 'recorded', but its entry lists no "
             "files under `model.recorded`."
         )
     if conf.decoding.samples > 1:

@@ -109,7 +109,7 @@ def _require_room(model: PreTrainedModel, conf: TeacherConf) -> None:
     places = getattr(model.config, "max_position_embeddings", None)
     if places and not model.config.is_encoder_decoder and conf.context > places:
         raise StillhouseError(
-            f"The teacher's conf has `context: {conf.context}`, but {conf.model.name} has "
+            f"The teacher's entry has `context: {conf.context}`, but {conf.model.name} has "
             f"{places} positions. Lower `context`."
         )
 

@@ -32,7 +32,7 @@ PASSING_REASONS = frozenset(
 )
 """A fault of the server while it wrote: another attempt may end well."""
 NO_REASON = "null"
-"""What a missing finish_reason is called in the conf."""
+"""What a missing finish_reason is called in the entry."""
 
 
 class MalformedResponseError(Exception):
@@ -120,7 +120,7 @@ def _finish(conf: TeacherConf, reason: object, completion_tokens: int | None) ->
         raise MalformedResponseError(f"the completion ended with finish_reason {name!r}")
     raise UnusableResponseError(
         f"the completion ended with finish_reason {name!r}; `compute.finish_reasons` of the "
-        "teacher's conf can say what that means"
+        "teacher's entry can say what that means"
     )
 
 
