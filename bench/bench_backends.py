@@ -26,7 +26,7 @@ from stillhouse.core.tables import PROMPTS
 from stillhouse.ingest.examples import build_examples
 from stillhouse.ingest.raw import read_splits
 from stillhouse.prompt.render import render_prompts
-from stillhouse.sources.checkpoints import checkpoint
+from stillhouse.sources.model_folder import model_folder
 from stillhouse.store.store import Store
 from stillhouse.teacher_generate import asking
 from stillhouse.teacher_generate.generate import generate
@@ -91,7 +91,7 @@ def naive(
 
     from stillhouse.teacher_generate.backends.transformers import fastest_dtype
 
-    folder = checkpoint(conf.model.source, conf.model.mirror)
+    folder = model_folder(conf.model.source, conf.model.mirror)
     tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left", trust_remote_code=False)
     tokenizer.pad_token = tokenizer.eos_token
     dtype = fastest_dtype("cpu")

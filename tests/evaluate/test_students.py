@@ -16,7 +16,7 @@ from tests.students.conftest import TEMPLATES, TINY, TRAINING
 @pytest.fixture
 def conf(tiny_models: Path, monkeypatch: pytest.MonkeyPatch) -> StudentConf:
     monkeypatch.setattr(
-        "stillhouse.students.weights.checkpoint",
+        "stillhouse.students.weights.model_folder",
         lambda source, mirror: tiny_models / source.removeprefix(TINY),
     )
     return StudentConf.model_validate(

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from stillhouse.core.errors import StillhouseError
 from stillhouse.feedback_predict.predict import plan, student_predictions
-from tests.students.conftest import local_checkpoints, make_conf
+from tests.students.conftest import local_models, make_conf
 
-__all__ = ["local_checkpoints", "make_conf"]  # fixtures
+__all__ = ["local_models", "make_conf"]  # fixtures
 
 
 def row(id_, label="red"):

@@ -11,8 +11,8 @@ from stillhouse.config.embedder import EmbedderConf
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.core.errors import StillhouseError
 from stillhouse.embed.embed import embed_queries
-from stillhouse.sources.checkpoints import checkpoint
 from stillhouse.sources.code import EMBEDDING, needs_code
+from stillhouse.sources.model_folder import model_folder
 from stillhouse.sources.pin import pin
 from stillhouse.students import weights
 from stillhouse.students.folder import load_student
@@ -256,7 +256,7 @@ def test_adapters_beside_the_weights_are_refused(tmp_path, tiny_models):
     shutil.copytree(tiny_models / "decoder", tmp_path / "model")
     (tmp_path / "model/adapter_config.json").write_text('{"base_model_name_or_path": "a/b"}')
     with pytest.raises(StillhouseError, match=r"adapter_config\.json says that adapters"):
-        checkpoint(pin(tmp_path / "model"))
+        model_folder(pin(tmp_path / "model"))
 
 
 @pytest.mark.parametrize("name", ["config.json", "tokenizer_config.json"])
@@ -285,5 +285,5 @@ def test_a_hub_repositorys_code_is_fetched_only_where_it_may_run(monkeypatch):
     monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot)
     for code in (False, True):
         with pytest.raises(StillhouseError):
-            checkpoint(f"hf://org/model@{'a' * 40}", code=code)
+            model_folder(f"hf://org/model@{'a' * 40}", code=code)
     assert asked == [(False, True), (True, False)]

@@ -274,7 +274,7 @@ def test_mistakes_in_the_conf(decoder: Path, tmp_path: Path) -> None:
 def test_bfloat16_works_and_auto_picks_a_known_type(decoder: Path) -> None:
     assert completions(local(decoder, model={"dtype": "bfloat16"}), [request("label")])
     model = backend.load_model(decoder, "auto", "auto")
-    assert model.dtype == torch.float32, "the checkpoint's own"
+    assert model.dtype == torch.float32, "the weights' own"
 
 
 @pytest.mark.parametrize(

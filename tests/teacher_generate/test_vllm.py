@@ -50,7 +50,7 @@ def test_options_come_from_the_conf_and_engine_adds_to_them() -> None:
         ({}, "float32"),
     ],
 )
-def test_an_automatic_type_is_the_checkpoints_own(tmp_path: Path, config: Any, dtype: str) -> None:
+def test_an_automatic_type_is_the_weights_own(tmp_path: Path, config: Any, dtype: str) -> None:
     (tmp_path / "config.json").write_text(json.dumps(config))
     assert engine_options(teacher(), tmp_path)["dtype"] == dtype
     other = teacher(model={"dtype": "float16"})
@@ -121,7 +121,7 @@ def test_requests_are_ordered_so_that_shared_beginnings_meet(tiny_models: Path) 
     assert abs(order.index("a") - order.index("c")) == 1
     assert [(f.request.id, f.result) for f in failures] == [("d", Failure("the prompt is empty"))]
     assert encoder.prompt_tokens([requests[0]]) == [len(rows[order.index("a")].tokens)]
-    assert encoder.ends == {2}, "the tokenizer's end, which the checkpoint names too"
+    assert encoder.ends == {2}, "the tokenizer's end, which the model folder names too"
 
 
 def test_a_device_cannot_be_chosen() -> None:

@@ -49,7 +49,7 @@ def require_pinned(source: str) -> None:
     if "://" in source and not source.startswith(("hf://", "pypi://", "file:")):
         raise StillhouseError(
             f"The teacher's model.source {source!r} pins nothing that is known. For a hosted model "
-            f"write {HOSTED}<provider>/<dated name of the model>."
+            f"write {HOSTED}<host>/<dated name of the model>."
         )
     match parse_source(source):
         case FileSource(sha256=None):

@@ -135,14 +135,14 @@ class Model(Conf):
     """The name a server knows it by (backend `openai`); for people elsewhere."""
     source: Text
     """The pinned weights. For a hosted model any text that pins it, such as
-    `api://api.openai.com/gpt-4o-2024-08-06`; change it when the provider changes the model."""
+    `api://api.openai.com/gpt-4o-2024-08-06`; change it when the host changes the model."""
     mirror: Mirror | None = None
     """Where else the same weights are: a path below STILLHOUSE_MIRROR, or another pinned source."""
     trust_remote_code: bool = False
     """Whether code of the source's own may run, where the library has none for the model."""
     recorded: tuple[Recorded, ...] = ()
     dtype: Dtype = "auto"
-    """The type of the weights. `auto` is the checkpoint's own; another one rounds them, which makes
+    """The type of the weights. `auto` is the stored one; another one rounds them, which makes
     other completions."""
     engine: Options = Field(default_factory=dict)
     """Options of the engine that may change completions, under its own names (backends `vllm`,

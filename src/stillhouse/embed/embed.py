@@ -36,12 +36,14 @@ def embed_queries(conf: EmbedderConf, examples: Iterable[Mapping[str, Any]]) -> 
 
 def _embedded(conf: EmbedderConf, examples: Iterable[Mapping[str, Any]]) -> tuple[pa.Table, int]:
     """The table, and how many queries were cut at the embedder's limit."""
-    from stillhouse.sources.checkpoints import checkpoint
+    from stillhouse.sources.model_folder import model_folder
 
     rows = [row for row in examples if row["split"] != "exemplar"]
     if not rows:
         raise StillhouseError("There are no rows to embed. Check the dataset's splits.")
-    encoder = load_encoder(conf, checkpoint(conf.source, conf.mirror, code=conf.trust_remote_code))
+    encoder = load_encoder(
+        conf, model_folder(conf.source, conf.mirror, code=conf.trust_remote_code)
+    )
     queries = [row["query"] for row in rows]
     cut = count_cut(encoder, queries)
     vectors = encode(encoder, queries)

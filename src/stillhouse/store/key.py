@@ -5,7 +5,7 @@ The key is the SHA-256 of canonical JSON (sorted keys, no spaces, ASCII escapes)
 | field    | holds                                                                         |
 |----------|-------------------------------------------------------------------------------|
 | version  | KEY_VERSION                                                                   |
-| model    | name and pinned source; `dtype` unless it is `auto`, the checkpoint's own;    |
+| model    | name and pinned source; `dtype` unless it is `auto`, the stored one;         |
 |          | `engine` when there is any                                                    |
 | format   | chat or plain                                                                 |
 | messages | role and content of every message (chat)                                      |

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 from stillhouse.config.student import Family, Precision, StudentConf
 from stillhouse.core.errors import StillhouseError, did_you_mean
-from stillhouse.sources.checkpoints import checkpoint
 from stillhouse.sources.code import LANGUAGE_MODELS, NEVER, needs_code
 from stillhouse.sources.model_files import loading, require_all_weights
+from stillhouse.sources.model_folder import model_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,12 +25,12 @@ def load_weights(
     Random weights come from torch's current seed.
     """
     if conf.source is not None:
-        folder = checkpoint(conf.source, conf.mirror)
+        folder = model_folder(conf.source, conf.mirror)
         device = "cpu" if quantization and conf.compute.device == "cpu" else None
         model = read_model(folder, conf.family, "float32", quantization, device)
         return model, read_tokenizer(folder)
     assert conf.tokenizer is not None and conf.architecture is not None
-    tokenizer = read_tokenizer(checkpoint(conf.tokenizer, conf.mirror))
+    tokenizer = read_tokenizer(model_folder(conf.tokenizer, conf.mirror))
     return _random_model(conf.architecture, conf.family, tokenizer), tokenizer
 
 

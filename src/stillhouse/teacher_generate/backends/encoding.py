@@ -39,7 +39,7 @@ def runs_code(conf: TeacherConf, folder: Path) -> bool:
 def load_tokenizer(
     folder: Path, form: Format, name: str, *, code: bool = False
 ) -> "PreTrainedTokenizerBase":
-    """The tokenizer of a checkpoint; a chat teacher needs one with a chat template.
+    """The tokenizer of a model folder; a chat teacher needs one with a chat template.
 
     With `code`, the folder's own code may run.
     """

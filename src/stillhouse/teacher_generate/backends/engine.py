@@ -9,7 +9,7 @@ from typing import Any
 
 from stillhouse.config.teacher import Decoding, TeacherConf
 from stillhouse.core.errors import StillhouseError
-from stillhouse.sources.checkpoints import checkpoint
+from stillhouse.sources.model_folder import model_folder
 from stillhouse.teacher_generate.backends.encoding import (
     check_template,
     encode,
@@ -24,7 +24,7 @@ EMPTY = "the prompt is empty"
 
 
 def engine_options(conf: TeacherConf, folder: Path) -> dict[str, Any]:
-    """Arguments of a vLLM engine that serves `conf` from the checkpoint in `folder`.
+    """Arguments of a vLLM engine that serves `conf` from the model in `folder`.
 
     `model.engine` and `compute.engine` add options; the configuration has checked which may.
     """
@@ -34,7 +34,7 @@ def engine_options(conf: TeacherConf, folder: Path) -> dict[str, Any]:
         "max_model_len": conf.context,
         "tensor_parallel_size": conf.compute.tensor_parallel,
         "enable_prefix_caching": True,
-        # The decoding is the entry's alone: a checkpoint's own defaults would change completions.
+        # The decoding is the entry's alone: a model folder's own defaults would change completions.
         "generation_config": "vllm",
         "seed": 0,
         "trust_remote_code": runs_code(conf, folder),
@@ -43,7 +43,7 @@ def engine_options(conf: TeacherConf, folder: Path) -> dict[str, Any]:
 
 
 def weights_dtype(conf: TeacherConf, folder: Path) -> str:
-    """The type of the weights: `model.dtype`, where `auto` is the checkpoint's own.
+    """The type of the weights: `model.dtype`, where `auto` is the stored one.
 
     The engine's own `auto` would round float32 weights, and differently on different hardware,
     under one and the same key.
@@ -52,7 +52,7 @@ def weights_dtype(conf: TeacherConf, folder: Path) -> str:
 
 
 def own_dtype(folder: Path) -> str:
-    """The type that a checkpoint names as that of its weights; float32 where it names none."""
+    """The type that a model folder names as that of its weights; float32 where it names none."""
     try:
         config = json.loads((folder / "config.json").read_bytes())
     except FileNotFoundError:
@@ -92,7 +92,7 @@ class Encoded:
 
 
 class Encoder:
-    """The tokenizer of a teacher's checkpoint."""
+    """The tokenizer of a teacher's model folder."""
 
     def __init__(self, conf: TeacherConf, folder: Path) -> None:
         self._format = conf.format
@@ -134,7 +134,7 @@ def _end_tokens(folder: Path, token: int | None) -> frozenset[int]:
 
 
 def teacher_folder(conf: TeacherConf) -> Path:
-    """The checkpoint; a `device` is refused, since vLLM's build decides where it runs."""
+    """The model folder; a `device` is refused, since vLLM's build decides where it runs."""
     if conf.compute.device not in ("auto", "cpu"):
         raise StillhouseError(
             f"The teacher {conf.model.name!r} has `device: {conf.compute.device}`, but vLLM runs "
@@ -142,4 +142,4 @@ def teacher_folder(conf: TeacherConf) -> Path:
             "chooses among several accelerators."
         )
     model = conf.model
-    return checkpoint(model.source, model.mirror, code=model.trust_remote_code)
+    return model_folder(model.source, model.mirror, code=model.trust_remote_code)

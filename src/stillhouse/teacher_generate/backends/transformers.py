@@ -18,8 +18,8 @@ from stillhouse.core.errors import StillhouseError, did_you_mean
 from stillhouse.core.progress import announce
 from stillhouse.modeling.attention import adapt
 from stillhouse.modeling.sampler import Sampler
-from stillhouse.sources.checkpoints import checkpoint
 from stillhouse.sources.model_files import loading, require_all_weights
+from stillhouse.sources.model_folder import model_folder
 from stillhouse.teacher_generate.backends.decoding import Decoder, Ending
 from stillhouse.teacher_generate.backends.encoding import (
     check_template,
@@ -45,7 +45,7 @@ def open_teacher(conf: TeacherConf) -> "LocalTeacher":
                 f"{did_you_mean(option, EXTRA)}"
             )
     source, code = conf.model.source, conf.model.trust_remote_code
-    folder = checkpoint(source, conf.model.mirror, code=code)
+    folder = model_folder(source, conf.model.mirror, code=code)
     code = runs_code(conf, folder)
     tokenizer = load_tokenizer(folder, conf.format, conf.model.name, code=code)
     check_template(tokenizer, conf)
@@ -83,7 +83,7 @@ def load_model(folder: Path, device: str, dtype: str, *, code: bool = False) -> 
 
 
 def computing_dtype(folder: Path, device: str) -> torch.dtype:
-    """In what to compute with weights of the checkpoint's own type, without rounding them.
+    """In what to compute with weights of the stored type, without rounding them.
 
     That is their own type, or float32, which holds each of them exactly, where the hardware does
     not multiply their own.

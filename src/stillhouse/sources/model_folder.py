@@ -22,7 +22,7 @@ UNPICKLING = "v1"
 GROWTH = 4
 
 
-def checkpoint(source: str, mirror: str | None = None, *, code: bool = False) -> Path:
+def model_folder(source: str, mirror: str | None = None, *, code: bool = False) -> Path:
     """A folder with config.json, the tokenizer and *.safetensors for a model source.
 
     With `code`, also the Python files of a hub repository; nothing here runs them. `mirror` is
