@@ -10,7 +10,7 @@ from stillhouse.config.student import UNTRAINED_KEYS, StudentConf
 from stillhouse.core import paths, tables
 from stillhouse.core.files import write_json
 from stillhouse.core.stage import run_stage
-from stillhouse.evaluate.students import evaluate_majority, evaluate_student
+from stillhouse.evaluate.evaluate import evaluate_majority, evaluate_student
 from stillhouse.students.folder import untrained_student
 
 

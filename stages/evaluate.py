@@ -10,7 +10,7 @@ from stillhouse.config.student import StudentConf
 from stillhouse.core import paths, tables
 from stillhouse.core.files import write_json
 from stillhouse.core.stage import run_stage, seed_argument
-from stillhouse.evaluate.students import evaluate_student
+from stillhouse.evaluate.evaluate import evaluate_student
 from stillhouse.students.folder import load_student
 
 

@@ -8,7 +8,7 @@ from stillhouse.config import dataset, judge, knobs, teacher
 from stillhouse.config.load import Entry, StageConfig
 from stillhouse.core import files, paths, tables
 from stillhouse.core.stage import run_stage
-from stillhouse.feedback_judge import verdicts
+from stillhouse.feedback_judge import judging
 
 
 class FeedbackJudgeConfig(StageConfig):
@@ -28,8 +28,8 @@ def main() -> None:
     predictions = tables.read_rows(paths.FEEDBACK_PREDICTIONS, tables.FEEDBACK_PREDICTIONS)
     examples = tables.read_rows(paths.EXAMPLES, tables.EXAMPLES)
     parsed = tables.read_rows(paths.PARSED, tables.PARSED)
-    rows = verdicts.rows_to_judge(examples, parsed, predictions)
-    found, metrics = verdicts.judge_rows(
+    rows = judging.rows_to_judge(examples, parsed, predictions)
+    found, metrics = judging.judge_rows(
         rows, config.feedback, config.dataset.answer.metric, config.judge, config.teacher
     )
     tables.write_rows(paths.VERDICTS, tables.VERDICTS, found)

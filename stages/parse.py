@@ -11,7 +11,7 @@ from stillhouse.core import paths, tables
 from stillhouse.core.files import write_json
 from stillhouse.core.stage import run_stage
 from stillhouse.parse.form import reply_form
-from stillhouse.parse.table import parse_completions
+from stillhouse.parse.parse import parse_completions
 from stillhouse.statistics.intervals import mean_ends
 
 

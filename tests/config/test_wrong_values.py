@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from stillhouse.config.agreement import Chosen, contradictions
+from stillhouse.config.contradictions import Chosen, contradictions
 from stillhouse.config.knobs import Knobs
 from stillhouse.config.whole import GROUPS, Entries, check_all, checked_values, load_all
 from stillhouse.core.errors import StillhouseError

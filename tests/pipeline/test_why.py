@@ -20,7 +20,7 @@ def test_why_names_the_definition_the_knob_and_the_table(workspace):
     table.unlink()
     said = workspace.stillhouse("why", "parse")
     assert "parse runs again, since:" in said
-    assert "parsing.statements.MOST has changed" in said
+    assert "parse.statements.MOST has changed" in said
     assert 'conf/prompt/tiny.yaml: reply: "rationale_then_label" → "label"' in said
     assert "data/examples.parquet is missing" in said
     assert "after embed, ingest, prompt, retrieve, teacher_generate: `stillhouse why STAGE`" in said

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stillhouse.sources.content import content_hash
-from stillhouse.teacher_generate.backends.engine import Encoder
+from stillhouse.teacher_generate.backends.engine import PromptEncoder
 from stillhouse.teacher_generate.backends.ray import RayTeacher, _take
 from stillhouse.teacher_generate.backends.ray_blocks import (
     EncodedRows,
@@ -82,7 +82,7 @@ def test_rows_for_the_engine_hold_tokens_and_ask_for_the_stop_string(tiny_models
         decoding={"stop": ["\n"]},
     )
     asked = [Request(id_, 0, (Message("user", text),)) for id_, text in {"b": "x", "e": ""}.items()]
-    rows, failures = EncodedRows(conf, Encoder(conf, folder)).rows(asked)
+    rows, failures = EncodedRows(conf, PromptEncoder(conf, folder)).rows(asked)
     assert [row["id"] for row in rows] == ["b"]
     assert rows[0]["sampling_params"]["include_stop_str_in_output"] is True
     assert json.dumps(rows), "plain values, which travel anywhere"

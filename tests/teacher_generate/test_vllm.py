@@ -10,7 +10,7 @@ import pytest
 from stillhouse.core.errors import StillhouseError
 from stillhouse.sources.content import content_hash
 from stillhouse.teacher_generate.backends.engine import (
-    Encoder,
+    PromptEncoder,
     engine_options,
     sampling_options,
     teacher_folder,
@@ -112,7 +112,7 @@ def test_sampled_requests_carry_their_seed_and_the_engines_own_options() -> None
 def test_requests_are_ordered_so_that_shared_beginnings_meet(tiny_models: Path) -> None:
     folder = tiny_models / "decoder"
     conf = teacher(format="plain", model={"source": f"file:{folder}#sha256={content_hash(folder)}"})
-    encoder = Encoder(conf, teacher_folder(conf))
+    encoder = PromptEncoder(conf, teacher_folder(conf))
     texts = {"a": "Question: how many", "b": "The quick", "c": "Question: how", "d": ""}
     requests = [Request(id_, 0, (Message("user", text),)) for id_, text in texts.items()]
     rows, failures = encoder.in_order(requests)

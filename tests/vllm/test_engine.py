@@ -16,7 +16,7 @@ import pytest
 from stillhouse.config.engine import CODE, COMPUTE, IDENTITY
 from stillhouse.config.prompt import Reply
 from stillhouse.core.errors import StillhouseError
-from stillhouse.teacher_generate.backends.engine import Encoder
+from stillhouse.teacher_generate.backends.engine import PromptEncoder
 from stillhouse.teacher_generate.backends.vllm import VllmTeacher
 from stillhouse.teacher_generate.protocol import Completion, Message, Request
 from stillhouse.teacher_generate.registry import open_teacher
@@ -78,7 +78,7 @@ def test_a_reply_in_json_is_enforced(engine: Any, smollm2: Path) -> None:
     reply = Reply(content="rationale_then_label", form="json")
     decoding = {"max_tokens": 200}
     teacher = enforced(conf(smollm2, compute={"backend": "vllm"}, decoding=decoding), reply)
-    opened = VllmTeacher(teacher, engine.llm, Encoder(teacher, smollm2))
+    opened = VllmTeacher(teacher, engine.llm, PromptEncoder(teacher, smollm2))
     completions = list(ask(opened).values())
     ended = [json.loads(one.text) for one in completions if one.finish_reason == "stop"]
     assert ended, "some end within the limit"

@@ -16,7 +16,7 @@ from stillhouse.core.tables import PROMPTS, Row
 from stillhouse.feedback_judge.ask import Case, ask_judge
 from stillhouse.kinds.registry import kind_of
 from stillhouse.parse.form import reply_form
-from stillhouse.parse.table import parse_row
+from stillhouse.parse.parse import parse_row
 from stillhouse.prompt.render import render_rows
 from stillhouse.store.store import Store
 from stillhouse.teacher_generate.generate import generate

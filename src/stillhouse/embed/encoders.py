@@ -52,8 +52,8 @@ def load_encoder(conf: EmbedderConf, folder: Path) -> Encoder:
     """Load the encoder in `folder`, without the network; its own code runs only where allowed."""
     import torch
 
-    from stillhouse.sources.code import EMBEDDING, needs_code
     from stillhouse.sources.model_files import loading
+    from stillhouse.sources.remote_code import EMBEDDING, needs_code
 
     device = conf.compute.device
     if device == "auto":

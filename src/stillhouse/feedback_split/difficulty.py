@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from stillhouse.config.knobs import Feedback
 
-Verdict = Mapping[str, Any]
+VerdictRow = Mapping[str, Any]
 """A row of table `verdicts`."""
 Difficulty = Literal["hard", "easy"]
 
@@ -18,7 +18,7 @@ METRIC = "metric"
 
 
 def difficulties(
-    verdicts: Iterable[Verdict], feedback: Feedback, *, tau: float, hard_at_tau: bool
+    verdicts: Iterable[VerdictRow], feedback: Feedback, *, tau: float, hard_at_tau: bool
 ) -> dict[str, Difficulty]:
     """The difficulty of each row that has a verdict; rows without one are left out.
 
@@ -41,15 +41,15 @@ def difficulties(
     return found
 
 
-def by_row(verdicts: Iterable[Verdict]) -> dict[str, list[Verdict]]:
+def by_row(verdicts: Iterable[VerdictRow]) -> dict[str, list[VerdictRow]]:
     """The verdicts of each row, by its id."""
-    rows: dict[str, list[Verdict]] = defaultdict(list)
+    rows: dict[str, list[VerdictRow]] = defaultdict(list)
     for verdict in verdicts:
         rows[verdict["id"]].append(verdict)
     return rows
 
 
-def score_gap(verdicts: Iterable[Verdict]) -> float | None:
+def score_gap(verdicts: Iterable[VerdictRow]) -> float | None:
     """The teacher's mean score minus the student's, over all that was asked about one row.
 
     None when a verdict is missing. A pairwise judge scores both in every verdict, others one.
@@ -67,6 +67,6 @@ def score_gap(verdicts: Iterable[Verdict]) -> float | None:
     return fmean(given[0]) - fmean(given[1])
 
 
-def _wrongness(verdicts: Iterable[Verdict]) -> float | None:
+def _wrongness(verdicts: Iterable[VerdictRow]) -> float | None:
     (score,) = [row["student_score"] for row in verdicts]
     return None if score is None else 1 - score

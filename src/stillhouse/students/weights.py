@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 from stillhouse.config.student import Family, Precision, StudentConf
 from stillhouse.core.errors import StillhouseError, did_you_mean
-from stillhouse.sources.code import LANGUAGE_MODELS, NEVER, needs_code
 from stillhouse.sources.model_files import loading, require_all_weights
 from stillhouse.sources.model_folder import model_folder
+from stillhouse.sources.remote_code import LANGUAGE_MODELS, NEVER, needs_code
 
 if TYPE_CHECKING:
     from pathlib import Path

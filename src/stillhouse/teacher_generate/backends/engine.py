@@ -91,7 +91,7 @@ class Encoded:
     tokens: list[int]
 
 
-class Encoder:
+class PromptEncoder:
     """The tokenizer of a teacher's model folder."""
 
     def __init__(self, conf: TeacherConf, folder: Path) -> None:

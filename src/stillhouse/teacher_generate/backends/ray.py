@@ -14,7 +14,7 @@ from typing import Any
 
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.core.errors import StillhouseError
-from stillhouse.teacher_generate.backends.engine import Encoder, quiet, teacher_folder
+from stillhouse.teacher_generate.backends.engine import PromptEncoder, quiet, teacher_folder
 from stillhouse.teacher_generate.backends.ray_blocks import (
     BLOCK,
     EncodedRows,
@@ -38,7 +38,7 @@ def open_teacher(conf: TeacherConf) -> "RayTeacher":
     if conf.model.source.startswith(PREFIX):
         return RayTeacher(ScriptedRows(conf), scripted_process(conf), started)
     folder = teacher_folder(conf)
-    encoder = Encoder(conf, folder)
+    encoder = PromptEncoder(conf, folder)
     return RayTeacher(EncodedRows(conf, encoder), vllm_process(conf, folder, encoder.ends), started)
 
 

@@ -6,7 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from stillhouse.config.teacher import TeacherConf
-from stillhouse.teacher_generate.backends.engine import Encoder, engine_options, sampling_options
+from stillhouse.teacher_generate.backends.engine import (
+    PromptEncoder,
+    engine_options,
+    sampling_options,
+)
 from stillhouse.teacher_generate.backends.scripted import ScriptedTeacher
 from stillhouse.teacher_generate.protocol import Completion, Message, Outcome, Request
 from stillhouse.teacher_generate.rendering import cut
@@ -47,7 +51,7 @@ class ScriptedRows:
 class EncodedRows:
     """Requests as rows for the vLLM stage, sorted so that shared beginnings meet."""
 
-    def __init__(self, conf: TeacherConf, encoder: Encoder) -> None:
+    def __init__(self, conf: TeacherConf, encoder: PromptEncoder) -> None:
         self._decoding, self._encoder = conf.decoding, encoder
 
     def prompt_tokens(self, requests: Sequence[Request]) -> list[int]:

@@ -14,7 +14,7 @@ from stillhouse.config.teacher import Decoding, TeacherConf
 from stillhouse.core.errors import StillhouseError
 from stillhouse.teacher_generate.backends.engine import (
     Encoded,
-    Encoder,
+    PromptEncoder,
     engine_options,
     quiet,
     sampling_options,
@@ -45,7 +45,7 @@ def open_teacher(conf: TeacherConf) -> "VllmTeacher":
         raise StillhouseError(
             f"vLLM does not start for the teacher {conf.model.name!r}: {error}"
         ) from error
-    return VllmTeacher(conf, llm, Encoder(conf, folder))
+    return VllmTeacher(conf, llm, PromptEncoder(conf, folder))
 
 
 def _params(decoding: Decoding, seed: int | None, **options: Any) -> Any:
@@ -63,7 +63,7 @@ def _params(decoding: Decoding, seed: int | None, **options: Any) -> Any:
 class VllmTeacher:
     """An engine, fed request by request."""
 
-    def __init__(self, conf: TeacherConf, llm: Any, encoder: Encoder) -> None:
+    def __init__(self, conf: TeacherConf, llm: Any, encoder: PromptEncoder) -> None:
         from vllm.sampling_params import RequestOutputKind
 
         self._decoding, self._encoder = conf.decoding, encoder

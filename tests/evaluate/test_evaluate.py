@@ -6,7 +6,7 @@ import pytest
 
 from stillhouse.config.dataset import Answer
 from stillhouse.config.student import StudentCompute, StudentConf, StudentDecoding
-from stillhouse.evaluate.students import evaluate_student
+from stillhouse.evaluate.evaluate import evaluate_student
 from stillhouse.students.folder import load_student, untrained_student
 from stillhouse.train_student.training import train_student
 from tests.evaluate.test_scoring import row

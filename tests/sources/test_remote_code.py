@@ -11,9 +11,9 @@ from stillhouse.config.embedder import EmbedderConf
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.core.errors import StillhouseError
 from stillhouse.embed.embed import embed_queries
-from stillhouse.sources.code import EMBEDDING, needs_code
 from stillhouse.sources.model_folder import model_folder
 from stillhouse.sources.pin import pin
+from stillhouse.sources.remote_code import EMBEDDING, needs_code
 from stillhouse.students import weights
 from stillhouse.students.folder import load_student
 from stillhouse.teacher_generate.backends import engine
@@ -119,7 +119,7 @@ USES = {
     "predict": lambda folder: load_student(manifest(folder)),
     "teacher": lambda folder: local.open_teacher(teacher(folder)),
     "engine": lambda folder: engine.engine_options(teacher(folder), folder),
-    "engine's tokenizer": lambda folder: engine.Encoder(teacher(folder), folder),
+    "engine's tokenizer": lambda folder: engine.PromptEncoder(teacher(folder), folder),
 }
 
 

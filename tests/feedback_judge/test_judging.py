@@ -4,7 +4,7 @@ import pytest
 
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.tables import VERDICTS, write_rows
-from stillhouse.feedback_judge.verdicts import JudgedRow, judge_rows, rows_to_judge
+from stillhouse.feedback_judge.judging import JudgedRow, judge_rows, rows_to_judge
 from stillhouse.feedback_split.difficulty import difficulties
 from tests.feedback_judge.judges import judge
 from tests.feedback_split.test_split import example, parsed
