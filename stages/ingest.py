@@ -1,4 +1,4 @@
-"""Read the dataset's source into checked examples.
+"""Read the dataset's source into checked rows.
 
 Reads the source that conf/dataset names. Writes data/examples.parquet, metrics/ingest.json.
 Params: dataset, limit. Run it with `dvc repro ingest`.

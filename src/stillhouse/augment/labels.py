@@ -72,7 +72,7 @@ class Labelling:
         return found if verify.min_score is None else self._judged(queries, found)
 
     def _parsed(self, queries: Sequence[Query]) -> Mapping[str, list[Row]]:
-        asked = [_as_example(query) for query in queries]
+        asked = [_as_row(query) for query in queries]
         rows = [
             row | {"id": query.id}
             for query in queries
@@ -148,7 +148,7 @@ def agreed(
     return Label(row["label"], row["rationale"])
 
 
-def _as_example(query: Query) -> Row:
+def _as_row(query: Query) -> Row:
     return {
         "id": query.id,
         "query": query.text,

@@ -27,7 +27,7 @@ num_predict temperature do_sample top_p seed stop stop_sequences chat_template_k
 include_stop_str_in_output output_kind detokenize extra_body extra_headers extra_query
 """
 SENT = frozenset(_SENT.split())
-"""What the request says by itself, and what would change how replies are read."""
+"""What the request says by itself, and what would change how completions are read."""
 _TEMPLATE = """
 conversation messages chat_template tools documents add_generation_prompt continue_final_message
 tokenize padding truncation max_length return_tensors return_dict return_assistant_tokens_mask
@@ -185,7 +185,7 @@ class Decoding(Conf):
             if name.strip().lower().replace("-", "_") in SENT:
                 raise ValueError(
                     f"{name!r} is not for `extra`: the request sets it from `decoding`, `model` "
-                    "and the prompt, or it would change how replies are read"
+                    "and the prompt, or it would change how completions are read"
                 )
         return extra
 

@@ -20,7 +20,7 @@ class Form:
     task: Task
     answer: Answer
     headings: tuple[str, ...] = ()
-    """What heads the prompt's own examples (`Example:`), and so ends a completion."""
+    """What heads the prompt's exemplars (`Example:`), and so ends a completion."""
 
     @property
     def holds_rationale(self) -> bool:
@@ -38,7 +38,7 @@ def reply_form(prompt: PromptConf, dataset: DatasetConf) -> Form:
 
 
 def _headings(prompt: PromptConf, dataset: DatasetConf) -> tuple[str, ...]:
-    """What opens an example or the row's own query, as their templates write it.
+    """What opens an exemplar or the row's own query, as their templates write it.
 
     `Example:` of `Example: {{ query }}`; `Premise:` of a dataset's own query. Where the reply is a
     rationale alone, so does what heads an exemplar's answer (`Correct answer:`); elsewhere

@@ -32,7 +32,7 @@ def parse_completions(
 
 
 def parse_row(completion: Row, choices: Sequence[str], form: Form) -> Row:
-    """One row of `parsed`; of the example it sees the choices alone."""
+    """One row of `parsed`; of the dataset's row it sees the choices alone."""
     result = parse_completion(
         completion["text"],
         completion["finish_reason"],
