@@ -61,5 +61,5 @@ bench: setup ## Measure; a line per figure, and bench/results.json
 third-party: setup ## Write THIRD_PARTY.md: what is installed, and its licences
 	python -m tests.third_party > THIRD_PARTY.tmp && mv THIRD_PARTY.tmp THIRD_PARTY.md
 
-clean: ## Remove the environment and the tools' caches; data and answers stay
+clean: ## Remove the environment and the tools' caches; data and the store stay
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

@@ -2,7 +2,8 @@
 
 Run it with `PYTHONPATH=src:. python bench/bench_backends.py`; in the environment of
 `make test-vllm` it also measures the stage against the bare engine, and the prompts' layouts.
-The prompts are real: rows of the default dataset with exemplars of its own, SmolLM2-135M answers.
+The prompts are real: rows of the default dataset with exemplars of its own, SmolLM2-135M completes
+them.
 """
 
 import os
@@ -25,7 +26,7 @@ from stillhouse.core.tables import PROMPTS
 from stillhouse.ingest.examples import build_examples
 from stillhouse.ingest.raw import read_splits
 from stillhouse.prompt.render import render_prompts
-from stillhouse.sources.checkpoints import checkpoint
+from stillhouse.sources.model_folder import model_folder
 from stillhouse.store.store import Store
 from stillhouse.teacher_generate import asking
 from stillhouse.teacher_generate.generate import generate
@@ -74,8 +75,8 @@ def teacher(**compute: Any) -> TeacherConf:
     return TeacherConf.model_validate(values)
 
 
-def answer_all(opened: Any, asked: Iterable[Request]) -> dict[str, Completion]:
-    return {a.request.id: a.outcome for batch in opened.generate(iter(asked)) for a in batch}
+def complete_all(opened: Any, asked: Iterable[Request]) -> dict[str, Completion]:
+    return {a.request.id: a.result for batch in opened.generate(iter(asked)) for a in batch}
 
 
 def naive(
@@ -90,7 +91,7 @@ def naive(
 
     from stillhouse.teacher_generate.backends.transformers import fastest_dtype
 
-    folder = checkpoint(conf.model.source, conf.model.mirror)
+    folder = model_folder(conf.model.source, conf.model.mirror)
     tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left", trust_remote_code=False)
     tokenizer.pad_token = tokenizer.eos_token
     dtype = fastest_dtype("cpu")
@@ -118,15 +119,15 @@ def transformers_vs_naive() -> None:
     """Rows a second, with the naive loop stopping at stop strings too, and without."""
     conf, asked = teacher(backend="transformers"), requests(prompts_table("rationalize"))
     opened = open_teacher(conf)
-    answer_all(opened, asked[:4])
+    complete_all(opened, asked[:4])
     started = time.perf_counter()
-    ours = answer_all(opened, asked)
+    ours = complete_all(opened, asked)
     rate = len(asked) / (time.perf_counter() - started)
     opened.close()
     spent, texts = naive(conf, asked, stop=True)
     record("transformers_vs_naive", rate, "rows/s", baseline=len(asked) / spent)
     equal = sum(ours[id_].text == text for id_, text in texts.items())
-    print(f"  {equal} of {len(asked)} answers are those of the naive loop")
+    print(f"  {equal} of {len(asked)} completions are those of the naive loop")
     spent, _texts = naive(conf, asked, stop=False)
     record("transformers_vs_naive_without_stop", rate, "rows/s", baseline=len(asked) / spent)
 
@@ -181,7 +182,9 @@ def layout(opened: Any, prompt: str) -> tuple[float, float]:
     """Seconds for a prompt's rows, and the prefix cache's hit rate."""
     asked = requests(prompts_table(prompt))
     queries, hits = counters(opened)
-    spent = min(measured(opened, lambda: len(answer_all(opened, asked)))[0] for _ in range(REPEATS))
+    spent = min(
+        measured(opened, lambda: len(complete_all(opened, asked)))[0] for _ in range(REPEATS)
+    )
     more_queries, more_hits = counters(opened)
     return spent, (more_hits - hits) / (more_queries - queries)
 

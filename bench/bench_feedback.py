@@ -1,6 +1,6 @@
-"""The near-duplicate filter over 10,000 questions, against comparing every pair.
+"""The near-duplicate filter over 10,000 queries, against comparing every pair.
 
-Run it with `PYTHONPATH=src:. python bench/bench_feedback.py`. The questions are GSM8K's where the
+Run it with `PYTHONPATH=src:. python bench/bench_feedback.py`. The queries are GSM8K's where the
 benchmark data is at hand, the rest reworded copies of them; without it all are made up.
 Comparing every pair of all of them takes many minutes: `--pairs 10000`; by default it is done for
 the first 2,000. The accepted sets must be the same.
@@ -28,37 +28,37 @@ NAMES = ("Ann", "Bob", "Cem", "Dora", "Eli", "Fay", "Gus", "Hana")
 THINGS = ("apples", "books", "coins", "dolls", "eggs", "flags", "games", "hats", "inks", "jars")
 
 
-def questions(count: int) -> list[str]:
-    """Real questions and reworded copies of them, shuffled; made-up ones without the data."""
-    chance = random.Random(0)
+def queries(count: int) -> list[str]:
+    """Real queries and reworded copies of them, shuffled; made-up ones without the data."""
+    rng = random.Random(0)
     real = [
         json.loads(line)["question"]
         for file in ("gsm8k/train.jsonl", "gsm8k/test.jsonl")
         if (DATA / file).exists()
         for line in (DATA / file).read_text(encoding="utf-8").splitlines()
     ]
-    real += [made_up(chance) for _ in range(0 if real else count // 2)]
-    found = real[:count] + [reworded(chance.choice(real), chance) for _ in range(count - len(real))]
-    chance.shuffle(found)
+    real += [made_up(rng) for _ in range(0 if real else count // 2)]
+    found = real[:count] + [reworded(rng.choice(real), rng) for _ in range(count - len(real))]
+    rng.shuffle(found)
     return found
 
 
-def made_up(chance: random.Random) -> str:
+def made_up(rng: random.Random) -> str:
     """A word problem of one template, padded so that most differ."""
-    name, thing, other = (chance.choice(words) for words in (NAMES, THINGS, NAMES))
-    story = " ".join(chance.choice(NAMES + THINGS) + str(chance.randint(1, 999)) for _ in range(20))
-    numbers = chance.randint(50, 99), chance.randint(1, 49)
+    name, thing, other = (rng.choice(words) for words in (NAMES, THINGS, NAMES))
+    story = " ".join(rng.choice(NAMES + THINGS) + str(rng.randint(1, 999)) for _ in range(20))
+    numbers = rng.randint(50, 99), rng.randint(1, 49)
     return f"{story}. {TEMPLATE.format(name, numbers[0], thing, numbers[1], other, thing, name)}"
 
 
-def reworded(question: str, chance: random.Random) -> str:
+def reworded(query: str, rng: random.Random) -> str:
     """A copy in which up to six in ten words are others."""
-    words, share = question.split(), chance.random() * 0.6
-    return " ".join(chance.choice(words) + "x" if chance.random() < share else w for w in words)
+    words, share = query.split(), rng.random() * 0.6
+    return " ".join(rng.choice(words) + "x" if rng.random() < share else w for w in words)
 
 
 def by_index(texts: Sequence[str]) -> list[int]:
-    """The places of the accepted questions, by the filter."""
+    """The places of the accepted queries, by the filter."""
     seen, accepted = NearDuplicates(THRESHOLD, texts), []
     for place, text in enumerate(texts):
         if not seen.holds(text):
@@ -68,7 +68,7 @@ def by_index(texts: Sequence[str]) -> list[int]:
 
 
 def by_pairs(texts: Sequence[str]) -> list[int]:
-    """The same by comparing each question with every accepted one."""
+    """The same by comparing each query with every accepted one."""
     limit, kept, accepted = Fraction(str(THRESHOLD)), list[list[str]](), []
     for place, text in enumerate(texts):
         words = tokens(text)
@@ -94,14 +94,14 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--pairs", type=int, default=2_000, help="compare all pairs of so many")
     compared = parser.parse_args().pairs
-    texts = questions(COUNT)
+    texts = queries(COUNT)
     seconds, accepted = timed(by_index, texts)
     record("feedback.near_duplicates_10000", seconds, "s")
     some = texts[:compared]
     quick, found = timed(by_index, some)
     slow, expected = timed(by_pairs, some)
     if found != expected:
-        sys.exit("the filter and the comparison of all pairs accept different questions")
+        sys.exit("the filter and the comparison of all pairs accept different queries")
     record(f"feedback.near_duplicates_{compared}", quick, "s", baseline=slow)
     print(
         f"{len(accepted):,} of {len(texts):,} accepted; of the {compared:,} compared {len(found):,}"

@@ -1,9 +1,9 @@
-"""Look-ups in a store of a million answers, against reading and hashing every segment.
+"""Look-ups in a store of a million completions, against reading and hashing every segment.
 
 Run it with `PYTHONPATH=src:. python bench/bench_store.py`: it takes ten minutes, and 2 GB of the
 temporary folder. The stores are as runs leave them; the keys are drawn at random from all, or those
-of answers that arrived together. Each look-up is in a new process; its seconds are those after the
-imports. The plain side reads every segment whole, checks its hash and takes the rows that are
+of completions that arrived together. Each look-up is in a new process; its seconds are those after
+the imports. The plain side reads every segment whole, checks its hash and takes the rows that are
 wanted; both sides run in turns.
 """
 
@@ -24,7 +24,7 @@ from stillhouse.store import segments
 from stillhouse.store.pack import merge_small
 from stillhouse.store.store import Store
 
-ANSWERS = 1_000_000
+COMPLETIONS = 1_000_000
 SEGMENT = 2_000
 REPEATS = 3
 SENTENCE = "Every pupil gets the same, so it is {} in all. The answer is {}."
@@ -61,7 +61,7 @@ print(seconds, peak, len(keys) - found["text"].null_count)
 
 @dataclass(frozen=True)
 class Look:
-    """One process: seconds of the look-up, peak memory, and how many answers it found."""
+    """One process: seconds of the look-up, peak memory, and how many completions it found."""
 
     seconds: float
     peak_mb: float
@@ -80,11 +80,11 @@ def key(number: int) -> bytes:
 
 
 def texts(numbers: range, *, long: bool) -> list[str]:
-    """Answers of a sentence, or of 1.7 kB that compress like prose."""
+    """Completions of a sentence, or of 1.7 kB that compress like prose."""
     if not long:
         return [SENTENCE.format(number, number) for number in numbers]
     words = np.random.default_rng(numbers[0]).choice(WORDS, (len(numbers), 200))
-    return [" ".join(answer) for answer in words.tolist()]
+    return [" ".join(text) for text in words.tolist()]
 
 
 def rows(numbers: range, *, long: bool) -> pa.Table:
@@ -99,16 +99,16 @@ def rows(numbers: range, *, long: bool) -> pa.Table:
     return pa.table(columns).select(segments.SCHEMA.names).cast(segments.SCHEMA)
 
 
-def build(folder: Path, answers: int, *, long: bool) -> None:
+def build(folder: Path, completions: int, *, long: bool) -> None:
     """Segments of 2,000 rows, merged in passing."""
-    for start in range(0, answers, SEGMENT):
+    for start in range(0, completions, SEGMENT):
         segments.write_segment(folder, rows(range(start, start + SEGMENT), long=long))
         merge_small(folder)
 
 
-def wanted(path: Path, count: int, first: int, answers: int) -> Path:
-    """A file of the keys of so many answers, drawn from `answers` from the `first` on."""
-    numbers = np.random.default_rng(count).choice(answers, count, replace=False)
+def wanted(path: Path, count: int, first: int, completions: int) -> Path:
+    """A file of the keys of so many completions, drawn from `completions` from the `first` on."""
+    numbers = np.random.default_rng(count).choice(completions, count, replace=False)
     path.write_bytes(b"".join(key(first + number) for number in numbers.tolist()))
     return path
 
@@ -136,19 +136,19 @@ def first_seen(store: Path, keys: Path, name: str) -> None:
 def main() -> None:
     with TemporaryDirectory() as name:
         folder = Path(name)
-        few, many = ANSWERS // 1_000, ANSWERS // 10
+        few, many = COMPLETIONS // 1_000, COMPLETIONS // 10
         smaller, keys = folder / "smaller", wanted(folder / "keys", few, 0, many)
         build(smaller, many, long=False)
         look(smaller, keys, "store")
         flat = look(smaller, keys, "store").peak_mb
         for kind, long in (("1m", False), ("1m_long", True)):
             store = folder / kind
-            build(store, ANSWERS, long=long)
-            first_seen(store, wanted(folder / "keys", few, 0, ANSWERS), kind)
+            build(store, COMPLETIONS, long=long)
+            first_seen(store, wanted(folder / "keys", few, 0, COMPLETIONS), kind)
             for count in (few, many):
-                keys = wanted(folder / "keys", count, ANSWERS, ANSWERS)
+                keys = wanted(folder / "keys", count, COMPLETIONS, COMPLETIONS)
                 measure(store, keys, f"{kind}_{count}_new", 0)
-                keys = wanted(folder / "keys", count, 0, ANSWERS)
+                keys = wanted(folder / "keys", count, 0, COMPLETIONS)
                 peak = measure(store, keys, f"{kind}_{count}", count)
                 record(f"store_{kind}_{count}_peak_mb", peak, "MB", baseline=flat)
             measure(store, wanted(folder / "keys", many, 0, many), f"{kind}_{many}_together", many)

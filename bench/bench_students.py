@@ -1,6 +1,6 @@
 """Students: training against a plain two-pass trainer, and prediction against `generate`.
 
-Run it with `PYTHONPATH=src:. python bench/bench_students.py`. Rows are questions of the default
+Run it with `PYTHONPATH=src:. python bench/bench_students.py`. Rows are queries of the default
 datasets; their rationales are stand-ins, the text of two other rows. Both sides compute the same
 rows in the same precision with the same model, in turns, since the machine may be shared.
 """
@@ -39,7 +39,7 @@ from stillhouse.train_student.trainer import optimise
 
 ROWS = 64
 REPEATS = 2
-BATCH = {"t5": 64, "lora": 16}  # as published for T5, as in the conf for SmolLM2
+BATCH = {"t5": 64, "lora": 16}  # as published for T5, as in the entry for SmolLM2
 LAMBDA = 1.0
 T5 = {
     "model_type": "t5",
@@ -56,7 +56,7 @@ T5 = {
 
 
 def table() -> list[dict[str, Any]]:
-    """Questions with labels, and with rationales of real words."""
+    """Queries with labels, and with rationales of real words."""
     dataset = load_entry(DatasetConf, "social_iqa")
     examples, _ = build_examples(dataset, read_splits(dataset), limit=600)
     rows = {row["id"]: row for row in examples if row["split"] == "train"}
@@ -334,7 +334,7 @@ def taught(raw: Sequence[dict[str, Any]]) -> Student:
 
 
 def evaluation(raw: Sequence[dict[str, Any]]) -> None:
-    """Record rows per second against `generate`, in the type that the conf saves, and float32."""
+    """Record rows per second against `generate`, in the type that the entry saves, and float32."""
     ours = taught(raw[96:])
     plain = copy.deepcopy(ours)
     plain.model.set_attn_implementation("sdpa")

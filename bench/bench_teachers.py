@@ -1,7 +1,7 @@
 """The `openai` backend against a bare client loop, and reruns that ask nothing.
 
 Run it with `PYTHONPATH=src:. python bench/bench_teachers.py`. The server is a loopback one in its
-own process: 20 ms a reply, 64 requests in flight, a medium-sized prompt.
+own process: 20 ms a response, 64 requests in flight, a medium-sized prompt.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from stillhouse.config.teacher import TeacherConf
 from stillhouse.core.tables import COMPLETIONS, PROMPTS
 from stillhouse.store.store import Store
 from stillhouse.teacher_generate.generate import generate
-from stillhouse.teacher_generate.plan import answer_keys
+from stillhouse.teacher_generate.plan import completion_keys
 from stillhouse.teacher_generate.protocol import Completion
 
 IN_FLIGHT = 64
@@ -66,8 +66,8 @@ def bare(asked: pa.Table, url: str) -> float:
 
     async def work(session: aiohttp.ClientSession, left: list[dict]) -> None:
         while left:
-            async with session.post(f"{url}/chat/completions", json=left.pop()) as reply:
-                texts.append((await reply.json())["choices"][0]["message"]["content"])
+            async with session.post(f"{url}/chat/completions", json=left.pop()) as response:
+                texts.append((await response.json())["choices"][0]["message"]["content"])
 
     async def run() -> None:
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
@@ -93,7 +93,7 @@ from stillhouse.core.tables import PROMPTS
 from stillhouse.teacher_generate.generate import generate
 from stillhouse.store.store import Store
 conf = TeacherConf.model_validate_json(os.environ["BENCH_CONF"])
-prompts = read_table(pathlib.Path(os.environ["BENCH_PROMPTS"]), PROMPTS)
+prompts = PROMPTS.at(pathlib.Path(os.environ["BENCH_PROMPTS"])).read()
 started = time.perf_counter()
 generate(prompts, conf, Store(pathlib.Path(tempfile.mkdtemp())))
 """
@@ -106,8 +106,8 @@ async def run():
         conf = json.loads(os.environ["BENCH_CONF"])
         body = {"max_tokens": 64, "messages": [{"role": "user", "content": "x"}]}
         url = conf["compute"]["base_url"] + "/chat/completions"
-        async with session.post(url, json=body) as reply:
-            await reply.read()
+        async with session.post(url, json=body) as response:
+            await response.read()
 asyncio.run(run())
 """
 REPORT = """
@@ -146,7 +146,7 @@ def process(code: str, conf: TeacherConf, path: Path) -> Process:
 
 
 def start_up(server: Server, folder: Path) -> None:
-    """To the first answer, without the server's latency: of the backend, and of the process."""
+    """To the first completion, without the server's latency: of the backend, and of the process."""
     path, conf = folder / "one.parquet", teacher(server.url)
     PROMPTS.at(path).write(table(1))
     ours, plain = ([process(code, conf, path) for _ in range(REPEATS)] for code in (STAGE, BARE))
@@ -168,29 +168,29 @@ def memory(server: Server, folder: Path) -> None:
 
 
 def warm(rows: int, folder: Path) -> None:
-    """A whole rerun inside the stage: read the prompts, find every answer, write the table."""
-    asked, answered = folder / f"prompts-{rows}.parquet", folder / f"completions-{rows}.parquet"
+    """A whole rerun inside the stage: read the prompts, find every completion, write the table."""
+    asked, completed = folder / f"prompts-{rows}.parquet", folder / f"completions-{rows}.parquet"
     PROMPTS.at(asked).write(table(rows))
     conf, store = teacher("http://nowhere/v1"), Store(folder / f"store-{rows}")
     with store.writer(max_tokens=64, model="m", backend="openai") as writer:
-        for number, key in enumerate(answer_keys(table(rows), conf).to_pylist()):
+        for number, key in enumerate(completion_keys(table(rows), conf).to_pylist()):
             text = f"Every pupil gets the same, so it is {number} in all. The answer is {number}."
             writer.add(key, Completion(text, "stop", 100, 20))
             writer.flush_if_due()
 
     def rerun() -> None:
         completions = generate(PROMPTS.at(asked).read(), conf, store).completions
-        COMPLETIONS.at(answered).write(completions)
+        COMPLETIONS.at(completed).write(completions)
 
     def copy() -> None:
         PROMPTS.at(asked).read()
-        COMPLETIONS.at(answered).write(COMPLETIONS.at(answered).read())
+        COMPLETIONS.at(completed).write(COMPLETIONS.at(completed).read())
 
     rerun()
     ours, plain = (median(seconds(work) for _ in range(REPEATS)) for work in (rerun, copy))
     record(f"store_warm_{rows}_s", ours, "s", baseline=plain)
     size = sum(path.stat().st_size for path in store.paths())
-    print(f"  {size / rows:,.1f} kB for 1,000 answers in {len(store.paths())} segments")
+    print(f"  {size / rows:,.1f} kB for 1,000 completions in {len(store.paths())} segments")
 
 
 def main() -> None:

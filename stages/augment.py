@@ -6,13 +6,13 @@ New ones are asked of the teacher through the store. Run it with `dvc repro augm
 from stillhouse.augment.augment import training_rows
 from stillhouse.augment.config import AugmentConfig
 from stillhouse.core import paths
-from stillhouse.core.tables import EXAMPLES, EXEMPLARS, SPLITS, TRAINING
+from stillhouse.core.tables import CHOSEN, EXAMPLES, EXEMPLARS, TRAINING
 from stillhouse.stage import Stage, run_stage
 
 
 def main(stage: Stage[AugmentConfig]) -> None:
-    splits, examples, exemplars = (stage.rows(each) for each in (SPLITS, EXAMPLES, EXEMPLARS))
-    rows, metrics = training_rows(splits, examples, exemplars, stage.config)
+    chosen, examples, exemplars = (stage.rows(each) for each in (CHOSEN, EXAMPLES, EXEMPLARS))
+    rows, metrics = training_rows(chosen, examples, exemplars, stage.config)
     stage.write(TRAINING, rows)
     stage.write_json(paths.AUGMENT_METRICS, metrics)
 

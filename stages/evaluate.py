@@ -7,7 +7,7 @@ from stillhouse.config.dataset import DatasetConf
 from stillhouse.config.student import StudentConf
 from stillhouse.core import paths
 from stillhouse.core.tables import EXAMPLES, predictions
-from stillhouse.evaluate.students import evaluate_student
+from stillhouse.evaluate.evaluate import evaluate_student
 from stillhouse.stage import Stage, StageConfig, run_stage
 from stillhouse.students.folder import load_student
 

@@ -1,4 +1,4 @@
-"""Score the teacher's and the student's answers to the training rows.
+"""Score the teacher's labels and the student's predictions of the training rows.
 
 Run it with `dvc repro feedback_judge`.
 """
@@ -8,8 +8,8 @@ from stillhouse.config.judge import JudgeConf
 from stillhouse.config.knobs import Feedback
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.core import paths
-from stillhouse.core.tables import ANSWERS, EXAMPLES, PARSED, VERDICTS
-from stillhouse.feedback_judge.verdicts import judge_answers, paired_answers
+from stillhouse.core.tables import EXAMPLES, FEEDBACK_PREDICTIONS, PARSED, VERDICTS
+from stillhouse.feedback_judge.judging import judge_rows, rows_to_judge
 from stillhouse.stage import Stage, StageConfig, run_stage
 
 
@@ -22,9 +22,9 @@ class FeedbackJudgeConfig(StageConfig):
 
 def main(stage: Stage[FeedbackJudgeConfig]) -> None:
     config = stage.config
-    rows = paired_answers(stage.rows(EXAMPLES), stage.rows(PARSED), stage.rows(ANSWERS))
+    rows = rows_to_judge(stage.rows(EXAMPLES), stage.rows(PARSED), stage.rows(FEEDBACK_PREDICTIONS))
     metric = config.dataset.answer.metric
-    found, metrics = judge_answers(rows, config.feedback, metric, config.judge, config.teacher)
+    found, metrics = judge_rows(rows, config.feedback, metric, config.judge, config.teacher)
     stage.write(VERDICTS, found)
     stage.write_json(paths.JUDGE_METRICS, metrics)
 

@@ -1,13 +1,13 @@
-"""Have the student answer the training rows, without having trained on the row that it answers.
+"""Have the student predict the training rows, without having trained on the row that it predicts.
 
 The table is empty with `feedback: none`. Run it with `dvc repro feedback_predict`.
 """
 
 from stillhouse.config.knobs import Feedback, FeedbackStudent, LabelSource
 from stillhouse.config.student import StudentConf
-from stillhouse.core.tables import ANSWERS, EXAMPLES, PARSED
-from stillhouse.feedback_predict.predict import student_answers
-from stillhouse.feedback_split.split import rows_to_answer
+from stillhouse.core.tables import EXAMPLES, FEEDBACK_PREDICTIONS, PARSED
+from stillhouse.feedback_predict.predict import student_predictions
+from stillhouse.feedback_split.split import rows_to_predict
 from stillhouse.stage import Stage, StageConfig, run_stage
 
 
@@ -23,9 +23,9 @@ def main(stage: Stage[FeedbackPredictConfig]) -> None:
     config, found = stage.config, []
     if config.feedback != "none":
         examples, parsed = stage.rows(EXAMPLES), stage.rows(PARSED)
-        rows = rows_to_answer(examples, parsed, config.fraction, config.label_source)
-        found = student_answers(rows, config.student, config.feedback_student)
-    stage.write(ANSWERS, found)
+        rows = rows_to_predict(examples, parsed, config.fraction, config.label_source)
+        found = student_predictions(rows, config.student, config.feedback_student)
+    stage.write(FEEDBACK_PREDICTIONS, found)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ Run it with `dvc repro feedback_split`.
 from stillhouse.config import knobs
 from stillhouse.config.dataset import DatasetConf
 from stillhouse.core import paths
-from stillhouse.core.tables import EXAMPLES, PARSED, SPLITS, VALIDATION, VERDICTS
+from stillhouse.core.tables import CHOSEN, EXAMPLES, PARSED, VALIDATION, VERDICTS
 from stillhouse.feedback_split.split import choose_rows, validation_rows
 from stillhouse.stage import Stage, StageConfig, run_stage
 
@@ -28,7 +28,7 @@ def main(stage: Stage[FeedbackSplitConfig]) -> None:
     chosen = config.model_dump(exclude={"dataset"}) | {"metric": config.dataset.answer.metric}
     examples, parsed, verdicts = (stage.rows(table) for table in (EXAMPLES, PARSED, VERDICTS))
     rows, metrics = choose_rows(examples, parsed, verdicts, **chosen)
-    stage.write(SPLITS, rows)
+    stage.write(CHOSEN, rows)
     stage.write(VALIDATION, validation_rows(examples))
     stage.write_json(paths.FEEDBACK_METRICS, metrics)
 

@@ -1,4 +1,4 @@
-"""Read the dataset's source into checked examples.
+"""Read the dataset's source into checked rows.
 
 Run it with `dvc repro ingest`.
 """

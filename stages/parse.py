@@ -8,7 +8,7 @@ from stillhouse.config.prompt import PromptConf
 from stillhouse.core import paths
 from stillhouse.core.tables import COMPLETIONS, EXAMPLES, PARSED
 from stillhouse.parse.form import reply_form
-from stillhouse.parse.table import parse_completions
+from stillhouse.parse.parse import parse_completions
 from stillhouse.stage import Stage, StageConfig, run_stage
 from stillhouse.statistics.intervals import mean_ends
 

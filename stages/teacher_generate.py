@@ -1,4 +1,4 @@
-"""Ask the teacher, once for each prompt that it has not answered yet.
+"""Ask the teacher, once for each prompt that has no completion yet.
 
 Completions that were paid for before come from the store, and new ones go there as they come.
 Run it with `dvc repro teacher_generate`.

@@ -79,7 +79,7 @@ def list_entries(
 def pin(
     path: Annotated[Path, typer.Argument(help="A file or folder of data or weights.")],
 ) -> None:
-    """Print a local file or folder as a pinned source, to paste into a conf entry.
+    """Print a local file or folder as a pinned source, to paste into an entry of conf/.
 
     The hash makes the content part of the configuration: change a byte, and the run says so.
     Of a dataset below data/raw the hash may be left out, since DVC watches that folder for it.
@@ -167,37 +167,37 @@ def predict(
         Path | None, typer.Argument(help="A student's folder; by default that of the first seed.")
     ] = None,
     text: Annotated[
-        str | None, typer.Argument(help="A question; without it, lines of standard input.")
+        str | None, typer.Argument(help="A query; without it, lines of standard input.")
     ] = None,
     *,
     file: Annotated[
         Path | None,
-        typer.Option(help="A question a line, or a table with `query` (.jsonl, .csv, .parquet)."),
+        typer.Option(help="A query a line, or a table with `query` (.jsonl, .csv, .parquet)."),
     ] = None,
-    rationale: Annotated[bool, typer.Option("--rationale", help="Explain, too.")] = False,
+    rationale: Annotated[bool, typer.Option("--rationale", help="A rationale, too.")] = False,
     json_lines: Annotated[
         bool, typer.Option("--jsonl", help="JSON objects, a line each, in and out.")
     ] = False,
-    batch_size: Annotated[int, typer.Option(min=1, help="Questions at a time.")] = 32,
+    batch_size: Annotated[int, typer.Option(min=1, help="Queries at a time.")] = 32,
     device: Annotated[Device, typer.Option(help="Where it computes.")] = "auto",
 ) -> None:
     """Ask a trained student; its folder is all that is needed.
 
-    Questions are written as the dataset writes them, choices included. Prints a prediction a line;
-    with --rationale a tab and the explanation; with --jsonl objects with id, query, prediction and
+    Queries are written as the dataset writes them, choices included. Prints a prediction a line;
+    with --rationale a tab and the rationale; with --jsonl objects with id, query, prediction and
     rationale. Input of --jsonl has query, and may have id and choices.
     """
     from stillhouse.config.student import StudentCompute
     from stillhouse.config.whole import load_all
-    from stillhouse.deployment.predict import answer, as_json_lines, as_lines, model_folder
-    from stillhouse.deployment.questions import read_questions
+    from stillhouse.deployment.predict import as_json_lines, as_lines, model_folder, predict_queries
+    from stillhouse.deployment.queries import read_queries
 
     chosen = folder or paths.student(load_all()[0].seeds[0])
     model_folder(chosen)  # before anything heavy is loaded
-    questions = read_questions(text, file, sys.stdin, json_lines)
+    queries = read_queries(text, file, sys.stdin, json_lines)
     compute = StudentCompute.model_validate({"device": device, "eval_batch_size": batch_size})
-    answers = answer(chosen, questions, compute, rationale=rationale)
-    for line in as_json_lines(answers) if json_lines else map(printable, as_lines(answers)):
+    found = predict_queries(chosen, queries, compute, rationale=rationale)
+    for line in as_json_lines(found) if json_lines else map(printable, as_lines(found)):
         typer.echo(line)
 
 
@@ -207,7 +207,7 @@ def export(
         Path, typer.Option(help="The file to write: JSON Lines of chat messages.")
     ],
     rationales: Annotated[
-        bool, typer.Option("--rationales", help="Answer with rationale and label.")
+        bool, typer.Option("--rationales", help="Rationale and label, not the label alone.")
     ] = False,
     system: Annotated[str | None, typer.Option(help="The system message; empty for none.")] = None,
 ) -> None:
@@ -219,21 +219,21 @@ def export(
     from stillhouse.config.dataset import DatasetConf
     from stillhouse.config.whole import load_all
     from stillhouse.core.tables import TRAINING
-    from stillhouse.deployment.export import chat_examples, warnings, write_chat
+    from stillhouse.deployment.export import conversations, warnings, write_chat
 
     rows = TRAINING.read_rows()
     dataset = load_all()[1]["dataset"]
     assert isinstance(dataset, DatasetConf)
     marker = dataset.answer.markers[0]
-    write_chat(openai_chat, chat_examples(rows, marker, rationales=rationales, system=system))
+    write_chat(openai_chat, conversations(rows, marker, rationales=rationales, system=system))
     for warning in warnings(rows, rationales=rationales):
         typer.echo(f"warning: {warning}", err=True)
-    typer.echo(f"{len(rows):,} examples in {openai_chat}")
+    typer.echo(f"{len(rows):,} rows in {openai_chat}")
 
 
 @app.command(**PASSED_ON)
 def parse(context: typer.Context) -> None:
-    """Try how replies are read; `stillhouse parse --help` tells more."""
+    """Try how completions are read; `stillhouse parse --help` tells more."""
     _pass_on(context, "stillhouse.parse.cli")
 
 

@@ -1,4 +1,4 @@
-"""A small dataset and a scripted teacher that writes questions and answers them."""
+"""A small dataset and a scripted teacher that writes queries and labels them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,14 +18,14 @@ NEW = (
     "Take{% for power in [1, 20, 400, 8000, 160000, 3200000, 64000000, 1280000000] %}"
     " {{ words[(digest // power) % 20] }}{% endfor %} things?"
 )
-"""A question of random words: hardly ever near another."""
+"""A query of random words: hardly ever near another."""
 SAY = "{{ digest % 97 }} it is. The answer is {{ digest % 5 }}."
-SCRIPT = "{% if 'New one' in prompt %}QUESTION{% else %}ANSWER{% endif %}"
+SCRIPT = "{% if 'New one' in prompt %}QUERY{% else %}ANSWER{% endif %}"
 
 
-def script(question: str = NEW, answer: str = SAY) -> str:
+def script(query: str = NEW, answer: str = SAY) -> str:
     """A teacher's template."""
-    return SCRIPT.replace("QUESTION", question).replace("ANSWER", answer)
+    return SCRIPT.replace("QUERY", query).replace("ANSWER", answer)
 
 
 def example(id_: str, split: str = "train", query: str | None = None, **changes: Any) -> dict:
@@ -42,7 +42,7 @@ def example(id_: str, split: str = "train", query: str | None = None, **changes:
     } | changes
 
 
-def split_row(row: Mapping[str, Any], difficulty: str | None = None) -> dict[str, Any]:
+def chosen_row(row: Mapping[str, Any], difficulty: str | None = None) -> dict[str, Any]:
     return {
         "id": row["id"],
         "query": row["query"],
@@ -86,7 +86,7 @@ def augment(**changes: Any) -> AugmentConf:
             "hard": {"prompt": "New one like: {{ query }}"},
             "easy": {"prompt": "New one rarer than: {{ query }}"},
         },
-        "questions_per_seed": 4,
+        "queries_per_seed": 4,
         "filters": FILTERS | changes.pop("filters", {}),
     }
     return AugmentConf.model_validate(values | changes)

@@ -11,7 +11,7 @@ import pytest
 from stillhouse.augment.augment import training_rows
 from stillhouse.core.tables import TRAINING
 from stillhouse.store import writer
-from tests.augment.project import TEST, augment, config, example, split_row
+from tests.augment.project import TEST, augment, chosen_row, config, example
 from tests.teacher_generate.conftest import _running, server
 from tests.teacher_generate.helpers import client, store
 from tests.teacher_generate.stage_process import CONTEXT
@@ -23,17 +23,17 @@ SEEDS = [example(f"seed-{n}") for n in range(50)]
 
 
 def work(url: str, folder: Path, out: Path) -> None:
-    """What the stage does; answers are whole replies, since the server's have no marker."""
+    """What the stage does; labels are whole completions, since the server's have no marker."""
     writer.FLUSH_SECONDS, writer.FLUSH_ROWS = 0.02, 5
     asked = config(
         synthetic=ROWS,
         dataset={"answer": {"metric": "exact"}},
         prompt={"reply": "label", "tasks": {"math": {"query": "{{ query }}"}}},
         teacher=client(url),
-        augment=augment(questions_per_seed=6),
+        augment=augment(queries_per_seed=6),
     )
     rows, _ = training_rows(
-        [split_row(row) for row in SEEDS], SEEDS + TEST, [], asked, store(folder)
+        [chosen_row(row) for row in SEEDS], SEEDS + TEST, [], asked, store(folder)
     )
     TRAINING.at(out).write_rows(rows)
 
@@ -42,7 +42,7 @@ def work(url: str, folder: Path, out: Path) -> None:
 def test_a_run_killed_ten_times_resumes_and_asks_nothing_twice(server, tmp_path):
     work(server.url, tmp_path / "calm", tmp_path / "calm.parquet")
     needed = server.requests()
-    assert needed > 2 * ROWS  # questions, some of them left out, and answers
+    assert needed > 2 * ROWS  # queries, some of them left out, and labels
     chance = random.Random(3)
     folder, out = tmp_path / "store", tmp_path / "out.parquet"
     total = 0

@@ -83,7 +83,7 @@ def test_a_text_without_words_is_close_to_nothing():
     assert not seen.holds("!?")
 
 
-def test_the_same_question_is_a_near_duplicate_also_without_words():
+def test_the_same_query_is_a_near_duplicate_also_without_words():
     filters = Filters(min_words=1, max_words=99, rouge_l=0.99, ngram=99)
     kept = Kept(filters, ["+ = ?", "What is it"], ["Is C++ 3.5?"])
     assert kept.problem("+ =") == "near_duplicate"

@@ -107,13 +107,13 @@ ENTRIES = {
         "decoding": {"max_tokens": 64},
     },
     "augment/few": {
-        "description": "A few new questions",
+        "description": "A few new queries",
         "prompts": {
             "hard": {"prompt": "Like: {{ query }}"},
             "easy": {"prompt": "Rarer: {{ query }}"},
         },
         "decoding": {"temperature": 1.0, "max_tokens": 64},
-        "questions_per_seed": 2,
+        "queries_per_seed": 2,
         "rounds": 1,
         "filters": {"min_words": 2, "max_words": 60, "rouge_l": 0.7, "ngram": 8},
         "verify": {},

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from stillhouse.config.agreement import Chosen, contradictions
+from stillhouse.config.contradictions import Chosen, contradictions
 from stillhouse.config.knobs import Knobs
 from stillhouse.config.whole import GROUPS, Entries, check_all, checked_values, load_all
 from stillhouse.core.errors import StillhouseError
@@ -227,7 +227,7 @@ REFUSED: dict[str, list[tuple[str, Any]]] = {
         ("prompts.hard.prompt", ""), ("prompts.hard.prompt", "no seed"),
         ("prompts.hard.prompt", "{{ query }} {{ label }}"), ("prompts.esay", {"prompt": "x"}),
         ("decoding.samples", 2), ("decoding.temperature", 0), ("decoding.max_tokens", 1),
-        ("questions_per_seed", 0), ("rounds", 0), ("rounds", 10**9), ("filters.min_words", 61),
+        ("queries_per_seed", 0), ("rounds", 0), ("rounds", 10**9), ("filters.min_words", 61),
         ("filters.rouge_l", 1), ("filters.rouge_l", 0), ("filters.ngram", 0),
         ("filters.forbidden", [""]), ("verify.samples", 0), ("verify.agreement", 1.5),
         ("verify.min_score", float("nan")), ("verify.temprature", 1),
@@ -279,7 +279,7 @@ OWN = {"model": {"name": "m", "source": "api://x/m@1"}, "format": "chat", "conte
         (knobs(feedback="hard"), "`synthetic` is 0, so none are made"),
         (knobs(label_source="teacher") | {"prompt/plain": REPLY}, "needs the teacher's labels"),
         (knobs(label_filter="correct") | {"prompt/plain": REPLY}, "needs the teacher's labels"),
-        (knobs(synthetic=5) | {"prompt/plain": REPLY}, "needs a label for each new question"),
+        (knobs(synthetic=5) | {"prompt/plain": REPLY}, "needs a label for each new query"),
         ({"prompt/plain": {"reply": "label"}}, "asks for no rationale"),
         (knobs(rationale_source="gold"), "has no `fields.rationale`"),
         (knobs(limit=100, fraction=0.001), "no row of the 100"),
@@ -291,7 +291,7 @@ OWN = {"model": {"name": "m", "source": "api://x/m@1"}, "format": "chat", "conte
         (
             knobs(**PAIRWISE)
             | {"judge/pair": {"form": "query", "prompt": "{{ query }}", "markers": ["S:"]}},
-            "sees questions alone",
+            "sees queries alone",
         ),
         ({"judge/pair": {"teacher": OWN, "compute": MONEY}}, "needs a `price`"),
         (
@@ -301,7 +301,7 @@ OWN = {"model": {"name": "m", "source": "api://x/m@1"}, "format": "chat", "conte
         ({"judge/pair": {"teacher": OWN, "compute": {"backend": "vllm"}}}, "names no weights"),
         (
             {"judge/pair": {"teacher": OWN, "compute": {"backend": "recorded"}}},
-            "answer no new question",
+            "complete no new prompt",
         ),
         (
             knobs(synthetic=5) | {"augment/few": {"verify": {"min_score": 3}}},

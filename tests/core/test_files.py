@@ -21,7 +21,7 @@ from stillhouse.core.files import (
     write_json,
     write_text,
 )
-from stillhouse.sources.cache import entry
+from stillhouse.sources.cache import cached
 
 SOURCE = Path(__file__).parents[2] / "src"
 SLOW_WRITER = """
@@ -103,12 +103,12 @@ def test_others_may_what_the_umask_allows(tmp_path, umask):
         write_text(tmp_path / "file", "x")
         with atomic_directory(tmp_path / "folder"):
             pass
-        cached = entry("name", fill)
+        filled = cached("name", fill)
         assert os.umask(umask) == umask
     finally:
         os.umask(before)
-    assert mode(tmp_path / "file") == mode(cached / "private") == 0o666 & ~umask
-    assert mode(tmp_path / "folder") == mode(cached) == 0o777 & ~umask
+    assert mode(tmp_path / "file") == mode(filled / "private") == 0o666 & ~umask
+    assert mode(tmp_path / "folder") == mode(filled) == 0o777 & ~umask
 
 
 def test_a_directory_replaces_the_old_one_whole(tmp_path):

@@ -24,7 +24,7 @@ BRACKETS = 200_000
 def test_what_is_no_json_is_one_error_that_says_where(tmp_path, text, says):
     (tmp_path / "x.json").write_text(text)
     for read, where in [
-        (lambda: parse_json(text, "the reply of row 'a'"), "the reply of row 'a'"),
+        (lambda: parse_json(text, "the completion of row 'a'"), "the completion of row 'a'"),
         (lambda: read_json(tmp_path / "x.json"), str(tmp_path / "x.json")),
     ]:
         with pytest.raises(StillhouseError, match=says) as error:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stillhouse.core.errors import StillhouseError
-from stillhouse.deployment.export import chat_examples, default_system, warnings, write_chat
+from stillhouse.deployment.export import conversations, default_system, warnings, write_chat
 
 TEXT = st.text(min_size=1, max_size=40).filter(str.strip)
 
@@ -46,36 +46,36 @@ def format_errors(line):
 )
 def test_every_line_passes_the_published_checks(tmp_path_factory, rows, rationales, system):
     path = tmp_path_factory.mktemp("export") / "chat.jsonl"
-    write_chat(path, chat_examples(rows, "The answer is", rationales=rationales, system=system))
+    write_chat(path, conversations(rows, "The answer is", rationales=rationales, system=system))
     lines = path.read_bytes().decode("utf-8").split("\n")
     assert lines.pop() == ""
     assert len(lines) == len(rows)
     assert [format_errors(line) for line in lines] == [[]] * len(rows)
     first = path.read_bytes()
     write_chat(
-        path, chat_examples(rows[::-1], "The answer is", rationales=rationales, system=system)
+        path, conversations(rows[::-1], "The answer is", rationales=rationales, system=system)
     )
     assert path.read_bytes() == first
 
 
 def test_labels_alone_or_behind_the_rationale():
-    (label,) = chat_examples([row()], "Answer:", rationales=False)
+    (label,) = conversations([row()], "Answer:", rationales=False)
     assert [message["content"] for message in label["messages"]] == [
         default_system("Answer:", rationales=False),
         "1 + 1?",
         "2",
     ]
-    (both,) = chat_examples([row()], "Answer:", rationales=True, system="")
+    (both,) = conversations([row()], "Answer:", rationales=True, system="")
     assert both["messages"][0]["role"] == "user"
     assert both["messages"][-1]["content"] == "One and one are two.\nAnswer: 2"
 
 
 def test_rows_without_a_rationale_are_counted_and_keep_their_label():
     rows = [row(str(i), rationale=None if i < 3 else "Why.") for i in range(12)]
-    examples = chat_examples(rows, "Answer:", rationales=True)
+    examples = conversations(rows, "Answer:", rationales=True)
     assert examples[0]["messages"][-1]["content"] == "Answer: 2"
     assert warnings(rows, rationales=True) == [
-        "3 of 12 rows have no rationale and answer with the label alone."
+        "3 of 12 rows have no rationale and hold the label alone."
     ]
     assert warnings(rows, rationales=False) == []
     assert "10 or more" in warnings(rows[:9], rationales=False)[0]

@@ -12,8 +12,8 @@ from stillhouse import cli
 from stillhouse.config.student import StudentCompute, StudentConf, StudentDecoding
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.files import write_json
-from stillhouse.deployment.predict import answer
-from stillhouse.deployment.questions import Question, read_questions
+from stillhouse.deployment.predict import predict_queries
+from stillhouse.deployment.queries import Query, read_queries
 from stillhouse.sources.pin import pin
 from stillhouse.students.folder import load_student, save_student, untrained_student
 from stillhouse.students.predict import predict_labels, predict_rationales
@@ -86,8 +86,8 @@ def test_text_lines_and_files_are_answered_as_the_test_rows_were(elsewhere):
     shown = [as_shown(label) for label in labels]
     assert predict(elsewhere, QUERIES[0]) == shown[:1]
     assert predict(elsewhere, "--batch-size", 2, stdin="\n".join(QUERIES)) == shown
-    Path("questions.txt").write_text("\n\n".join(QUERIES))
-    assert predict(elsewhere, "--file", "questions.txt") == shown
+    Path("queries.txt").write_text("\n\n".join(QUERIES))
+    assert predict(elsewhere, "--file", "queries.txt") == shown
     Path("rows.csv").write_text("query,label\n" + "".join(f"{query},x\n" for query in QUERIES))
     assert predict(elsewhere, "--file", "rows.csv") == shown
 
@@ -130,13 +130,13 @@ def test_a_student_of_labels_alone_cannot_explain(elsewhere):
         (["coyp", "why?"], "no folder coyp. Did you mean 'copy'"),
         (["."], "neither it nor its model/ has a stillhouse.json"),
         ([], "params.yaml does not exist"),
-        (["copy", "--file", "qestions.txt"], "Did you mean 'questions.txt'"),
-        (["copy", "--file", "empty.txt"], "There is no question"),
+        (["copy", "--file", "qeries.txt"], "Did you mean 'queries.txt'"),
+        (["copy", "--file", "empty.txt"], "There is no query"),
         (["copy", " "], "`query` is ' '"),
     ],
 )
 def test_a_mistake_says_what_to_do(elsewhere, arguments, says):
-    Path("questions.txt").write_text("why?\n")
+    Path("queries.txt").write_text("why?\n")
     Path("empty.txt").write_text("\n")
     with pytest.raises(StillhouseError) as error:
         predict(*arguments)
@@ -153,9 +153,9 @@ def test_a_mistake_says_what_to_do(elsewhere, arguments, says):
         ('{"query": "a", "id": 1}\n{"query": "b", "id": 1}', "The id '1' occurs twice"),
     ],
 )
-def test_a_line_that_is_no_question_is_named(text, says):
+def test_a_line_that_is_no_query_is_named(text, says):
     with pytest.raises(StillhouseError) as error:
-        read_questions(None, None, io.StringIO(text), json_lines=True)
+        read_queries(None, None, io.StringIO(text), json_lines=True)
     assert says in str(error.value)
 
 
@@ -174,30 +174,30 @@ def test_a_line_that_is_no_question_is_named(text, says):
 def test_a_damaged_student_is_one_message(elsewhere, name, text):
     (elsewhere / name).write_text(text)
     with pytest.raises(StillhouseError) as error:
-        answer(elsewhere, [Question(id="1", query="two nuts")], CPU)
+        predict_queries(elsewhere, [Query(id="1", query="two nuts")], CPU)
     assert str(elsewhere / name) in str(error.value)
     assert len(str(error.value)) < 1000
 
 
 def test_half_characters_and_bytes_that_are_no_text(tmp_path, trained):
     """A terminal gives lone surrogates for bytes that are no UTF-8, JSON for a cut emoji."""
-    assert read_questions("caf\udce9?", None, io.StringIO(), False)[0].query == "caf\ufffd?"
+    assert read_queries("caf\udce9?", None, io.StringIO(), False)[0].text == "caf\ufffd?"
     lines = io.StringIO('{"query": "a \\ud83d", "choices": ["x\\udc00", "y"], "id": NaN}\n')
-    (question,) = read_questions(None, None, lines, True)
-    assert (question.id, question.query, question.choices) == ("1", "a \ufffd", ("x\ufffd", "y"))
-    surrogates = tmp_path / "questions.JSONL"
+    (query,) = read_queries(None, None, lines, True)
+    assert (query.id, query.text, query.choices) == ("1", "a \ufffd", ("x\ufffd", "y"))
+    surrogates = tmp_path / "queries.JSONL"
     surrogates.write_text('{"query": "half \\ud83d"}\n')
     done = CliRunner().invoke(
         cli.app, ["predict", str(trained), "--file", str(surrogates), "--device", "cpu"]
     )
     assert done.exit_code == 0, done.output
-    latin = tmp_path / "questions.txt"
+    latin = tmp_path / "queries.txt"
     latin.write_bytes("café?\n".encode("latin-1"))
-    with pytest.raises(StillhouseError, match=r"questions\.txt is not UTF-8 text"):
-        read_questions(None, latin, io.StringIO(), False)
+    with pytest.raises(StillhouseError, match=r"queries\.txt is not UTF-8 text"):
+        read_queries(None, latin, io.StringIO(), False)
     stdin = io.TextIOWrapper(io.BytesIO("café?\n".encode("latin-1")), encoding="utf-8")
     with pytest.raises(StillhouseError, match="standard input is not UTF-8 text"):
-        read_questions(None, None, stdin, False)
+        read_queries(None, None, stdin, False)
     marked = tmp_path / "marked.txt"
     marked.write_text("one?\n\ufefftwo?\n", encoding="utf-16")
-    assert [q.query for q in read_questions(None, marked, io.StringIO(), False)] == ["one?", "two?"]
+    assert [q.text for q in read_queries(None, marked, io.StringIO(), False)] == ["one?", "two?"]

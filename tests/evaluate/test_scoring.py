@@ -7,9 +7,9 @@ import pytest
 from stillhouse.config.dataset import Answer
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.tables import predictions
+from stillhouse.evaluate.evaluate import evaluate_majority
 from stillhouse.evaluate.majority import majority_predictions
 from stillhouse.evaluate.scoring import score, split_rows
-from stillhouse.evaluate.students import evaluate_majority
 
 
 def row(

@@ -1,4 +1,4 @@
-"""Judges without a model: their replies are templates over the prompt."""
+"""Judges without a model: their completions are templates over the prompt."""
 
 from typing import Any
 
@@ -39,6 +39,6 @@ def judge(form: str = "pairwise", **changes: Any) -> JudgeConf:
     return JudgeConf.model_validate(PAIRWISE | {"form": form} | FORMS[form] | changes)
 
 
-def replying(template: str, judge: JudgeConf, **changes: Any) -> TeacherConf:
-    """The model behind `judge`: it replies with a template over `prompt`."""
+def completing(template: str, judge: JudgeConf, **changes: Any) -> TeacherConf:
+    """The model behind `judge`: it completes with a template over `prompt`."""
     return judging_model(judge, teacher(model={"source": f"scripted:{template}"}, **changes))

@@ -10,7 +10,7 @@ from stillhouse.core.errors import StillhouseError
 from stillhouse.feedback_judge.check import check_judge
 from stillhouse.feedback_judge.cli import app
 from tests.config.project import edit, write_project
-from tests.feedback_judge.judges import judge, replying
+from tests.feedback_judge.judges import completing, judge
 from tests.teacher_generate.helpers import store
 
 LONGER = (
@@ -28,11 +28,11 @@ PAIRS = [
 
 @pytest.fixture
 def check(tmp_path):
-    def run(lines, reply, form="pairwise"):
+    def run(lines, completion, form="pairwise"):
         file = tmp_path / "labelled.jsonl"
         file.write_text("\n".join(json.dumps(line) for line in lines))
         conf = judge(form)
-        return check_judge(file, conf, replying(reply, conf), store(tmp_path))
+        return check_judge(file, conf, completing(completion, conf), store(tmp_path))
 
     return run
 
@@ -67,8 +67,8 @@ def test_a_judge_of_agreement(check):
         {"query": "q", "answer": said, "reference": "42", "agree": agree}
         for said, agree in [("42", True), ("forty-two", True), ("41", False), ("42?", False)]
     ]
-    reply = "Verdict: {{ 'correct' if 'said: 42' in prompt else 'incorrect' }}"
-    report = check(lines, reply, "reference")
+    completion = "Verdict: {{ 'correct' if 'said: 42' in prompt else 'incorrect' }}"
+    report = check(lines, completion, "reference")
     assert report == {
         "cases": 4, "missing": 0.0, "accuracy": 0.5, "accepts_right": 0.5, "accepts_wrong": 0.5,
     }  # fmt: skip
@@ -104,9 +104,9 @@ def test_lines_that_cannot_be_used_are_named(tmp_path, text, said):
     file = tmp_path / "labelled.jsonl"
     file.write_text(text)
     with pytest.raises(StillhouseError, match=said):
-        check_judge(file, judge(), replying("", judge()))
+        check_judge(file, judge(), completing("", judge()))
     with pytest.raises(StillhouseError, match="not a readable"):
-        check_judge(tmp_path / "other.jsonl", judge(), replying("", judge()))
+        check_judge(tmp_path / "other.jsonl", judge(), completing("", judge()))
 
 
 def test_the_command_prints_a_table_or_json(tmp_path, monkeypatch):

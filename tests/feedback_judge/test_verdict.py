@@ -47,7 +47,7 @@ def test_two_scores(text, scores):
         ("It goes on and on", None),
     ],
 )
-def test_a_reply_that_was_cut(text, scores):
+def test_a_completion_that_was_cut(text, scores):
     assert read_verdict(text, "length", PAIR) == scores
 
 
@@ -69,7 +69,7 @@ def test_words(text, score):
 
 
 @given(st.text(), st.sampled_from(["stop", "length"]), st.sampled_from([PAIR, judge("reference")]))
-def test_no_reply_raises_and_scores_lie_on_the_scale(text, reason, conf):
+def test_no_completion_raises_and_scores_lie_on_the_scale(text, reason, conf):
     verdict = read_verdict(text, reason, conf)
     low, high = conf.scale
     assert verdict is None or all(low <= score <= high for score in verdict)

@@ -1,14 +1,14 @@
-"""The student's answers: no student answers a row that it was trained on."""
+"""The student's predictions: no student predicts a row that it was trained on."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from stillhouse.core.errors import StillhouseError
-from stillhouse.feedback_predict.predict import plan, student_answers
-from tests.students.conftest import local_checkpoints, make_conf
+from stillhouse.feedback_predict.predict import plan, student_predictions
+from tests.students.conftest import local_models, make_conf
 
-__all__ = ["local_checkpoints", "make_conf"]  # fixtures
+__all__ = ["local_models", "make_conf"]  # fixtures
 
 
 def row(id_, label="red"):
@@ -16,7 +16,7 @@ def row(id_, label="red"):
 
 
 @given(st.sets(st.text(min_size=1, max_size=6), min_size=4, max_size=40), st.floats(0.2, 1))
-def test_every_row_is_answered_once_by_a_student_that_never_saw_it(ids, share):
+def test_every_row_is_predicted_once_by_a_student_that_never_saw_it(ids, share):
     rows = [row(id_, "red" if n % 3 else None) for n, id_ in enumerate(sorted(ids))]
     try:
         work = plan(rows, share)
@@ -43,10 +43,10 @@ def test_too_few_rows_for_folds_is_said():
 
 
 @pytest.mark.slow
-def test_untrained_and_trained_students_answer_all_rows(make_conf):
+def test_untrained_and_trained_students_predict_all_rows(make_conf):
     rows = [row(f"r{n}") for n in range(6)]
     student = make_conf()
     for which in ("untrained", 0.5):
-        found = student_answers(rows, student, which)
+        found = student_predictions(rows, student, which)
         assert [r["id"] for r in found] == sorted(r["id"] for r in rows)
-        assert found == student_answers(rows[::-1], student, which)
+        assert found == student_predictions(rows[::-1], student, which)

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stillhouse.core.errors import StillhouseError
-from stillhouse.core.tables import SPLITS
+from stillhouse.core.tables import CHOSEN
 from stillhouse.feedback_split.split import choose_rows, validation_rows
 
 
@@ -19,12 +19,12 @@ def parsed(id_, label="teacher", rationale="teacher why", sample=0):
 
 
 def choose(
-    examples, answers, fraction=1.0, label="teacher", rationale="teacher", feedback="none",
+    examples, parsed_rows, fraction=1.0, label="teacher", rationale="teacher", feedback="none",
     verdicts=(), tau=1.0, hard_at_tau=False, filter_="none", metric="exact",
     label_filter="none",
 ):  # fmt: skip
     return choose_rows(
-        examples, answers, verdicts, fraction=fraction, label_source=label,
+        examples, parsed_rows, verdicts, fraction=fraction, label_source=label,
         label_filter=label_filter, rationale_source=rationale, rationale_filter=filter_,
         metric=metric, feedback=feedback, tau=tau, hard_at_tau=hard_at_tau,
     )  # fmt: skip
@@ -32,7 +32,7 @@ def choose(
 
 IDS = [f"r{i}" for i in range(40)]
 EXAMPLES = [example(id_) for id_ in IDS]
-ANSWERS = [parsed(id_) for id_ in IDS]
+PARSED = [parsed(id_) for id_ in IDS]
 
 
 @pytest.mark.parametrize(
@@ -47,28 +47,28 @@ ANSWERS = [parsed(id_) for id_ in IDS]
     ],
 )
 def test_sources(label, rationale, expected, tmp_path):
-    rows, metrics = choose(EXAMPLES, ANSWERS, label=label, rationale=rationale)
+    rows, metrics = choose(EXAMPLES, PARSED, label=label, rationale=rationale)
     assert {(row["label"], row["rationale"]) for row in rows} == {expected}
     assert {row["difficulty"] for row in rows} == {None}
     assert metrics == {
         "candidates": 40, "selected": 40, "without_label": 0, "rows": 40,
         "without_rationale": 40 if rationale == "none" else 0,
     }  # fmt: skip
-    SPLITS.at(tmp_path / "splits.parquet").write_rows(rows)
+    CHOSEN.at(tmp_path / "chosen.parquet").write_rows(rows)
 
 
 def test_only_train_rows_are_chosen_and_unlabelled_ones_with_teacher_labels():
     splits = ("train", "validation", "test", "exemplar")
     examples = [example(split, split) for split in splits]
     examples += [example("asked", "unlabelled", None, None), example("not", "unlabelled", None)]
-    answers = [parsed(id_) for id_ in ("train", "validation", "test", "asked")]
-    assert [row["id"] for row in choose(examples, answers)[0]] == ["asked", "train"]
-    assert [row["id"] for row in choose(examples, answers, label="gold")[0]] == ["train"]
+    parsed_rows = [parsed(id_) for id_ in ("train", "validation", "test", "asked")]
+    assert [row["id"] for row in choose(examples, parsed_rows)[0]] == ["asked", "train"]
+    assert [row["id"] for row in choose(examples, parsed_rows, label="gold")[0]] == ["train"]
 
 
 def test_a_row_without_a_teacher_label_is_left_out_and_one_without_a_rationale_stays():
-    answers = [parsed("r0", None), parsed("r1", rationale=None), *ANSWERS[2:-1]]
-    rows, metrics = choose(EXAMPLES, answers)
+    parsed_rows = [parsed("r0", None), parsed("r1", rationale=None), *PARSED[2:-1]]
+    rows, metrics = choose(EXAMPLES, parsed_rows)
     chosen = {row["id"]: row["rationale"] for row in rows}
     assert "r0" not in chosen
     assert IDS[-1] not in chosen
@@ -76,20 +76,20 @@ def test_a_row_without_a_teacher_label_is_left_out_and_one_without_a_rationale_s
     assert metrics == {
         "candidates": 40, "selected": 40, "without_label": 2, "without_rationale": 1, "rows": 38,
     }  # fmt: skip
-    assert len(choose(EXAMPLES, answers, label="gold")[0]) == 40
+    assert len(choose(EXAMPLES, parsed_rows, label="gold")[0]) == 40
 
 
 def test_the_first_sample_counts():
-    answers = [parsed("r0", "second", sample=1), parsed("r0", "first"), *ANSWERS[1:]]
-    assert {row["id"]: row["label"] for row in choose(EXAMPLES, answers)[0]}["r0"] == "first"
+    parsed_rows = [parsed("r0", "second", sample=1), parsed("r0", "first"), *PARSED[1:]]
+    assert {row["id"]: row["label"] for row in choose(EXAMPLES, parsed_rows)[0]}["r0"] == "first"
 
 
 @given(st.sets(st.text(min_size=1, max_size=8), min_size=1, max_size=30), st.data())
 def test_fractions_are_nested_and_the_same_for_every_source(ids, data):
     small, large = sorted(data.draw(st.tuples(*[st.floats(0.01, 1)] * 2)))
-    examples, answers = [example(id_) for id_ in ids], [parsed(id_) for id_ in ids]
+    examples, parsed_rows = [example(id_) for id_ in ids], [parsed(id_) for id_ in ids]
     chosen = [
-        {row["id"] for row in choose(examples, answers, fraction, label)[0]}
+        {row["id"] for row in choose(examples, parsed_rows, fraction, label)[0]}
         for fraction in (small, large)
         for label in ("gold", "teacher")
     ]
@@ -105,14 +105,14 @@ def test_validation_rows_are_the_validation_split_with_gold_labels():
 
 
 def test_a_fraction_does_not_depend_on_order():
-    rows, _ = choose(EXAMPLES, ANSWERS, 0.3)
-    again, _ = choose(EXAMPLES[::-1], ANSWERS[::-1], 0.3)
+    rows, _ = choose(EXAMPLES, PARSED, 0.3)
+    again, _ = choose(EXAMPLES[::-1], PARSED[::-1], 0.3)
     assert rows == again
     assert len(rows) == 12
 
 
 @pytest.mark.parametrize(
-    ("change", "answers", "message"),
+    ("change", "parsed_rows", "message"),
     [
         ({}, [parsed(id_, None) for id_ in IDS], "teacher label.*reply: rationale.*gold"),
         ({}, [], "teacher label"),
@@ -120,9 +120,9 @@ def test_a_fraction_does_not_depend_on_order():
         ({}, [parsed("stranger")], "stranger"),
     ],
 )
-def test_what_cannot_be_done_is_said(change, answers, message):
+def test_what_cannot_be_done_is_said(change, parsed_rows, message):
     with pytest.raises(StillhouseError, match=message):
-        choose(EXAMPLES, answers, **change)
+        choose(EXAMPLES, parsed_rows, **change)
 
 
 def test_gold_that_is_not_there_is_said():
@@ -152,7 +152,7 @@ VERDICTS = [
 
 
 def difficulty(**rule):
-    rows, metrics = choose(EXAMPLES, ANSWERS, verdicts=VERDICTS, **rule)
+    rows, metrics = choose(EXAMPLES, PARSED, verdicts=VERDICTS, **rule)
     return {row["id"]: row["difficulty"] for row in rows if row["id"] in IDS[:5]}, metrics
 
 
@@ -181,14 +181,14 @@ def test_tau_and_what_counts_at_it(tau, hard_at_tau, hard):
 
 def test_wrong_is_what_the_metric_found_whatever_tau_is():
     verdicts = [verdict("r0", None, 0.0, "metric"), verdict("r1", None, 1.0, "metric")]
-    rows, metrics = choose(EXAMPLES, ANSWERS, feedback="wrong", verdicts=verdicts, tau=9.0)
+    rows, metrics = choose(EXAMPLES, PARSED, feedback="wrong", verdicts=verdicts, tau=9.0)
     found = {row["id"]: row["difficulty"] for row in rows}
     assert (found["r0"], found["r1"], found["r2"]) == ("hard", "easy", None)
     assert metrics["without_verdict"] == 38
 
 
 def test_without_feedback_no_row_is_hard():
-    rows, metrics = choose(EXAMPLES, ANSWERS, verdicts=VERDICTS)
+    rows, metrics = choose(EXAMPLES, PARSED, verdicts=VERDICTS)
     assert {row["difficulty"] for row in rows} == {None}
     assert "hard" not in metrics
 
@@ -230,8 +230,8 @@ def test_a_filter_that_leaves_nothing_says_so():
 def test_only_rows_that_the_teacher_got_right(source):
     examples = [*EXAMPLES[:4], example("asked", "unlabelled", None)]
     said = {"r0": "gold", "r1": " GOLD.", "r2": "other", "r3": None, "asked": "gold"}
-    answers = [parsed(id_, label) for id_, label in said.items()]
-    rows, metrics = choose(examples, answers, label=source, label_filter="correct")
+    parsed_rows = [parsed(id_, label) for id_, label in said.items()]
+    rows, metrics = choose(examples, parsed_rows, label=source, label_filter="correct")
     assert [row["id"] for row in rows] == ["r0", "r1"]
     assert metrics["rows"] == 2
     assert metrics["incorrect_label"] + metrics["without_label"] == metrics["selected"] - 2

@@ -38,7 +38,7 @@ def project(tmp_path, monkeypatch):
         tables.EXAMPLES.write_rows(examples)
         tables.COMPLETIONS.write_rows(completions)
         tables.EXEMPLARS.write_rows([])
-        tables.ANSWERS.write_rows([])
+        tables.FEEDBACK_PREDICTIONS.write_rows([])
 
     return start
 
@@ -46,7 +46,7 @@ def project(tmp_path, monkeypatch):
 def test_completions_become_training_rows(project):
     project(label_source="teacher")
     run(*STAGES)
-    assert tables.ANSWERS.read_rows() == []
+    assert tables.FEEDBACK_PREDICTIONS.read_rows() == []
     assert tables.VERDICTS.read_rows() == []
     training = tables.TRAINING.read_rows()
     assert training == [
@@ -60,7 +60,7 @@ def test_completions_become_training_rows(project):
 
 def test_equal_content_gives_equal_bytes(project):
     project()
-    outputs = (tables.PARSED.path, tables.SPLITS.path, tables.TRAINING.path, paths.PARSE_METRICS)
+    outputs = (tables.PARSED.path, tables.CHOSEN.path, tables.TRAINING.path, paths.PARSE_METRICS)
     run(*STAGES)
     first = [path.read_bytes() for path in outputs]
     run(*STAGES)
@@ -78,7 +78,7 @@ def test_a_mistake_is_one_message_and_writes_nothing(project, knobs, stage, mess
     run(*(name for name in STAGES[: STAGES.index(stage)] if name != "feedback_predict"))
     with pytest.raises(SystemExit, match=f"error in {stage}: .*{message}"):
         run(stage)
-    written = {"feedback_split": tables.SPLITS.path, "augment": tables.TRAINING.path}[stage]
+    written = {"feedback_split": tables.CHOSEN.path, "augment": tables.TRAINING.path}[stage]
     assert not written.exists()
 
 

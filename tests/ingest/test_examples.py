@@ -419,7 +419,7 @@ def test_a_template_that_fails_is_shown_once_and_the_rows_are_not_blamed():
     message = failure(make_conf(fields={"query": template}), train=texts(40))
     assert message.count(template) == 1
     assert "train.jsonl:1, train.jsonl:2, train.jsonl:3 and 37 more: fields.query" in message
-    assert "Correct the template in the dataset's conf" in message
+    assert "Correct the template in the dataset's entry" in message
     assert "the rows" not in message
 
 

@@ -230,7 +230,7 @@ def test_what_is_code_is_not_run(tmp_path):
     assert not mark.exists()
 
 
-def test_numbers_of_real_questions_have_values(shared_data):
+def test_numbers_of_real_queries_have_values(shared_data):
     lines = (shared_data / "aqua_rat/test.jsonl").read_text("utf-8").splitlines()[:40]
     options = [json.loads(line)["options"][0].split(")", 1)[1].strip() for line in lines]
     plain = [text for text in options if text.replace(".", "").replace("-", "").isdigit()]

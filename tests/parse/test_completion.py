@@ -235,7 +235,7 @@ def test_a_rationale_alone():
 
 def test_the_parser_has_no_way_to_see_gold():
     assert set(inspect.signature(parse_completion).parameters) == {
-        "text", "finish_reason", "form", "choices", "thought",
+        "text", "finish_reason", "form", "choices", "reasoned",
     }  # fmt: skip
 
 

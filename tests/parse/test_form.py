@@ -91,7 +91,7 @@ def shipped():
                 yield conf, described
 
 
-def test_the_headings_of_a_shipped_prompt_end_a_reply():
+def test_the_headings_of_a_shipped_prompt_end_a_completion():
     """Whatever opens a prompt's examples: a rationale must not hold made-up further ones."""
     seen = set()
     for prompt, dataset in shipped():
@@ -105,6 +105,6 @@ def test_the_headings_of_a_shipped_prompt_end_a_reply():
     assert {"Example:", "Question for you:", "Q:", "Premise:"} <= seen
 
 
-def test_a_heading_at_the_start_repeats_the_question():
+def test_a_heading_at_the_start_repeats_the_query():
     text = "Example: a riddle. Trains stop there.\nThe answer is (b)."
     assert parse(text, "rationale_then_label", headings=("Example:",)).label == "train station"

@@ -8,7 +8,7 @@ from stillhouse.config.dataset import Answer
 from stillhouse.config.prompt import Reply
 from stillhouse.kinds.registry import kind_of
 from stillhouse.parse.form import Form
-from stillhouse.parse.table import parse_completions
+from stillhouse.parse.parse import parse_completions
 
 CQA = Answer(markers=("So the answer is", "The answer is", "Answer:"), metric="choice")
 SVAMP = Answer(markers=("The answer is", "Answer:"), metric="equation")

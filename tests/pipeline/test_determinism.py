@@ -14,7 +14,7 @@ TABLES = (
     "prompts",
     "completions",
     "parsed",
-    "splits",
+    "chosen",
     "training",
 )
 

@@ -27,7 +27,7 @@ class Edit(NamedTuple):
 
 EDITS = {
     "a comment": Edit("core/files.py", "os.close(handle)", "os.close(handle)  # at once", set()),
-    "white space": Edit("core/files.py", "os.close(handle)", "os.close(\n\n        handle\n    )", set()),
+    "white space": Edit("core/files.py", "os.close(handle)", "os.close(\n\n    handle)", set()),
     "a docstring": Edit(
         "students/loss.py", "L = L_label + lambda", "The loss L = L_label + lambda", set()
     ),

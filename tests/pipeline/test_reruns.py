@@ -131,7 +131,7 @@ def test_equal_output_ends_the_wave(workspace):
 
 def test_the_teacher_is_asked_only_what_is_new(workspace):
     def asked(k):
-        """Rebuild the completions without DVC's cache; how many answers that took."""
+        """Rebuild the completions without DVC's cache; how many requests that took."""
         shutil.rmtree(workspace.path / ".dvc/cache/runs", ignore_errors=True)
         workspace.edit("params.yaml", k=k)
         assert "teacher_generate" in workspace.ran("repro", "teacher_generate")

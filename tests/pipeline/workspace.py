@@ -148,9 +148,9 @@ def create(path: Path, models: Path, python: Path) -> Workspace:
 
 KNOBS = PARAMS | dict.fromkeys(GROUPS, "tiny") | {"limit": 20}
 HARD_AND_EASY = ("hard", "easy")
-QUESTION = "What is {{ digest % 97 }} by {{ digest // 97 % 89 }} like? (a) red (b) blue"
+QUERY = "What is {{ digest % 97 }} by {{ digest // 97 % 89 }} like? (a) red (b) blue"
 ANSWER = "Because of {{ digest % 97 }}. The answer is {{ ['red', 'blue'][digest % 2] }}."
-REPLY = f"{{% if 'New one' in prompt %}}{QUESTION}{{% else %}}{ANSWER}{{% endif %}}"
+COMPLETION = f"{{% if 'New one' in prompt %}}{QUERY}{{% else %}}{ANSWER}{{% endif %}}"
 PARTS = {
     "preamble": "Say which colour.",
     "exemplar_query": "Q: {{ query }}",
@@ -183,7 +183,7 @@ def entries(models: Path) -> dict[str, dict[str, Any]]:
             },
             f"teacher/{name}": {
                 "description": "A template",
-                "model": {"name": name, "source": f"scripted:{name}. {REPLY}"},
+                "model": {"name": name, "source": f"scripted:{name}. {COMPLETION}"},
                 "format": "plain",
                 "context": 500,
                 "decoding": {"max_tokens": 40},
@@ -204,12 +204,12 @@ def entries(models: Path) -> dict[str, dict[str, Any]]:
                 "compute": {"backend": "scripted"},
             },
             f"augment/{name}": {
-                "description": "New questions",
+                "description": "New queries",
                 "prompts": {
                     kind: {"prompt": f"New one, {name}: {{{{ query }}}}"} for kind in HARD_AND_EASY
                 },
                 "decoding": {"temperature": 1.0, "max_tokens": 40},
-                "questions_per_seed": 2,
+                "queries_per_seed": 2,
                 "rounds": 1,
                 "filters": {"min_words": 2, "max_words": 40, "rouge_l": 0.9, "ngram": 8},
                 "verify": {},
@@ -221,9 +221,9 @@ def entries(models: Path) -> dict[str, dict[str, Any]]:
 def _judging(name: str) -> dict[str, Any]:
     """A judge that thinks the second of two answers a little better, and that red is best."""
     score = "{{ 9 if 'red' in prompt.split('%s:')[1].split('\n')[0] else %d }}"
-    reply = "\n".join(f"Score of {n}: {score % (n, n)}" for n in (1, 2))
+    completion = "\n".join(f"Score of {n}: {score % (n, n)}" for n in (1, 2))
     return {
-        "model": {"name": f"judge {name}", "source": f"scripted:{reply}"},
+        "model": {"name": f"judge {name}", "source": f"scripted:{completion}"},
         "format": "plain",
         "context": 500,
     }

@@ -152,7 +152,7 @@ def test_the_published_prompt_has_the_papers_four_parts_as_plain_text():
 
 
 @pytest.mark.parametrize("name", ["few_shot", "human_cot", "rationalize"])
-def test_prompts_for_base_models_are_one_text_that_ends_where_the_reply_begins(name):
+def test_prompts_for_base_models_are_one_text_that_ends_where_the_completion_begins(name):
     for task in TASKS:
         for prompt in render(name, task).values():
             assert len(prompt["messages"]) == 1
@@ -175,7 +175,7 @@ def test_worked_examples_of_mathematics_have_the_form_that_is_read(metric):
     worked = re.findall(r"^A: (.+)$", math_text("rag_text", metric), re.MULTILINE)
     answer = ANSWER.model_copy(update={"metric": metric})
     form = Form(load("rag_text").reply, "math", answer)
-    statuses = [parse_completion(reply, "stop", form).status for reply in worked]
+    statuses = [parse_completion(text, "stop", form).status for text in worked]
     assert statuses == ["ok", "ok"]
 
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from stillhouse.core import tables
 from stillhouse.core.errors import StillhouseError
-from stillhouse.core.same_question import question_key
+from stillhouse.core.same_query import query_key
 from stillhouse.retrieve.choose import choose_exemplars
 from tests.retrieve.examples import chosen, embeddings, example
 
@@ -22,7 +22,7 @@ def by_hand(examples, vectors, row, k, distinct_groups=True):
         other
         for other in examples
         if other["split"] == "train"
-        and question_key(other["query"]) != question_key(row["query"])
+        and query_key(other["query"]) != query_key(row["query"])
         and not (distinct_groups and row["group"] and other["group"] == row["group"])
     ]
     own = np.asarray(vectors[row["id"]], dtype=np.float64)
@@ -142,7 +142,7 @@ def test_too_large_a_k_names_the_row_and_the_pool():
 
 
 @pytest.mark.parametrize("arm", ["topk", "random"])
-def test_a_row_is_not_shown_its_own_question_but_for_a_full_stop(arm):
+def test_a_row_is_not_shown_its_own_query_but_for_a_full_stop(arm):
     pairs = [
         ("Skeletal muscles", "Skeletal muscles:"),
         ("A is -", "A is ?"),
@@ -159,7 +159,7 @@ def test_a_row_is_not_shown_its_own_question_but_for_a_full_stop(arm):
     for n in range(3):
         assert f"{n}y" not in found[f"{n}x"]
         assert f"{n}x" not in found[f"{n}y"]
-    assert "q" in chosen(choose(examples, vectors, 1)[0])["p"], "another question"
+    assert "q" in chosen(choose(examples, vectors, 1)[0])["p"], "another query"
 
 
 def test_vectors_of_another_run_are_refused():

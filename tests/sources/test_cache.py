@@ -2,14 +2,14 @@ from threading import Barrier, Thread
 
 import pytest
 
-from stillhouse.sources.cache import cache_root, entry
+from stillhouse.sources.cache import cache_root, cached
 
 
 def leftovers():
     return [path for path in cache_root().rglob(".*") if path.name.startswith(".")]
 
 
-def test_an_entry_is_filled_once():
+def test_a_folder_is_filled_once():
     calls = []
 
     def fill(folder):
@@ -17,8 +17,8 @@ def test_an_entry_is_filled_once():
         (folder / "sub").mkdir()
         (folder / "sub" / "file").write_text("content")
 
-    assert entry("a/b", fill) == entry("a/b", fill) == cache_root() / "a/b"
-    assert (entry("a/b", fill) / "sub/file").read_text() == "content"
+    assert cached("a/b", fill) == cached("a/b", fill) == cache_root() / "a/b"
+    assert (cached("a/b", fill) / "sub/file").read_text() == "content"
     assert len(calls) == 1
     assert not leftovers()
 
@@ -30,12 +30,12 @@ def test_an_interrupted_fill_leaves_nothing(error):
         raise error
 
     with pytest.raises(error):
-        entry("a/b", fill)
+        cached("a/b", fill)
     assert not (cache_root() / "a/b").exists()
     assert not leftovers()
 
 
-def test_two_at_once_get_the_same_complete_entry():
+def test_two_at_once_get_the_same_complete_folder():
     both, found = Barrier(2, timeout=10), []
 
     def fill(folder):
@@ -43,7 +43,7 @@ def test_two_at_once_get_the_same_complete_entry():
         both.wait()
         (folder / "two").write_text("2")
 
-    threads = [Thread(target=lambda: found.append(entry("a/b", fill))) for _ in range(2)]
+    threads = [Thread(target=lambda: found.append(cached("a/b", fill))) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -6,7 +6,7 @@ import torch
 from safetensors.torch import save
 
 from stillhouse.core.errors import StillhouseError
-from stillhouse.sources.checkpoints import checkpoint
+from stillhouse.sources.model_folder import model_folder
 from stillhouse.sources.resolve import resolve
 from tests.sources.hub import COMMIT, make_snapshot, use_cache
 
@@ -22,8 +22,8 @@ def hub(tmp_path, monkeypatch):
 def test_a_model_comes_from_the_hub_cache_without_a_network(hub):
     files = {"config.json": b"{}", "model.safetensors": WEIGHTS, "tokenizer.json": b"{}"}
     snapshot = make_snapshot(hub, "model", "org/model", files)
-    assert checkpoint(f"hf://org/model@{COMMIT}") == snapshot
-    assert checkpoint("hf://org/model@main#unpinned") == snapshot
+    assert model_folder(f"hf://org/model@{COMMIT}") == snapshot
+    assert model_folder("hf://org/model@main#unpinned") == snapshot
 
 
 def test_a_file_or_folder_of_a_repository(hub):
@@ -38,17 +38,17 @@ def test_pickled_weights_are_converted_where_there_are_no_others(hub):
     torch.save({"weight": torch.ones(3)}, content)
     files = {"config.json": b"{}", "pytorch_model.bin": content.getvalue()}
     snapshot = make_snapshot(hub, "model", "org/pickled", files)
-    converted = checkpoint(f"hf://org/pickled@{COMMIT}")
+    converted = model_folder(f"hf://org/pickled@{COMMIT}")
     assert converted != snapshot
     assert list(converted.glob("*.safetensors"))
     (snapshot / "model.safetensors").write_bytes(WEIGHTS)
-    assert checkpoint(f"hf://org/pickled@{COMMIT}") == snapshot
+    assert model_folder(f"hf://org/pickled@{COMMIT}") == snapshot
 
 
 def test_a_model_without_weights_is_refused(hub):
     make_snapshot(hub, "model", "org/bare", {"config.json": b"{}"})
     with pytest.raises(StillhouseError, match=r"neither \*\.safetensors.*pytorch_model\.bin"):
-        checkpoint(f"hf://org/bare@{COMMIT}")
+        model_folder(f"hf://org/bare@{COMMIT}")
 
 
 def test_without_a_network_the_message_says_what_helps(hub):
@@ -64,7 +64,7 @@ def test_without_a_network_the_message_says_what_helps(hub):
         ("GatedRepoError", "HF_TOKEN"),
         ("RepositoryNotFoundError", "check the name"),
         ("RevisionNotFoundError", "copy a commit"),
-        ("HfHubHTTPError", "The hub answered"),
+        ("HfHubHTTPError", "The hub responded"),
     ],
 )
 def test_the_hubs_refusals_are_explained(hub, monkeypatch, name, says):

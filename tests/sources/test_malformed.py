@@ -17,13 +17,13 @@ from hypothesis import strategies as st
 from stillhouse.core.errors import StillhouseError
 from stillhouse.ingest.files import read_file
 from stillhouse.sources.cache import cache_root
-from stillhouse.sources.checkpoints import checkpoint
 from stillhouse.sources.gguf_layout import require_gguf
 from stillhouse.sources.model_files import require_sound
+from stillhouse.sources.model_folder import model_folder
 from stillhouse.sources.pin import pin
 from stillhouse.sources.wheels import unpack
 from stillhouse.students.weights import read_model, read_tokenizer
-from tests.sources.test_checkpoints import make_gguf
+from tests.sources.test_model_folder import make_gguf
 
 few = settings(
     max_examples=40,
@@ -159,7 +159,7 @@ def test_the_damaged_file_and_the_source_are_named(tmp_path, tiny_models, name, 
     (tmp_path / "model" / name).write_text(content)
     source = pin(tmp_path / "model")
     with pytest.raises(StillhouseError, match=says) as error:
-        checkpoint(source)
+        model_folder(source)
     assert str(tmp_path / "model" / name) in str(error.value)
     assert source in str(error.value)
     assert len(str(error.value)) < 1000
@@ -174,7 +174,7 @@ def test_an_index_that_leaves_the_folder_is_refused(tmp_path, tiny_models, index
         (tmp_path / "model/model.safetensors").unlink()
     (tmp_path / "model" / index).write_text(json.dumps({"weight_map": {"lm_head.weight": name}}))
     with pytest.raises(StillhouseError, match="nothing outside is read"):
-        checkpoint(pin(tmp_path / "model"))
+        model_folder(pin(tmp_path / "model"))
 
 
 @pytest.mark.parametrize("lost", ["model.layers.1.mlp.up_proj.weight", "model.embed_tokens.weight"])
@@ -222,7 +222,7 @@ def test_a_damaged_gguf_is_one_message_and_leaves_nothing(tmp_path, gguf, damage
     path.write_bytes(damage(gguf.read_bytes()))
     source = pin(path)
     with pytest.raises(StillhouseError, match=says) as error:
-        checkpoint(source)
+        model_folder(source)
     assert str(path) in str(error.value)
     assert source in str(error.value)
     assert not list(cache_root().rglob("*.safetensors"))
@@ -232,7 +232,7 @@ def test_a_gguf_without_one_of_its_tensors_is_refused(tmp_path, gguf):
     path = tmp_path / "renamed.gguf"
     path.write_bytes(gguf.read_bytes().replace(b"blk.0.attn_q", b"blk.0.attn_x"))
     with pytest.raises(StillhouseError, match=r"lacks|cannot be loaded"):
-        checkpoint(pin(path))
+        model_folder(pin(path))
     assert not list(cache_root().rglob("*.safetensors"))
 
 

@@ -1,4 +1,4 @@
-"""The verdict on methods: 5% false positives, the power that is stated, and its known cases."""
+"""What is said of methods: 5% false positives, the power that is stated, and its known cases."""
 
 import numpy as np
 import pytest

@@ -11,7 +11,7 @@ def answers(right, rows=40):
     return {f"r{n:03}": float(n < right) for n in range(rows)}
 
 
-def test_two_single_students_have_mcnemars_test_and_no_verdict_on_the_method():
+def test_two_single_students_have_mcnemars_test_and_no_word_on_the_method():
     one = {f"r{n}": float(n >= 5) for n in range(8)}
     other = {f"r{n}": 1.0 for n in range(8)}
     found = compare({0: one}, {7: other})
@@ -25,7 +25,7 @@ def test_two_single_students_have_mcnemars_test_and_no_verdict_on_the_method():
 
 
 @pytest.mark.parametrize(("before", "after"), [(1, 3), (3, 1), (2, 2), (2, 10), (1, 1)])
-def test_fewer_than_three_seeds_a_side_give_no_verdict_on_the_method(before, after):
+def test_fewer_than_three_seeds_a_side_give_no_word_on_the_method(before, after):
     one = {seed: answers(10 + seed) for seed in range(before)}
     other = {seed: answers(30 + seed) for seed in range(after)}
     found = compare(one, other)
@@ -33,7 +33,7 @@ def test_fewer_than_three_seeds_a_side_give_no_verdict_on_the_method(before, aft
     assert found.difference.low > 0  # these students differ all the same
 
 
-def test_three_seeds_a_side_have_a_verdict_either_way_round():
+def test_three_seeds_a_side_say_something_either_way_round():
     near = {0: answers(20), 1: answers(22), 2: answers(21)}
     assert not compare(near, {0: answers(21), 1: answers(20), 2: answers(23)}).method.significant
     far = {0: answers(37), 1: answers(36), 2: answers(38)}
@@ -44,7 +44,7 @@ def test_three_seeds_a_side_have_a_verdict_either_way_round():
     assert (there.difference.low > 0, back.difference.high < 0) == (True, True)
 
 
-def test_one_lucky_seed_is_no_verdict_on_the_method():
+def test_one_lucky_seed_is_no_word_on_the_method():
     spread = compare(
         {0: answers(20), 1: answers(31), 2: answers(25)},
         {0: answers(30), 1: answers(27), 2: answers(26)},

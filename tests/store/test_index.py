@@ -1,4 +1,4 @@
-"""An index changes no answer: it may be missing, deleted, damaged, old, or another process's."""
+"""An index changes no completion: it may be missing, damaged, old, or another process's."""
 
 import errno
 import multiprocessing
@@ -80,7 +80,7 @@ EVENTS = st.lists(
 )
 
 
-def answers(place: Store) -> list[dict]:
+def completions(place: Store) -> list[dict]:
     return [one for n in (1, 3) for one in place.look_up(WANTED, n).to_pylist()]
 
 
@@ -102,7 +102,7 @@ def happen(event, place: Store) -> None:
         case "merge":
             pack.merge(place.live, segments.segment_paths(place.live))
         case "look":
-            answers(place)
+            completions(place)
         case "verify":
             commands.verify(place)
         case (what, number):
@@ -133,9 +133,9 @@ def test_an_index_changes_no_look_up_whatever_happens(tmp_path_factory, events):
     for number, event in enumerate(events):
         happen(event, place)
         plain = without_indexes(place, folder / f"plain {number}")
-        assert answers(place) == answers(plain)
+        assert completions(place) == completions(plain)
         # What the first look-up wrote serves the second, which reads no segment.
-        assert answers(place) == answers(plain)
+        assert completions(place) == completions(plain)
 
 
 def test_the_second_look_up_reads_no_segment(tmp_path, verified):
@@ -154,7 +154,7 @@ def test_a_look_up_reads_the_blocks_of_what_it_returns(tmp_path, monkeypatch):
     place = store(tmp_path)
     rows = [row(n) | {"key": n.to_bytes(8, "big") * 4} for n in range(500)]
     write(place, *rows)
-    answers(place)
+    completions(place)
     read = []
     block = index.Index._block
     monkeypatch.setattr(index.Index, "_block", lambda i, n: read.append(int(n)) or block(i, n))
@@ -351,7 +351,7 @@ def test_what_is_published_is_indexed_in_this_machine_s_store(tmp_path, verified
     assert indexes(place) == before
 
 
-def test_published_answers_are_read_where_there_can_be_no_store(tmp_path):
+def test_published_completions_are_read_where_there_can_be_no_store(tmp_path):
     theirs = Store(tmp_path / "published")
     path = write(theirs, row(1))
     (tmp_path / "file").touch()
@@ -396,7 +396,7 @@ def test_an_index_that_cannot_be_read_is_done_without(tmp_path, monkeypatch, rea
         assert texts(place, 1) == ["answer 1"]
 
 
-def test_indexes_give_way_to_answers_where_there_is_no_room(tmp_path, monkeypatch):
+def test_indexes_give_way_to_completions_where_there_is_no_room(tmp_path, monkeypatch):
     place = store(tmp_path)
     write(place, row(1))
     texts(place, 1)

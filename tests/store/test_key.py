@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stillhouse.core.tables import PROMPTS
-from stillhouse.store.key import answer_key, canonical, payload
-from stillhouse.teacher_generate.plan import answer_keys
+from stillhouse.store.key import canonical, completion_key, payload
+from stillhouse.teacher_generate.plan import completion_keys
 from stillhouse.teacher_generate.protocol import Message
 from tests.teacher_generate.helpers import teacher
 
@@ -27,13 +27,13 @@ def test_the_payload_is_as_documented():
 
 
 def test_golden_values():
-    # These keys are on file wherever answers were paid for. If this test fails, either undo the
-    # change to the key, or raise KEY_VERSION and know that every answer is asked for again.
+    # These keys are on file wherever completions were paid for. If this test fails, either undo the
+    # change to the key, or raise KEY_VERSION and know that every completion is asked for again.
     greedy = teacher()
     plain = teacher(format="plain", decoding={"extra": {"top_k": 4}})
-    assert answer_key(greedy, MESSAGES, 0).hex() == GREEDY
-    assert answer_key(teacher(decoding=SAMPLED), MESSAGES, 2).hex() == SAMPLED_2
-    assert answer_key(plain, MESSAGES, 0).hex() == PLAIN
+    assert completion_key(greedy, MESSAGES, 0).hex() == GREEDY
+    assert completion_key(teacher(decoding=SAMPLED), MESSAGES, 2).hex() == SAMPLED_2
+    assert completion_key(plain, MESSAGES, 0).hex() == PLAIN
 
 
 GREEDY = "771e0e9408d326848cf2325955ef8d3e960d3b59114fbbe759f1b901eee6592f"
@@ -59,15 +59,15 @@ TURNS = st.lists(
     extra=st.sampled_from([{}, {"guided": [], "suffix": "\0"}]),
     name=st.sampled_from(["m", "\0", '"', "x\0\0"]),
 )
-def test_keys_of_a_table_are_the_keys_of_its_answers(rows, layout, samples, extra, name):
+def test_keys_of_a_table_are_the_keys_of_its_completions(rows, layout, samples, extra, name):
     decoding = {"temperature": 1.0, "samples": samples, "extra": extra}
     model = {"engine": {"quantization": name, "hf_overrides": {"messages": "\0"}}}
     conf = teacher(format=layout, decoding=SAMPLED | decoding, model=model)
     messages = [[message._asdict() for message in row] for row in rows]
     ids = [str(n) for n in range(len(rows))]
     table = pa.table({"id": ids, "messages": messages}, schema=PROMPTS.schema)
-    expected = [answer_key(conf, row, n) for row in rows for n in range(samples)]
-    assert answer_keys(table, conf).to_pylist() == expected
+    expected = [completion_key(conf, row, n) for row in rows for n in range(samples)]
+    assert completion_keys(table, conf).to_pylist() == expected
 
 
 CHANGES = [
@@ -86,12 +86,12 @@ CHANGES = [
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=json.dumps)
-def test_what_changes_the_answer_changes_the_key(change):
+def test_what_changes_the_completion_changes_the_key(change):
     base = teacher(decoding=SAMPLED)
     changed = teacher(**({"decoding": SAMPLED} | change))
-    assert answer_key(base, MESSAGES, 0) != answer_key(changed, MESSAGES, 0)
-    assert answer_key(base, MESSAGES, 0) != answer_key(base, MESSAGES, 1)
-    assert answer_key(base, MESSAGES, 0) != answer_key(base, MESSAGES[1:], 0)
+    assert completion_key(base, MESSAGES, 0) != completion_key(changed, MESSAGES, 0)
+    assert completion_key(base, MESSAGES, 0) != completion_key(base, MESSAGES, 1)
+    assert completion_key(base, MESSAGES, 0) != completion_key(base, MESSAGES[1:], 0)
 
 
 SERVED = {"backend": "openai", "base_url": "http://host:8000/v1"}
@@ -113,20 +113,20 @@ NO_CHANGES = [
 
 
 @pytest.mark.parametrize("change", NO_CHANGES, ids=json.dumps)
-def test_what_does_not_change_the_answer_leaves_the_key(change):
+def test_what_does_not_change_the_completion_leaves_the_key(change):
     base = teacher(decoding=SAMPLED)
     changed = teacher(**({"decoding": SAMPLED} | change))
-    assert answer_key(base, MESSAGES, 1) == answer_key(changed, MESSAGES, 1)
+    assert completion_key(base, MESSAGES, 1) == completion_key(changed, MESSAGES, 1)
 
 
 def test_greedy_decoding_ignores_seed_and_top_p():
     changed = teacher(decoding={"seed": 7, "top_p": 0.5})
-    assert answer_key(teacher(), MESSAGES, 0) == answer_key(changed, MESSAGES, 0)
+    assert completion_key(teacher(), MESSAGES, 0) == completion_key(changed, MESSAGES, 0)
 
 
 def test_whole_floats_and_integers_are_one_value():
     def key(extra):
-        return answer_key(teacher(decoding={"extra": extra}), MESSAGES, 0)
+        return completion_key(teacher(decoding={"extra": extra}), MESSAGES, 0)
 
     assert key({"top_k": 5}) == key({"top_k": 5.0})
     assert key({"a": {"b": [1, 2.0]}}) == key({"a": {"b": [1.0, 2]}})

@@ -51,7 +51,7 @@ def texts(place: Store, *numbers: int, limit: int = 10) -> list[str | None]:
     return place.look_up(keys(*numbers), limit)["text"].to_pylist()
 
 
-def test_answers_come_back_in_the_order_of_the_keys(tmp_path):
+def test_completions_come_back_in_the_order_of_the_keys(tmp_path):
     place = store(tmp_path)
     with place.writer(max_tokens=5, model="m", backend="b") as writer:
         writer.add(key(1), Completion("one", "stop", 7, 2, reasoning="1?"))
@@ -83,7 +83,7 @@ def test_answers_come_back_in_the_order_of_the_keys(tmp_path):
     ]
 
 
-def test_an_empty_store_has_no_answers(tmp_path):
+def test_an_empty_store_has_no_completions(tmp_path):
     assert texts(store(tmp_path), 1, 2) == [None, None]
     assert texts(store(tmp_path)) == []
 
@@ -100,15 +100,15 @@ def test_an_empty_store_has_no_answers(tmp_path):
         ("length", 100, None, {100}),
     ],
 )
-def test_which_limits_an_answer_serves(tmp_path, finish_reason, asked_under, tokens, serves):
+def test_which_limits_a_completion_serves(tmp_path, finish_reason, asked_under, tokens, serves):
     place = store(tmp_path)
-    answer = {"finish_reason": finish_reason, "completion_tokens": tokens}
-    write(place, row(1, max_tokens=asked_under, **answer))
+    completion = {"finish_reason": finish_reason, "completion_tokens": tokens}
+    write(place, row(1, max_tokens=asked_under, **completion))
     limits = [20, 49, 50, 51, 99, 100, 101, 4000]
     assert {n for n in limits if texts(place, 1, limit=n) != [None]} == serves
 
 
-def test_answers_under_several_limits_live_side_by_side(tmp_path):
+def test_completions_under_several_limits_live_side_by_side(tmp_path):
     place = store(tmp_path)
     cut = row(1, max_tokens=5, completion_tokens=5, finish_reason="length", text="cut")
     write(place, cut, row(1, max_tokens=50, completion_tokens=20, text="whole", created=1))
@@ -124,7 +124,7 @@ def test_answers_under_several_limits_live_side_by_side(tmp_path):
 
 @settings(deadline=None, max_examples=15)
 @given(order=st.permutations([3, 1, 2]), split=st.integers(0, 3))
-def test_the_first_answer_wins_for_good(tmp_path_factory, order, split):
+def test_the_first_completion_wins_for_good(tmp_path_factory, order, split):
     place = store(tmp_path_factory.mktemp("s"))
     rows = [row(1, created=n, text=f"at {n}") for n in order]
     for part in (rows[:split], rows[split:]):
@@ -163,13 +163,15 @@ def test_packing_changes_no_look_up(tmp_path_factory, parts):
 
 
 def in_use(place: Store) -> dict[tuple[int, int], dict]:
-    """The answer to each key under each limit, where there is one."""
+    """The completion of each key under each limit, where there is one."""
     found = {
-        (number, limit): answer
+        (number, limit): completion
         for limit in (1, 2, 3, 4)
-        for number, answer in enumerate(place.look_up(keys(0, 1, 2, 3), limit).to_pylist())
+        for number, completion in enumerate(place.look_up(keys(0, 1, 2, 3), limit).to_pylist())
     }
-    return {which: answer for which, answer in found.items() if answer["text"] is not None}
+    return {
+        which: completion for which, completion in found.items() if completion["text"] is not None
+    }
 
 
 ARRIVALS = st.tuples(st.sampled_from(["live", "published", "imported"]), ROWS)
@@ -178,7 +180,7 @@ EVENTS = st.lists(ARRIVALS | st.sampled_from(["pack", "merge", "another process"
 
 @settings(deadline=None, max_examples=60)
 @given(events=EVENTS)
-def test_nothing_that_arrives_later_changes_an_answer_in_use(tmp_path_factory, events):
+def test_nothing_that_arrives_later_changes_a_completion_in_use(tmp_path_factory, events):
     folder = tmp_path_factory.mktemp("s")
     theirs, other = Store(folder / "published"), Store(folder / "other")
     place = Store(folder / "live", [theirs.live])
@@ -211,7 +213,7 @@ def test_where_nothing_was_in_use_times_alone_decide_on_every_machine(tmp_path):
         assert texts(Store(tmp_path / name / "live", [theirs.live]), 1) == ["early"]
 
 
-def test_a_clock_set_back_gives_no_answer_precedence(tmp_path, monkeypatch):
+def test_a_clock_set_back_gives_no_completion_precedence(tmp_path, monkeypatch):
     place = store(tmp_path)
     clock = iter([5_000_000_000_000, 1_000_000])
     monkeypatch.setattr("time.time_ns", lambda: next(clock) * 1_000_000)
@@ -296,7 +298,7 @@ def test_a_segment_of_other_columns_is_an_error_that_names_them(tmp_path):
         texts(place, 1)
 
 
-def test_a_lone_surrogate_costs_no_answer(tmp_path):
+def test_a_lone_surrogate_costs_no_completion(tmp_path):
     place = store(tmp_path)
     with place.writer(max_tokens=10, model="m", backend="b") as writer:
         writer.add(key(1), Completion("a cut emoji \ud83d.", "stop", 1, 3, reasoning="\udc80"))
@@ -304,7 +306,7 @@ def test_a_lone_surrogate_costs_no_answer(tmp_path):
     assert texts(place, 1, 2) == ["a cut emoji \ufffd.", "beside it"]
 
 
-def test_a_refusal_is_reused_like_an_answer(tmp_path):
+def test_a_refusal_is_reused_like_a_completion(tmp_path):
     place = store(tmp_path)
     write(place, row(1, finish_reason="refusal", max_tokens=10, text="I cannot."))
     assert texts(place, 1, limit=10) == texts(place, 1, limit=50) == ["I cannot."]
@@ -351,7 +353,7 @@ def test_a_damaged_segment_is_never_merged_into_others(tmp_path):
     assert texts(place, 2, 3) == ["answer 2", "answer 3"]
 
 
-def test_live_and_published_answers_are_read_as_one(tmp_path):
+def test_live_and_published_completions_are_read_as_one(tmp_path):
     theirs = Store(tmp_path / "published")
     place = Store(tmp_path / "live", [theirs.live])
     write(theirs, row(1), row(2, created=5, text="theirs"))
@@ -425,7 +427,7 @@ def test_readers_miss_nothing_while_others_write_and_merge(tmp_path):
     assert texts(place, *everything) == [f"answer {n}" for n in everything]
 
 
-def test_where_answers_are(tmp_path, monkeypatch):
+def test_where_completions_are(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("STILLHOUSE_STORE")
     monkeypatch.delenv("DVC_ROOT")

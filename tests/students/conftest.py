@@ -51,10 +51,10 @@ STEADY_T5: dict[str, Any] = {
 
 
 @pytest.fixture(autouse=True)
-def local_checkpoints(tiny_models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def local_models(tiny_models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A student's source is that of a tiny model, by its name."""
     monkeypatch.setattr(
-        "stillhouse.students.weights.checkpoint",
+        "stillhouse.students.weights.model_folder",
         lambda source, mirror: tiny_models / source.removeprefix(TINY),
     )
 

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from stillhouse.experiments.runs import Run
+from stillhouse.experiments.revisions import Revision
 from stillhouse.studies import table
 from stillhouse.studies.plot import svg
 from stillhouse.studies.state import Found
@@ -22,14 +22,14 @@ def run(name, right, rows=ROWS):
     correct = {
         n: {id_: float(i < many) for i, id_ in enumerate(ids)} for n, many in enumerate(right)
     }
-    return Run(name, correct, test)
+    return Revision(name, correct, test)
 
 
 @pytest.fixture
 def runs(monkeypatch):
     """Predictions by commit, in place of those that a repository would hold."""
     known = {name: run(name, right) for name, right in RIGHT.items()}
-    monkeypatch.setattr(table, "read_run", known.__getitem__)
+    monkeypatch.setattr(table, "read_revision", known.__getitem__)
     return known
 
 
@@ -68,7 +68,7 @@ def test_the_markdown_shows_the_table_and_the_differences(runs):
     assert "36.2% to" not in grid
     assert "100%" in accuracies.splitlines()[-1]
     assert "+40.0 (" in students
-    assert "The method: no verdict. It needs 3 seeds a side." in text
+    assert "The method: nothing can be said without 3 seeds a side." in text
     assert "Published figures: A paper." in text
     for shown in (grid, accuracies, students):
         assert len({len(line) for line in shown.splitlines()}) == 1  # aligned
@@ -126,7 +126,7 @@ def test_p_values_are_adjusted_for_the_comparisons_of_their_column(three):
         assert float(one[f"{kind}_holm"]) == pytest.approx(float(one[f"{kind}_p"]), abs=2e-6)
     text = table.markdown(three)
     assert text.count("| Row ") == 3  # accuracies, these students, the method
-    assert "Conditions with fewer than 3 seeds a side have no verdict." in text
+    assert "Nothing can be said of conditions with fewer than 3 seeds a side." in text
     assert "0.016" in text
 
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.core.tables import PROMPTS
 from stillhouse.store.store import Store
-from stillhouse.teacher_generate.openai_api.replies import completion_in, parse_reply
+from stillhouse.teacher_generate.openai_api.responses import completion_in, parse_response
 from stillhouse.teacher_generate.protocol import Completion
 
 
@@ -59,9 +59,9 @@ def rows(table: pa.Table) -> dict[tuple[str, int], tuple[str, str]]:
     }
 
 
-def read_reply(conf: TeacherConf, content: bytes) -> Completion:
-    """The completion in the bytes of a server's reply."""
-    return completion_in(conf, parse_reply(content))
+def read_response(conf: TeacherConf, content: bytes) -> Completion:
+    """The completion in the bytes of a server's response."""
+    return completion_in(conf, parse_response(content))
 
 
 def store(folder: Path) -> Store:

@@ -1,7 +1,7 @@
 """An OpenAI-compatible server on loopback, in its own process, with faults on demand.
 
-Its answers are a function of all that reaches it (model, prompt, decoding) and of a salt, so a
-stale answer shows. It counts what it is asked, and stops by itself when its parent dies.
+Its completions are a function of all that reaches it (model, prompt, decoding) and of a salt, so a
+stale completion shows. It counts what it is asked, and stops by itself when its parent dies.
 """
 
 import asyncio
@@ -33,13 +33,13 @@ class Options:
     share_malformed: float = 0.0
     share_reset: float = 0.0
     share_drip: float = 0.0
-    """Replies that send a byte now and then and never end."""
+    """Responses that send a byte now and then and never end."""
     retry_after: str = "0"
     refuse: str = ""
     """Prompts with this text get a 400 with this text in the message."""
     status: int = 200
-    """Any other status is the reply to everything."""
-    replies: dict[str, str] = field(default_factory=dict)
+    """Any other status is the response to everything."""
+    responses: dict[str, str] = field(default_factory=dict)
     """Prompts with this text get this body, with the status 200, as it is."""
     key: str = ""
     usage: bool = True
@@ -47,7 +47,7 @@ class Options:
     seed: int = 0
 
 
-def answer(body: dict[str, Any], salt: str) -> tuple[str, str, int]:
+def complete(body: dict[str, Any], salt: str) -> tuple[str, str, int]:
     """Text, finish reason and tokens: 1 to 40 words made from all that was asked but the limit."""
     limit = body.get("max_tokens") or body["max_completion_tokens"]
     asked = {k: v for k, v in body.items() if k not in ("max_tokens", "max_completion_tokens")}
@@ -70,14 +70,14 @@ class _App:
     def reset(self) -> None:
         self.random = random.Random(self.options.seed)
         self.requests = self.open = self.peak = 0
-        self.answered: Counter[str] = Counter()
+        self.completed: Counter[str] = Counter()
         self.prompts: set[str] = set()
 
     def stats(self) -> dict[str, int]:
         return {
             "requests": self.requests,
-            "answered": self.answered.total(),
-            "distinct": len(self.answered),
+            "completed": self.completed.total(),
+            "distinct": len(self.completed),
             "peak": self.peak,
         }
 
@@ -125,19 +125,19 @@ class _App:
         if options.refuse and options.refuse in prompt:
             error = {"message": f"refused: {options.refuse}"}
             return web.json_response({"error": error}, status=400)
-        for part, reply in options.replies.items():
+        for part, response in options.responses.items():
             if part in prompt:
-                return web.Response(text=reply)
-        text, reason, tokens = answer(body, options.salt)
-        self.answered[hashlib.sha256(content).hexdigest()] += 1
+                return web.Response(text=response)
+        text, reason, tokens = complete(body, options.salt)
+        self.completed[hashlib.sha256(content).hexdigest()] += 1
         choice = {"finish_reason": reason, "index": 0}
         chat = request.path.endswith("/chat/completions")
         choice |= {"message": {"role": "assistant", "content": text}} if chat else {"text": text}
-        reply = {"choices": [choice]}
+        response = {"choices": [choice]}
         if options.usage:
             words = len(content.split())
-            reply["usage"] = {"prompt_tokens": words, "completion_tokens": tokens}
-        return web.json_response(reply)
+            response["usage"] = {"prompt_tokens": words, "completion_tokens": tokens}
+        return web.json_response(response)
 
     async def _fault(self, request: Any) -> Any:
         from aiohttp import web
@@ -217,8 +217,8 @@ class Server:
             headers={"Content-Type": "application/json"},
         )
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(request, timeout=30) as reply:
-            return json.load(reply)
+        with opener.open(request, timeout=30) as response:
+            return json.load(response)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from stillhouse.config.compute import RayCompute
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.teacher_generate.backends.ray import BLOCK, Process, RayTeacher, Row
 from stillhouse.teacher_generate.backends.scripted import ScriptedTeacher
-from stillhouse.teacher_generate.protocol import Answer, Completion, Message, Request
+from stillhouse.teacher_generate.protocol import Completion, Message, Outcome, Request
 
 
 def open_teacher(conf: TeacherConf) -> RayTeacher:
@@ -26,7 +26,7 @@ class ScriptedRows:
         """Words of each prompt."""
         return self._teacher.prompt_tokens(requests)
 
-    def rows(self, requests: Sequence[Request]) -> tuple[list[Row], list[Answer]]:
+    def rows(self, requests: Sequence[Request]) -> tuple[list[Row], list[Outcome]]:
         """One row for each request."""
         rows = [
             {
@@ -66,7 +66,7 @@ class ScriptedWorker:
         self._teacher = ScriptedTeacher(TeacherConf.model_validate_json(conf))
 
     def __call__(self, batch: Mapping[str, Any]) -> dict[str, list[Any]]:
-        """Answer the rows of one block."""
+        """Outcome the rows of one block."""
         requests = [
             Request(str(id_), int(sample), _messages(str(prompt)), int(seed) if seed >= 0 else None)
             for id_, sample, prompt, seed in zip(
@@ -85,7 +85,7 @@ def _messages(text: str) -> tuple[Message, ...]:
     return tuple(Message(*turn) for turn in json.loads(text))
 
 
-def _as_row(answer: Answer) -> Row:
+def _as_row(answer: Outcome) -> Row:
     assert isinstance(answer.outcome, Completion)
     return {
         "id": answer.request.id,

@@ -9,16 +9,16 @@ import pytest
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.core.errors import StillhouseError
 from stillhouse.teacher_generate import registry
-from stillhouse.teacher_generate.protocol import Answer, Completion, Failure, Request
+from stillhouse.teacher_generate.protocol import Completion, Failure, Outcome, Request
 
-Reply = Callable[[Request], Completion | Failure | None]
+Complete = Callable[[Request], Completion | Failure | None]
 
 
 class Puppet:
-    """Counts what it is asked; `reply` answers, and None forgets the request."""
+    """Counts what it is asked; `complete` gives a result, and None forgets the request."""
 
-    def __init__(self, reply: Reply, chunk: int = 4) -> None:
-        self.reply, self.chunk = reply, chunk
+    def __init__(self, complete: Complete, chunk: int = 4) -> None:
+        self.complete, self.chunk = complete, chunk
         self.asked: list[Request] = []
         self.opened = self.closed = 0
         self.tokens: Callable[[Request], int] | None = None
@@ -32,12 +32,14 @@ class Puppet:
     def prompt_tokens(self, requests: Sequence[Request]) -> list[int] | None:
         return None if self.tokens is None else [self.tokens(request) for request in requests]
 
-    def generate(self, requests: Iterable[Request]) -> Iterator[list[Answer]]:
+    def generate(self, requests: Iterable[Request]) -> Iterator[list[Outcome]]:
         left = iter(requests)
         while chunk := list(islice(left, self.chunk)):
             self.asked += chunk
-            replies = [(request, self.reply(request)) for request in chunk]
-            yield [Answer(request, r, 1, self.charged) for request, r in replies if r is not None]
+            completions = [(request, self.complete(request)) for request in chunk]
+            yield [
+                Outcome(request, r, 1, self.charged) for request, r in completions if r is not None
+            ]
             if self.fault_after is not None and len(self.asked) >= self.fault_after:
                 raise StillhouseError("The server is gone.")
 

@@ -20,9 +20,9 @@ def complete(template: str, text: str = "one two three", **conf):
     conf = teacher(model={"source": f"scripted:{template}"}, **conf)
     request = Request("a", 0, (Message("user", text),))
     opened = registry.open_teacher(conf)
-    ((answer,),) = opened.generate([request])
+    ((outcome,),) = opened.generate([request])
     opened.close()
-    return answer.outcome
+    return outcome.result
 
 
 def test_one_message_is_text_as_it_is():
@@ -35,13 +35,13 @@ def test_several_messages_become_titled_turns():
     assert as_text(turns) == expected
 
 
-def test_a_scripted_answer_is_its_template_over_the_prompt():
+def test_a_scripted_completion_is_its_template_over_the_prompt():
     completion = complete("{{ prompt | upper }} from {{ messages[0].role }}")
     assert (completion.text, completion.finish_reason) == ("ONE TWO THREE from user", "stop")
     assert (completion.prompt_tokens, completion.completion_tokens) == (3, 5)
 
 
-def test_a_scripted_answer_honours_the_limit_and_stop_strings():
+def test_a_scripted_completion_honours_the_limit_and_stop_strings():
     cut = complete("a b c d e", decoding={"max_tokens": 3})
     assert (cut.text, cut.finish_reason, cut.completion_tokens) == ("a b c", "length", 3)
     stopped = complete("a b c d e", decoding={"max_tokens": 3, "stop": ["c"]})
@@ -143,7 +143,7 @@ def test_pinned_sources(source):
         ("https://api.openai.com/gpt", "write api://"),
     ],
 )
-def test_answers_of_weights_that_may_change_are_not_kept(tmp_path, source, message):
+def test_completions_of_weights_that_may_change_are_not_kept(tmp_path, source, message):
     with pytest.raises(StillhouseError, match=message):
         generate(prompts([1]), teacher(model={"source": source}), store(tmp_path))
 

@@ -29,7 +29,7 @@ def project(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
-def answer_rows(*numbers: int, **conf) -> None:
+def complete_rows(*numbers: int, **conf) -> None:
     """One run each, so that each leaves a segment."""
     for number in numbers:
         generate(prompts([number]), teacher(**conf))
@@ -41,41 +41,41 @@ def call(*arguments: str) -> dict:
     return json.loads(done.stdout)
 
 
-def test_stats_count_answers_by_model(project):
-    answer_rows(1, 2, 3)
-    answer_rows(1, model={"name": "other"}, decoding={"max_tokens": 1})
+def test_stats_count_completions_by_model(project):
+    complete_rows(1, 2, 3)
+    complete_rows(1, model={"name": "other"}, decoding={"max_tokens": 1})
     commands.publish(Store.default(), track=False)
-    answer_rows(4)
+    complete_rows(4)
     report = call("stats")
-    assert report["answers"] == 5
+    assert report["completions"] == 5
     assert (report["segments"], report["published_segments"]) == (2, 0)
     assert report["bytes"] == sum(path.stat().st_size for path in Store.default().paths())
-    assert report["models"]["m"]["answers"] == 4
+    assert report["models"]["m"]["completions"] == 4
     assert report["models"]["m"]["completion_tokens"] == 8
     assert report["models"]["other"] == {
-        "answers": 1,
+        "completions": 1,
         "prompt_tokens": 10,
         "completion_tokens": 1,
         "cut": 1,
     }
-    assert "5 answers" in CliRunner().invoke(app, ["stats"]).stdout
+    assert "5 completions" in CliRunner().invoke(app, ["stats"]).stdout
 
 
 def test_stats_of_nothing(project):
-    assert call("stats")["answers"] == 0
+    assert call("stats")["completions"] == 0
 
 
-def test_pack_leaves_one_segment_and_every_answer(project, monkeypatch):
-    answer_rows(*range(5))
+def test_pack_leaves_one_segment_and_every_completion(project, monkeypatch):
+    complete_rows(*range(5))
     assert call("pack") == {"before": 5, "after": 1}
     assert call("pack") == {"before": 1, "after": 1}
     install(monkeypatch, Puppet(lambda _request: completion("asked again")))
-    answer_rows(*range(5))
-    assert call("stats")["answers"] == 5
+    complete_rows(*range(5))
+    assert call("stats")["completions"] == 5
 
 
 def test_verify_finds_damage_and_sets_it_aside(project):
-    answer_rows(1, 2)
+    complete_rows(1, 2)
     assert call("verify") == {"checked": 2, "damaged": []}
     broken = Store.default().paths()[0]
     broken.write_bytes(broken.read_bytes()[:-1])
@@ -87,23 +87,23 @@ def test_verify_finds_damage_and_sets_it_aside(project):
 
 
 def test_publish_copies_what_is_new_and_never_changes_what_is_there(project):
-    answer_rows(1, 2)
+    complete_rows(1, 2)
     assert commands.publish(Store.default(), track=False).segments == 1
     first = segments.segment_paths(Path("data/store"))
     assert commands.publish(Store.default(), track=False).segments == 0
-    answer_rows(3, 4)
+    complete_rows(3, 4)
     assert commands.publish(Store.default(), track=False).segments == 1
     assert set(first) < set(segments.segment_paths(Path("data/store")))
-    assert call("stats")["answers"] == 4
+    assert call("stats")["completions"] == 4
 
 
-def test_published_answers_alone_serve_a_teammate(project, monkeypatch):
-    answer_rows(1, 2)
+def test_published_completions_alone_serve_a_teammate(project, monkeypatch):
+    complete_rows(1, 2)
     commands.publish(Store.default(), track=False)
     monkeypatch.setenv("STILLHOUSE_STORE", str(project / "another machine"))
     puppet = Puppet(lambda _request: completion("paid again"))
     install(monkeypatch, puppet)
-    answer_rows(1, 2)
+    complete_rows(1, 2)
     assert not puppet.opened
 
 
@@ -113,7 +113,7 @@ def test_import_takes_the_segments_of_another_store(project, tmp_path_factory):
         generate(prompts([number]), teacher(), theirs)
     assert call("import", str(theirs.live.parent)) == {"segments": 2, "known": 0}
     assert call("import", str(theirs.paths()[0])) == {"segments": 0, "known": 1}
-    assert call("stats")["answers"] == 2
+    assert call("stats")["completions"] == 2
 
 
 def test_import_refuses_what_is_no_segment(project):
@@ -189,10 +189,10 @@ def call_documented(line: str) -> None:
 
 
 @pytest.mark.slow
-def test_published_answers_reach_a_clone_by_the_commands_of_the_docs(
+def test_published_completions_reach_a_clone_by_the_commands_of_the_docs(
     repository, tmp_path_factory, monkeypatch
 ):
-    answer_rows(1, 2)
+    complete_rows(1, 2)
     first, second = documented("store.md", "Sharing")[:2]
     call_documented(first)
     call_documented(second.replace("git push", "git push --quiet -u origin main"))
@@ -205,13 +205,13 @@ def test_published_answers_reach_a_clone_by_the_commands_of_the_docs(
     dvc("pull")
     puppet = Puppet(lambda _request: completion("paid again"))
     install(monkeypatch, puppet)
-    answer_rows(1, 2)
+    complete_rows(1, 2)
     assert not puppet.opened
     # What is published is in use: it is neither garbage nor taken for something else's.
     dvc("gc", "--workspace", "--force")
     shutil.rmtree("data/store")
     dvc("checkout")
-    answer_rows(1, 2)
+    complete_rows(1, 2)
     assert not puppet.opened
     assert git("status", "--short") == ""
 
@@ -238,15 +238,15 @@ def machine(name: str, monkeypatch: pytest.MonkeyPatch, number: int, branch: str
     git("checkout", "--quiet", branch)
     shutil.rmtree("data/store", ignore_errors=True)
     monkeypatch.setenv("STILLHOUSE_STORE", str(Path(name).absolute()))
-    answer_rows(number)
+    complete_rows(number)
     commands.publish(Store.default())
     git("add", "data/store.dvc")
     git("commit", "--quiet", "-m", name)
 
 
 def published() -> int:
-    """The answers in data/store alone."""
-    return commands.stats(Store(Path("nothing"), [Path("data/store")])).answers
+    """The completions in data/store alone."""
+    return commands.stats(Store(Path("nothing"), [Path("data/store")])).completions
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ ROWS = 800
 
 
 def texts(server: Server, folder, *, missing: bool) -> set[str]:
-    """The prompts that the store has no answer to, or has one."""
+    """The prompts that the store has no completion of, or has one."""
     table = prompts(range(ROWS))
     plan = make_plan(table, client(server.url), store(folder))
     lacking = {request.messages[-1].content for request in plan.requests(plan.missing.values())}

@@ -1,4 +1,4 @@
-"""After a cold run one edit each: exactly the requests it needs, and not one stale answer."""
+"""After a cold run one edit each: exactly the requests it needs, and not one stale completion."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -29,7 +29,7 @@ class Project:
     template: str = "Q: {}\nA:"
     k: int = 5
     salt: str = "@1"
-    """What the server's weights are; a new revision answers differently."""
+    """What the server's weights are; a new revision completes differently."""
     conf: dict[str, Any] = field(default_factory=lambda: {"decoding": {"max_tokens": LIMIT}})
 
     def run(self, server: Server, place):

@@ -32,12 +32,12 @@ def limit(size):
     # Writes beyond it fail as on a full disk, root's too. The prints go to a pipe, which has none.
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
 
-def reply(request):
+def complete(request):
     if len(puppet.asked) > full_after:
         limit(0)
     return Completion(random.Random(request.id).randbytes(1500).hex(), "stop", 10, 5)
 
-puppet = Puppet(reply)
+puppet = Puppet(complete)
 with pytest.MonkeyPatch.context() as patch:
     install(patch, puppet)
     limit(room)
@@ -65,7 +65,7 @@ def run(folder, *, room: int, flush_rows: int, full_after: int = 10**9) -> tuple
 
 
 def kept(folder) -> int:
-    """The answers that the store has."""
+    """The completions that the store has."""
     return make_plan(prompts(range(400)), teacher(), store(folder)).reused
 
 
@@ -113,16 +113,16 @@ def test_asking_ends_at_the_first_failed_write_and_says_what_is_lost(
     assert full_after < asked <= full_after + 40
     assert "The completion store cannot be written: File too large" in said
     assert f"(this run: {asked} asked, {asked * 15:,} tokens)" in said
-    lost = int(re.search(r"(\d+) answers that came could not be written and are lost", said)[1])
+    lost = int(re.search(r"(\d+) completions that came could not be written and are lost", said)[1])
     assert 0 < lost <= 40
     assert kept(tmp_path) == asked - lost
-    assert f"{asked - lost} of 400 answers are in the store" in said
+    assert f"{asked - lost} of 400 completions are in the store" in said
 
 
 def test_what_a_large_write_cannot_keep_smaller_ones_do(tmp_path):
-    """Each answer takes at least 1.5 kB: a hundred do not fit into 100 kB, and a few do."""
+    """Each completion takes at least 1.5 kB: a hundred do not fit into 100 kB, and a few do."""
     said, asked = run(tmp_path, room=100_000, flush_rows=100)
     assert asked == 100
-    assert "100 of 400 answers are in the store" in said
+    assert "100 of 400 completions are in the store" in said
     assert "lost" not in said
     assert kept(tmp_path) == 100

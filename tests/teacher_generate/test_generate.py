@@ -43,7 +43,7 @@ def test_a_second_run_does_not_even_open_the_teacher(tmp_path, monkeypatch):
     assert (len(puppet.asked), puppet.opened) == (30, 1)
 
 
-def test_the_table_is_byte_identical_whoever_answers_first(tmp_path):
+def test_the_table_is_byte_identical_whoever_completes_first(tmp_path):
     for name, order in [("x", range(50)), ("y", reversed(range(50)))]:
         place = store(tmp_path / name)
         for n in order:
@@ -83,7 +83,7 @@ def test_greedy_requests_have_no_seed(tmp_path, monkeypatch):
     assert puppet.asked[0].seed is None
 
 
-def test_answers_that_belong_to_rows_are_read_anew(tmp_path, monkeypatch):
+def test_completions_that_belong_to_rows_are_read_anew(tmp_path, monkeypatch):
     puppet = Puppet(lambda request: completion(f"of {request.id}"))
     install(monkeypatch, puppet, stored=False)
     for _ in range(2):
@@ -131,11 +131,11 @@ def test_failures_are_listed_and_the_rest_is_kept(tmp_path, monkeypatch):
     with pytest.raises(StillhouseError) as caught:
         generate(prompts(range(20)), teacher(), store(tmp_path))
     message = str(caught.value)
-    assert "10 of 20 answers are missing" in message
+    assert "10 of 20 completions are missing" in message
     assert "10 x no 1 [31m: row-000001, row-000003" in message
     assert "5 more" in message
-    assert "10 of 20 answers are in the store" in message
-    puppet.reply = echo
+    assert "10 of 20 completions are in the store" in message
+    puppet.complete = echo
     asked = len(puppet.asked)
     assert generate(prompts(range(20)), teacher(), store(tmp_path)).metrics["rows"] == 20
     assert len(puppet.asked) - asked == 10
@@ -156,15 +156,15 @@ def test_a_share_of_rows_may_fail(tmp_path, monkeypatch, capsys, share, passes):
 
 def test_a_request_the_backend_forgets_is_a_failure(tmp_path, monkeypatch):
     install(monkeypatch, Puppet(lambda request: None if "3" in request.id else echo(request)))
-    with pytest.raises(StillhouseError, match="1 x the backend returned no answer: row-000003"):
+    with pytest.raises(StillhouseError, match="1 x the backend returned no completion: row-000003"):
         generate(prompts(range(5)), teacher(), store(tmp_path))
 
 
-def test_a_fault_of_the_run_keeps_the_answers_before_it(tmp_path, monkeypatch):
+def test_a_fault_of_the_run_keeps_the_completions_before_it(tmp_path, monkeypatch):
     puppet = Puppet(echo)
     puppet.fault_after = 8
     install(monkeypatch, puppet)
-    with pytest.raises(StillhouseError, match=r"(?s)server is gone.*8 of 20 answers are in"):
+    with pytest.raises(StillhouseError, match=r"(?s)server is gone.*8 of 20 completions are in"):
         generate(prompts(range(20)), teacher(), store(tmp_path))
     puppet.fault_after = None
     generate(prompts(range(20)), teacher(), store(tmp_path))
@@ -172,7 +172,7 @@ def test_a_fault_of_the_run_keeps_the_answers_before_it(tmp_path, monkeypatch):
     assert puppet.closed == 2
 
 
-def test_an_interrupt_keeps_the_answers_before_it(tmp_path, monkeypatch):
+def test_an_interrupt_keeps_the_completions_before_it(tmp_path, monkeypatch):
     def interrupted(request):
         if len(puppet.asked) > 8:
             raise KeyboardInterrupt
@@ -182,7 +182,7 @@ def test_an_interrupt_keeps_the_answers_before_it(tmp_path, monkeypatch):
     install(monkeypatch, puppet)
     with pytest.raises(KeyboardInterrupt):
         generate(prompts(range(20)), teacher(), store(tmp_path))
-    puppet.reply = echo
+    puppet.complete = echo
     asked = len(puppet.asked)
     generate(prompts(range(20)), teacher(), store(tmp_path))
     assert len(puppet.asked) - asked == 12
@@ -191,18 +191,18 @@ def test_an_interrupt_keeps_the_answers_before_it(tmp_path, monkeypatch):
 def test_the_estimate_comes_before_the_first_call(tmp_path, monkeypatch, capsys):
     said: list[str] = []
 
-    def reply(request):
+    def complete(request):
         said.append(capsys.readouterr().err)
         return completion("x", tokens=40)
 
-    install(monkeypatch, Puppet(reply))
+    install(monkeypatch, Puppet(complete))
     conf = teacher(price={"prompt": 1000, "completion": 2000, "currency": "EUR"})
     generate(prompts(range(10)), conf, store(tmp_path))
     said.clear()
     generate(
         prompts({"x": "same", "y": "same"} | dict.fromkeys("z", "other")), conf, store(tmp_path)
     )
-    assert "0 of 3 answers are in the store; 2 to ask (1 more are the same prompts)" in said[0]
+    assert "0 of 3 completions are in the store; 2 to ask (1 more are the same prompts)" in said[0]
     assert "128 completion tokens (at most 128)" in said[0]
     assert "EUR" in said[0]
     assert "at the speed of the last run" in said[0]
@@ -244,20 +244,20 @@ def test_the_run_log_says_what_was_spent_and_the_metrics_do_not(tmp_path, monkey
     assert (second["asked"], second["reused"], second["money"]) == (0, 4, 0)
 
 
-def test_what_another_process_answers_meanwhile_is_not_asked(tmp_path, monkeypatch):
+def test_what_another_process_completes_meanwhile_is_not_asked(tmp_path, monkeypatch):
     monkeypatch.setattr("stillhouse.teacher_generate.feed.LOOK_SECONDS", 0.0)
     place = store(tmp_path)
     puppet = Puppet(echo)
     other = Puppet(echo)
 
-    def reply(request):
+    def complete(request):
         if not other.asked:
             install(monkeypatch, other)
             generate(prompts(range(100)), teacher(), Store(place.live))
             install(monkeypatch, puppet)
         return echo(request)
 
-    puppet.reply = reply
+    puppet.complete = complete
     install(monkeypatch, puppet)
     generated = generate(prompts(range(100)), teacher(), place)
     assert generated.completions.num_rows == 100
@@ -277,16 +277,16 @@ def test_messages_reach_the_teacher_as_they_are_in_the_table(tmp_path, monkeypat
     }
 
 
-def test_thinking_goes_into_its_own_column_and_the_store_keeps_the_raw_text(tmp_path, monkeypatch):
-    replies = {
+def test_reasoning_goes_into_its_own_column_and_the_store_keeps_the_raw_text(tmp_path, monkeypatch):
+    completions = {
         "a": Completion("<think>A?</think>\n\nB", "stop", 1, 1),
         "b": Completion("B", "stop", 1, 1, reasoning="the server's"),
         "c": Completion("<think>B", "stop", 1, 1, reasoning="the server's"),
         "d": Completion("B", "refusal", 1, 1),
     }
-    install(monkeypatch, Puppet(lambda request: replies[request.id]))
+    install(monkeypatch, Puppet(lambda request: completions[request.id]))
     place = store(tmp_path)
-    generated = generate(prompts({id_: id_ for id_ in replies}), teacher(), place)
+    generated = generate(prompts({id_: id_ for id_ in completions}), teacher(), place)
     assert (generated.metrics["cut_short"], generated.metrics["refused"]) == (0.25, 0.25)
     table = generated.completions
     assert table.schema == COMPLETIONS.schema
@@ -304,15 +304,15 @@ def test_thinking_goes_into_its_own_column_and_the_store_keeps_the_raw_text(tmp_
 
 
 @pytest.mark.parametrize("evidence", [True, False])
-def test_a_cut_reply_is_thinking_where_the_others_close_a_block_of_the_template(
+def test_a_cut_completion_is_reasoning_where_the_others_close_a_block_of_the_template(
     tmp_path, monkeypatch, evidence
 ):
     whole = "A?\n</think>\n\nB" if evidence else "B"
-    replies = {
+    completions = {
         "a": Completion(whole, "stop", 1, 1),
         "b": Completion("So the answer is A. Or", "length", 1, 64),
     }
-    install(monkeypatch, Puppet(lambda request: replies[request.id]))
-    table = generate(prompts({id_: id_ for id_ in replies}), teacher(), store(tmp_path))
+    install(monkeypatch, Puppet(lambda request: completions[request.id]))
+    table = generate(prompts({id_: id_ for id_ in completions}), teacher(), store(tmp_path))
     kept = rows(table.completions)["b", 0][0]
     assert kept == ("" if evidence else "So the answer is A. Or")

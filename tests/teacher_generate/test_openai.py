@@ -14,10 +14,10 @@ from stillhouse.store.store import Store
 from stillhouse.teacher_generate.backends import openai as backend
 from stillhouse.teacher_generate.generate import generate
 from stillhouse.teacher_generate.openai_api import retrying
-from stillhouse.teacher_generate.openai_api.messages import request_body
+from stillhouse.teacher_generate.openai_api.requests import request_body
 from stillhouse.teacher_generate.protocol import Message, Request
-from tests.teacher_generate.helpers import client, prompts, read_reply, rows, store
-from tests.teacher_generate.loopback import Server, answer
+from tests.teacher_generate.helpers import client, prompts, read_response, rows, store
+from tests.teacher_generate.loopback import Server, complete
 
 KEY = "sk-very-secret-7391"
 
@@ -45,14 +45,14 @@ def test_chat_and_plain_reach_their_endpoints_with_all_that_was_asked(server, tm
         if layout == "plain":
             prompt = {"prompt": "System: Think.\n\nUser: Hi\n\nAssistant:"}
         seeds = [_seed(conf)]
-        expected = [answer(plan | prompt | {"seed": s, "max_tokens": 9}, "") for s in seeds]
+        expected = [complete(plan | prompt | {"seed": s, "max_tokens": 9}, "") for s in seeds]
         assert (text, reason) == expected[0][:2]
 
 
 def _seed(conf):
-    from stillhouse.store.key import answer_key
+    from stillhouse.store.key import completion_key
 
-    key = answer_key(conf, [Message("system", "Think."), Message("user", "Hi")], 0)
+    key = completion_key(conf, [Message("system", "Think."), Message("user", "Hi")], 0)
     return int.from_bytes(key[:4], "big") >> 1
 
 
@@ -68,7 +68,7 @@ def test_a_greedy_request_names_no_seed_and_the_limit_as_the_server_wants_it():
 def test_in_flight_requests_are_bounded_and_full(server, tmp_path):
     server.set(latency=0.3)  # long enough for seven to be sent meanwhile on any machine
     run(server, store(tmp_path), prompts(range(14)), compute={"max_in_flight": 7})
-    assert server.stats() == {"requests": 14, "answered": 14, "distinct": 14, "peak": 7}
+    assert server.stats() == {"requests": 14, "completed": 14, "distinct": 14, "peak": 7}
 
 
 def test_token_counts_come_from_the_server_when_it_gives_any(server, tmp_path):
@@ -93,7 +93,7 @@ def test_all_rows_arrive_under_faults(server, tmp_path):
     stormy = run(server, store(tmp_path / "storm"), prompts(range(1000))).completions
     assert stormy.equals(expected)
     stats = server.stats()
-    assert stats["answered"] == stats["distinct"] == 1000
+    assert stats["completed"] == stats["distinct"] == 1000
     assert 1040 < stats["requests"] == 1000 + read_events("teacher")[-1]["retried"]
 
 
@@ -120,9 +120,9 @@ def test_a_row_is_given_up_at_its_deadline(server, tmp_path):
     assert server.requests() == 40
 
 
-def test_the_run_is_given_up_when_no_answer_comes_for_long(server, tmp_path):
+def test_the_run_is_given_up_when_no_completion_comes_for_long(server, tmp_path):
     server.set(share_500=1.0)
-    with pytest.raises(StillhouseError, match="No answer came from"):
+    with pytest.raises(StillhouseError, match="No completion came from"):
         run(server, store(tmp_path), compute={"deadline_s": 0.3, "retries": 1000})
 
 
@@ -223,17 +223,17 @@ def test_a_key_is_taken_out_before_anything_is_cut(server, tmp_path, monkeypatch
     compute = {"api_key_env": "STILLHOUSE_TEST_KEY", "retries": 0}
     for length in range(140, 171):
         error = {"message": "x" * length + f" {KEY} ", "code": 400}
-        server.set(replies={"apples": json.dumps({"error": error})})
+        server.set(responses={"apples": json.dumps({"error": error})})
         with pytest.raises(StillhouseError) as caught:
             run(server, store(tmp_path), prompts(range(1)), compute=compute)
         assert KEY[:6] not in str(caught.value)
 
 
-def test_a_key_in_an_answer_reaches_no_table(server, tmp_path, monkeypatch):
+def test_a_key_in_a_completion_reaches_no_table(server, tmp_path, monkeypatch):
     monkeypatch.setenv("STILLHOUSE_TEST_KEY", KEY + "/+")
     message = {"content": f"Your key is {KEY}/+.", "reasoning": f"{KEY}%2F%2B it is"}
-    reply = {"choices": [{"message": message, "finish_reason": "stop"}]}
-    server.set(replies={"apples": json.dumps(reply)})
+    response = {"choices": [{"message": message, "finish_reason": "stop"}]}
+    server.set(responses={"apples": json.dumps(response)})
     compute = {"api_key_env": "STILLHOUSE_TEST_KEY"}
     (row,) = run(server, store(tmp_path), prompts([1]), compute=compute).completions.to_pylist()
     assert (row["text"], row["reasoning"]) == ("Your key is [key].", "[key] it is")
@@ -241,8 +241,8 @@ def test_a_key_in_an_answer_reaches_no_table(server, tmp_path, monkeypatch):
 
 def test_a_placeholder_for_a_key_is_a_word_like_others(server, tmp_path, monkeypatch):
     monkeypatch.setenv("STILLHOUSE_TEST_KEY", "EMPTY")
-    reply = {"choices": [{"message": {"content": "EMPTY"}, "finish_reason": "stop"}]}
-    server.set(replies={"apples": json.dumps(reply)})
+    response = {"choices": [{"message": {"content": "EMPTY"}, "finish_reason": "stop"}]}
+    server.set(responses={"apples": json.dumps(response)})
     compute = {"api_key_env": "STILLHOUSE_TEST_KEY"}
     found = run(server, store(tmp_path), prompts([1]), compute=compute).completions
     assert found["text"].to_pylist() == ["EMPTY"]
@@ -337,11 +337,11 @@ def test_tokens_per_minute_are_kept(server, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("reply", "error"),
+    ("response", "error"),
     [
-        (b"", "MalformedReplyError"),
-        (b"[]", "MalformedReplyError"),
-        (b'{"choices": []}', "MalformedReplyError"),
+        (b"", "MalformedResponseError"),
+        (b"[]", "MalformedResponseError"),
+        (b'{"choices": []}', "MalformedResponseError"),
         (b'{"choices": [{"message": {"content": null}, "finish_reason": "stop"}]}', "Malformed"),
         (b'{"choices": [{"message": {"content": 3}, "finish_reason": "stop"}]}', "Malformed"),
         (b"[" * 200_000, "Malformed"),
@@ -356,9 +356,9 @@ def test_tokens_per_minute_are_kept(server, tmp_path):
         (b'{"choices": [{"message": {"content": "a"}, "finish_reason": "error"}]}', "'error'"),
     ],
 )
-def test_replies_that_hold_no_answer(reply, error):
+def test_responses_that_hold_no_completion(response, error):
     with pytest.raises(Exception) as caught:
-        read_reply(client("http://x/v1"), reply)
+        read_response(client("http://x/v1"), response)
     assert error in f"{type(caught.value).__name__} {caught.value}"
 
 
@@ -396,8 +396,8 @@ def test_what_the_chat_template_sees_is_sent_when_there_is_any():
 
 
 def test_a_plain_prompt_that_opens_a_block_of_thinking(server, tmp_path):
-    reply = json.dumps({"choices": [{"text": "So a.", "finish_reason": "length"}]})
-    server.set(replies={"Hi": reply})
+    response = json.dumps({"choices": [{"text": "So a.", "finish_reason": "length"}]})
+    server.set(responses={"Hi": response})
     table = pa.table(
         {"id": ["x"], "messages": [[{"role": "user", "content": "Hi\n<think>\n"}]]},
         schema=PROMPTS.schema,

@@ -1,4 +1,4 @@
-"""A stage whose `dvc` is killed ends itself, and loses nothing that was answered."""
+"""A stage whose `dvc` is killed ends itself, and loses nothing that was completed."""
 
 import os
 import signal
@@ -30,13 +30,13 @@ from tests.teacher_generate.scripts import Puppet, completion, install
 Path("pid").write_text(str(os.getpid()))
 log = os.open("asked", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
-def reply(request):
+def complete(request):
     os.write(log, f"{request.id}\\n".encode())
     time.sleep(0.02)
     return completion("x")
 
 with pytest.MonkeyPatch.context() as patch:
-    install(patch, Puppet(reply, chunk=1))
+    install(patch, Puppet(complete, chunk=1))
     try:
         generate(prompts(range(10_000)), teacher(), store(Path.cwd()))
     except StillhouseError as error:

@@ -39,7 +39,7 @@ def conf(*recorded: dict[str, Any], **decoding: Any) -> TeacherConf:
 
 def ask(opened: Any, ids: Iterable[str]) -> dict[str, Completion | Failure]:
     requests = [Request(id_, 0, (Message("user", "?"),)) for id_ in ids]
-    return {a.request.id: a.outcome for batch in opened.generate(iter(requests)) for a in batch}
+    return {a.request.id: a.result for batch in opened.generate(iter(requests)) for a in batch}
 
 
 def write_lines(path: Path, values: Iterable[object]) -> None:
@@ -82,7 +82,7 @@ def test_a_row_without_an_output_fails_and_is_named(workspace: Path) -> None:
     write_lines(workspace / "out.jsonl", [{"id": "a", "text": "1"}])
     recorded = conf({"outputs": ["out.jsonl"], "field": "text", "id": "{{ id }}"})
     assert ask(open_teacher(recorded), ["q"]) == {"q": Failure(NO_OUTPUT)}
-    with pytest.raises(StillhouseError, match=r"2 of 3 answers are missing:\n  2 x .*: q, r"):
+    with pytest.raises(StillhouseError, match=r"2 of 3 completions are missing:\n  2 x .*: q, r"):
         generate(prompts({"a": "?", "q": "?", "r": "?"}), recorded)
 
 
@@ -94,7 +94,7 @@ def test_equal_prompts_keep_their_own_outputs(
     table = generate(prompts({"a": "same", "b": "same"}), recorded).completions
     assert rows(table) == {("a", 0): ("for a", "stop"), ("b", 0): ("for b", "stop")}
     said = capsys.readouterr().err
-    assert "2 recorded answers are read; nobody is asked" in said
+    assert "2 recorded completions are read; nobody is asked" in said
     assert "to ask" not in said
 
 
@@ -149,7 +149,7 @@ def test_outputs_that_are_no_text_are_one_message(workspace: Path) -> None:
         open_teacher(conf({"outputs": ["x.json"], "id": "{{ _row }}"}))
 
 
-def test_one_answer_a_row_and_no_list_are_refused(workspace: Path) -> None:
+def test_one_completion_a_row_and_no_list_are_refused(workspace: Path) -> None:
     (workspace / "x.json").write_text("[]")
     recorded = {"outputs": ["x.json"], "id": "{{ _row }}"}
     with pytest.raises(StillhouseError, match="samples: 2"):

@@ -7,7 +7,7 @@ from stillhouse.config.teacher import Price
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.log import read_events
 from stillhouse.teacher_generate.generate import generate
-from stillhouse.teacher_generate.protocol import Answer, Completion, Failure, Message, Request
+from stillhouse.teacher_generate.protocol import Completion, Failure, Message, Outcome, Request
 from stillhouse.teacher_generate.spending import Ledger, Tokens, most_prompt_tokens
 from tests.teacher_generate.helpers import prompts, store, teacher
 from tests.teacher_generate.scripts import Puppet, completion, install
@@ -16,8 +16,8 @@ PRICE = Price(prompt=1_000_000, completion=3_000_000)
 REQUEST = Request("a", 0, (Message("user", "x"),))
 
 
-def answer(prompt: int | None, tokens: int | None, charged: int = 0) -> Answer:
-    return Answer(REQUEST, Completion("x", "stop", prompt, tokens), charged=charged)
+def outcome(prompt: int | None, tokens: int | None, charged: int = 0) -> Outcome:
+    return Outcome(REQUEST, Completion("x", "stop", prompt, tokens), charged=charged)
 
 
 def test_what_came_back_replaces_what_was_held():
@@ -25,9 +25,9 @@ def test_what_came_back_replaces_what_was_held():
     most = Tokens(10, 100)
     for _ in range(4):
         ledger.reserve(most)
-    ledger.settle(most, answer(8, 20))
-    ledger.settle(most, answer(None, 5, charged=1))
-    ledger.settle(most, Answer(REQUEST, Failure("no")))
+    ledger.settle(most, outcome(8, 20))
+    ledger.settle(most, outcome(None, 5, charged=1))
+    ledger.settle(most, Outcome(REQUEST, Failure("no")))
     assert ledger.spent == Tokens(8 + 10 + 10, 20 + 100 + 5)
     assert ledger.reserved == most
 
@@ -45,7 +45,7 @@ def test_a_budget_is_never_passed(limit, costs, money, pause):
     for prompt, tokens in costs:
         if ledger.admits(most):
             ledger.reserve(most)
-            flying.append(answer(prompt, tokens))
+            flying.append(outcome(prompt, tokens))
         if len(flying) >= pause:
             ledger.settle(most, flying.pop(0))
         spent = ledger.spent + ledger.reserved
@@ -69,7 +69,7 @@ def test_a_budget_is_used_up_but_not_passed_and_the_next_run_goes_on(tmp_path, m
     spent = read_events("teacher")[-1]
     assert spent["prompt_tokens"] + spent["completion_tokens"] == 61 * 15
     assert "1,000 tokens" in str(caught.value)
-    assert "61 of 100 answers are in the store" in str(caught.value)
+    assert "61 of 100 completions are in the store" in str(caught.value)
     assert "compute.budget" in str(caught.value)
     generate(prompts(range(100)), conf, store(tmp_path))
     assert len(puppet.asked) == 100

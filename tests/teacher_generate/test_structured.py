@@ -5,9 +5,9 @@ import json
 import pytest
 
 from stillhouse.config.prompt import Reply
-from stillhouse.store.key import answer_key
+from stillhouse.store.key import completion_key
 from stillhouse.teacher_generate.backends.engine import sampling_options
-from stillhouse.teacher_generate.openai_api.messages import request_body
+from stillhouse.teacher_generate.openai_api.requests import request_body
 from stillhouse.teacher_generate.protocol import Message, Request
 from stillhouse.teacher_generate.structured import enforced, json_schema
 from tests.teacher_generate.helpers import client, teacher
@@ -18,7 +18,7 @@ MESSAGES = (Message("user", "x"),)
 
 
 def key(conf):
-    return answer_key(conf, MESSAGES, 0)
+    return completion_key(conf, MESSAGES, 0)
 
 
 def test_the_rationale_comes_before_the_label():

@@ -52,12 +52,12 @@ def content_hash(folder: Path) -> str:
     return content_hash(folder)
 
 
-def answers(opened: backend.LocalTeacher, requests: list[Request]) -> dict[Any, Completion]:
+def completions(opened: backend.LocalTeacher, requests: list[Request]) -> dict[Any, Completion]:
     result = {}
     for batch in opened.generate(iter(requests)):
-        for answer in batch:
-            assert isinstance(answer.outcome, Completion)
-            result[answer.request.id, answer.request.sample] = answer.outcome
+        for outcome in batch:
+            assert isinstance(outcome.result, Completion)
+            result[outcome.request.id, outcome.request.sample] = outcome.result
     return result
 
 
@@ -98,7 +98,7 @@ def test_a_batch_of_mixed_lengths_writes_what_generate_writes_alone(
     tiny_models: Path, name: str
 ) -> None:
     folder = tiny_models / name
-    written = answers(local(folder), [request(text) for text in TEXTS])
+    written = completions(local(folder), [request(text) for text in TEXTS])
     assert len(written) == len(TEXTS)
     for text in TEXTS:
         assert written[text, 0].text == reference(folder, text, 12), text
@@ -107,39 +107,39 @@ def test_a_batch_of_mixed_lengths_writes_what_generate_writes_alone(
 def test_a_shared_beginning_changes_nothing(decoder: Path) -> None:
     shared = "Question: how many apples? The answer is 42. " * 5
     texts = [shared + text for text in TEXTS]
-    written = answers(local(decoder), [request(text) for text in texts])
+    written = completions(local(decoder), [request(text) for text in texts])
     for text in texts:
         assert written[text, 0].text == reference(decoder, text, 12)
 
 
-def test_order_and_batch_size_do_not_change_the_answers(decoder: Path) -> None:
+def test_order_and_batch_size_do_not_change_the_completions(decoder: Path) -> None:
     requests = [request(text) for text in TEXTS]
-    together = answers(local(decoder), requests)
-    alone = answers(local(decoder, compute={"batch_tokens": 1}), requests[::-1])
+    together = completions(local(decoder), requests)
+    alone = completions(local(decoder, compute={"batch_tokens": 1}), requests[::-1])
     assert together == alone
 
 
-def test_a_sampled_answer_depends_on_its_seed_and_not_on_the_batch(decoder: Path) -> None:
+def test_a_sampled_completion_depends_on_its_seed_and_not_on_the_batch(decoder: Path) -> None:
     decoding = {"temperature": 1.0, "top_p": 0.9, "samples": 3, "extra": {"top_k": 50}}
     requests = [
         request(text, sample=sample, seed=100 * place + sample)
         for place, text in enumerate(TEXTS)
         for sample in range(3)
     ]
-    together = answers(local(decoder, decoding=decoding), requests)
+    together = completions(local(decoder, decoding=decoding), requests)
     small = {"batch_tokens": 200}
-    apart = answers(local(decoder, decoding=decoding, compute=small), requests[::-1])
+    apart = completions(local(decoder, decoding=decoding, compute=small), requests[::-1])
     assert together == apart
     texts = [together[TEXTS[0], sample].text for sample in range(3)]
     assert len(set(texts)) == 3, "each sample has a stream of its own"
 
 
-def test_a_stop_string_ends_and_cuts_the_answer(decoder: Path) -> None:
-    full = answers(local(decoder), [request(TEXTS[1])])[TEXTS[1], 0]
+def test_a_stop_string_ends_and_cuts_the_completion(decoder: Path) -> None:
+    full = completions(local(decoder), [request(TEXTS[1])])[TEXTS[1], 0]
     assert full.finish_reason == "length"
     assert full.completion_tokens == 12
     stop = full.text[len(full.text) // 2 :][:3]
-    cut_short = answers(local(decoder, decoding={"stop": [stop]}), [request(TEXTS[1])])
+    cut_short = completions(local(decoder, decoding={"stop": [stop]}), [request(TEXTS[1])])
     completion = cut_short[TEXTS[1], 0]
     assert completion.text == full.text[: full.text.index(stop)]
     assert completion.finish_reason == "stop"
@@ -147,7 +147,7 @@ def test_a_stop_string_ends_and_cuts_the_answer(decoder: Path) -> None:
     assert completion.completion_tokens < 12, "the row ended early, it was not only cut"
 
 
-def test_an_end_token_ends_the_answer_and_is_counted(decoder: Path, tmp_path: Path) -> None:
+def test_an_end_token_ends_the_completion_and_is_counted(decoder: Path, tmp_path: Path) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     text, model = TEXTS[0], AutoModelForCausalLM.from_pretrained(decoder)
@@ -159,7 +159,7 @@ def test_an_end_token_ends_the_answer_and_is_counted(decoder: Path, tmp_path: Pa
     model.save_pretrained(tmp_path)
     tokenizer.save_pretrained(tmp_path)
 
-    ended = answers(local(tmp_path), [request(text)])[text, 0]
+    ended = completions(local(tmp_path), [request(text)])[text, 0]
     before = own.index(own[4])
     assert ended.text == tokenizer.decode(own[:before])
     assert ended.finish_reason == "stop"
@@ -171,7 +171,7 @@ def test_token_counts_are_those_of_the_prompt_as_sent(decoder: Path) -> None:
     asked = request(TEXTS[0])
     counted = opened.prompt_tokens([asked])
     assert counted is not None
-    assert answers(opened, [asked])[TEXTS[0], 0].prompt_tokens == counted[0]
+    assert completions(opened, [asked])[TEXTS[0], 0].prompt_tokens == counted[0]
     rendered = "<|im_start|>user\nThe quick brown fox<|im_end|>\n<|im_start|>assistant\n"
     plain = opened._tokenizer(rendered, add_special_tokens=False).input_ids
     assert counted[0] == len(plain)
@@ -216,7 +216,7 @@ def test_a_message_that_spells_control_tokens_is_text(decoder: Path, form: Any) 
     assert encoded[1] == tokenizer(plain, add_special_tokens=False).input_ids
 
 
-def test_answers_come_batch_by_batch(decoder: Path) -> None:
+def test_completions_come_batch_by_batch(decoder: Path) -> None:
     opened = local(decoder, compute={"batch_tokens": 1})
     lists = opened.generate(iter([request(text) for text in TEXTS]))
     assert [len(batch) for batch in lists] == [1] * len(TEXTS)
@@ -224,7 +224,7 @@ def test_answers_come_batch_by_batch(decoder: Path) -> None:
 
 def test_out_of_memory_halves_the_batch(decoder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened = local(decoder)
-    expected = answers(opened, [request(text) for text in TEXTS])
+    expected = completions(opened, [request(text) for text in TEXTS])
     sizes = []
     complete = backend.Decoder.complete
 
@@ -235,7 +235,7 @@ def test_out_of_memory_halves_the_batch(decoder: Path, monkeypatch: pytest.Monke
         return complete(self, prompts, seeds)
 
     monkeypatch.setattr(backend.Decoder, "complete", limited)
-    assert answers(opened, [request(text) for text in TEXTS]) == expected
+    assert completions(opened, [request(text) for text in TEXTS]) == expected
     assert sizes[0] == len(TEXTS)
     assert sizes[1] == 2
 
@@ -246,15 +246,15 @@ def test_a_row_that_never_fits_is_named(decoder: Path, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(backend.Decoder, "complete", full)
     with pytest.raises(StillhouseError, match="row 'the-row'"):
-        answers(local(decoder), [request("label", id="the-row")])
+        completions(local(decoder), [request("label", id="the-row")])
 
 
 def test_an_empty_prompt_is_a_failure_of_its_row_alone(decoder: Path) -> None:
     opened = local(decoder)
     outcomes = {
-        answer.request.id: answer.outcome
+        outcome.request.id: outcome.result
         for batch in opened.generate(iter([request("", id="empty"), request("label")]))
-        for answer in batch
+        for outcome in batch
     }
     assert outcomes["empty"] == Failure("the prompt is empty")
     assert isinstance(outcomes["label"], Completion)
@@ -272,9 +272,9 @@ def test_mistakes_in_the_conf(decoder: Path, tmp_path: Path) -> None:
 
 
 def test_bfloat16_works_and_auto_picks_a_known_type(decoder: Path) -> None:
-    assert answers(local(decoder, model={"dtype": "bfloat16"}), [request("label")])
+    assert completions(local(decoder, model={"dtype": "bfloat16"}), [request("label")])
     model = backend.load_model(decoder, "auto", "auto")
-    assert model.dtype == torch.float32, "the checkpoint's own"
+    assert model.dtype == torch.float32, "the weights' own"
 
 
 @pytest.mark.parametrize(
@@ -303,32 +303,32 @@ def test_auto_never_rounds_the_weights(
     assert backend.computing_dtype(tmp_path, device) == getattr(torch, expected)
 
 
-THINKING = """{% for message in messages %}<|im_start|>{{ message.role }}
+REASONING = """{% for message in messages %}<|im_start|>{{ message.role }}
 {{ message.content }}<|im_end|>
 {% endfor %}<|im_start|>assistant
 {% if enable_thinking is not defined or enable_thinking %}<think>
 {% endif %}"""
 
 
-def thinking_model(decoder: Path, folder: Path) -> Path:
+def reasoning_model(decoder: Path, folder: Path) -> Path:
     shutil.copytree(decoder, folder)
-    (folder / "chat_template.jinja").write_text(THINKING)
+    (folder / "chat_template.jinja").write_text(REASONING)
     return folder
 
 
 def test_the_chat_template_sees_what_the_conf_gives_it(decoder: Path, tmp_path: Path) -> None:
-    folder = thinking_model(decoder, tmp_path / "thinking")
+    folder = reasoning_model(decoder, tmp_path / "reasoning")
     decoding = {"chat_template_kwargs": {"enable_thinking": False}}
     on, off = local(folder, format="chat"), local(folder, format="chat", decoding=decoding)
     asked = [request("label")]
     assert on.prompt_tokens(asked)[0] > off.prompt_tokens(asked)[0]
-    # The answer begins within the block that the template opened, and says so.
-    assert answers(on, asked)["label", 0].text.startswith("<think>\n")
-    assert "<think>" not in answers(off, asked)["label", 0].text
+    # The completion begins within the block that the template opened, and says so.
+    assert completions(on, asked)["label", 0].text.startswith("<think>\n")
+    assert "<think>" not in completions(off, asked)["label", 0].text
 
 
 def test_a_name_that_the_chat_template_never_looks_at(decoder: Path, tmp_path: Path) -> None:
-    folder = thinking_model(decoder, tmp_path / "thinking")
+    folder = reasoning_model(decoder, tmp_path / "reasoning")
     decoding = {"chat_template_kwargs": {"enable_thinkng": False}}
     with pytest.raises(StillhouseError, match="'enable_thinkng'"):
         local(folder, format="chat", decoding=decoding)

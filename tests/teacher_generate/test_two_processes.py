@@ -26,12 +26,12 @@ def local(folder: Path, rows: int, out: str, seconds: float) -> None:
     feed.LOOK_SECONDS = 0.05
     log = os.open(folder / "asked", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
-    def reply(request):
+    def complete(request):
         os.write(log, f"{request.id}\n".encode())
         time.sleep(seconds)
         return completion(f"re: {request.id}")
 
-    puppet = Puppet(reply, chunk=8_192)
+    puppet = Puppet(complete, chunk=8_192)
     puppet.tokens = lambda request: len(request.messages[-1].content)
     with pytest.MonkeyPatch.context() as patch:
         install(patch, puppet)
@@ -61,7 +61,7 @@ def test_two_local_models_share_the_rows(tmp_path):
     assert not list(tmp_path.rglob(f"*{claims.SUFFIX}"))
 
 
-def test_what_is_answered_while_the_teacher_opens_is_not_asked(tmp_path, monkeypatch):
+def test_what_is_completed_while_the_teacher_opens_is_not_asked(tmp_path, monkeypatch):
     slow, other = Puppet(lambda _: completion("twice")), Puppet(lambda _: completion("once"))
 
     def open_slowly(conf):

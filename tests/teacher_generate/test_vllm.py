@@ -10,7 +10,11 @@ import pytest
 from stillhouse.core.errors import StillhouseError
 from stillhouse.sources.content import content_hash
 from stillhouse.teacher_generate.backends.encoding import teacher_folder
-from stillhouse.teacher_generate.backends.engine import Encoder, engine_options, sampling_options
+from stillhouse.teacher_generate.backends.engine import (
+    PromptEncoder,
+    engine_options,
+    sampling_options,
+)
 from stillhouse.teacher_generate.protocol import Failure, Message, Request
 from stillhouse.teacher_generate.registry import open_teacher
 from tests.teacher_generate.helpers import teacher
@@ -47,7 +51,7 @@ def test_options_come_from_the_conf_and_engine_adds_to_them() -> None:
         ({}, "float32"),
     ],
 )
-def test_an_automatic_type_is_the_checkpoints_own(tmp_path: Path, config: Any, dtype: str) -> None:
+def test_an_automatic_type_is_the_weights_own(tmp_path: Path, config: Any, dtype: str) -> None:
     (tmp_path / "config.json").write_text(json.dumps(config))
     assert engine_options(teacher(compute=VLLM), tmp_path)["dtype"] == dtype
     other = teacher(compute=VLLM, model={"dtype": "float16"})
@@ -72,10 +76,10 @@ def test_an_automatic_type_is_the_checkpoints_own(tmp_path: Path, config: Any, d
         ("model", "max_model_len", "`context` decides it"),
         ("model", "trust_remote_code", "run code"),
         ("model", "override_generation_config", "`decoding` decides it"),
-        ("model", "gpu_memory_utilization", "changes no answer; write it in `compute.engine`"),
+        ("model", "gpu_memory_utilization", "changes no completion; write it in `compute.engine`"),
     ],
 )
-def test_an_option_that_may_change_answers_is_part_of_their_identity(
+def test_an_option_that_may_change_completions_is_part_of_their_identity(
     place: str, name: str, message: str
 ) -> None:
     engine = {"engine": {name: 1}}
@@ -109,16 +113,16 @@ def test_sampled_requests_carry_their_seed_and_the_engines_own_options() -> None
 def test_requests_are_ordered_so_that_shared_beginnings_meet(tiny_models: Path) -> None:
     folder = tiny_models / "decoder"
     conf = teacher(format="plain", model={"source": f"file:{folder}#sha256={content_hash(folder)}"})
-    encoder = Encoder(conf, teacher_folder(conf))
+    encoder = PromptEncoder(conf, teacher_folder(conf))
     texts = {"a": "Question: how many", "b": "The quick", "c": "Question: how", "d": ""}
     requests = [Request(id_, 0, (Message("user", text),)) for id_, text in texts.items()]
     rows, failures = encoder.in_order(requests)
     assert [row.request.id for row in rows if row.request.id != "b"] == ["c", "a"]
     order = [row.request.id for row in rows]
     assert abs(order.index("a") - order.index("c")) == 1
-    assert [(f.request.id, f.outcome) for f in failures] == [("d", Failure("the prompt is empty"))]
+    assert [(f.request.id, f.result) for f in failures] == [("d", Failure("the prompt is empty"))]
     assert encoder.prompt_tokens([requests[0]]) == [len(rows[order.index("a")].tokens)]
-    assert encoder.ends == {2}, "the tokenizer's end, which the checkpoint names too"
+    assert encoder.ends == {2}, "the tokenizer's end, which the model folder names too"
 
 
 @pytest.mark.parametrize("backend", ["vllm", "ray"])

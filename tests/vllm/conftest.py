@@ -33,7 +33,7 @@ PLACES = ["kitchen", "garden", "school", "forest", "library", "hospital", "harbo
 THINGS = ("a table", "an animal", "a tool", "something to read")
 
 
-def questions() -> dict[str, str]:
+def queries() -> dict[str, str]:
     """32 few-shot prompts that share their beginning."""
     asked = [f"Where in a {place} is {thing}?" for place in PLACES for thing in THINGS]
     return {f"q{i:02d}": f"{EXEMPLARS}Question: {text} Answer:" for i, text in enumerate(asked)}
@@ -41,8 +41,8 @@ def questions() -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def smollm2() -> Path:
-    """SmolLM2-135M-Instruct as a checkpoint, from the user's own cache."""
-    from stillhouse.sources.checkpoints import checkpoint
+    """SmolLM2-135M-Instruct as a model folder, from the user's own cache."""
+    from stillhouse.sources.model_folder import model_folder
 
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("STILLHOUSE_MIRROR", raising=False)
@@ -50,11 +50,11 @@ def smollm2() -> Path:
             patch.delenv("STILLHOUSE_CACHE", raising=False)
         else:
             patch.setenv("STILLHOUSE_CACHE", USERS_CACHE)
-        return checkpoint(SOURCE)
+        return model_folder(SOURCE)
 
 
 def conf(folder: Path, *, compute: Mapping[str, Any], **changes: Any) -> TeacherConf:
-    """A greedy teacher on the checkpoint in `folder`."""
+    """A greedy teacher on the model in `folder`."""
     from stillhouse.sources.content import content_hash
 
     source = f"file:{folder}#sha256={content_hash(folder)}"

@@ -1,4 +1,4 @@
-"""The backend `vllm` in process, the same engine as a server, and `transformers`: one answer."""
+"""The backend `vllm` in process, the same engine as a server, `transformers`: one completion."""
 
 import dataclasses
 import json
@@ -16,28 +16,30 @@ import pytest
 from stillhouse.config.engine import CODE, COMPUTE, IDENTITY
 from stillhouse.config.prompt import Reply
 from stillhouse.core.errors import StillhouseError
-from stillhouse.teacher_generate.backends.engine import Encoder
+from stillhouse.teacher_generate.backends.engine import PromptEncoder
 from stillhouse.teacher_generate.backends.vllm import VllmTeacher
 from stillhouse.teacher_generate.protocol import Completion, Message, Request
 from stillhouse.teacher_generate.registry import open_teacher
 from stillhouse.teacher_generate.structured import enforced
-from tests.vllm.conftest import conf, questions
+from tests.vllm.conftest import conf, queries
 
 EAGER = {"enforce_eager": True}
 
 
 def ask(opened: Any, ids: list[str] | None = None) -> dict[str, Completion]:
-    requests = [Request(id_, 0, (Message("user", text),)) for id_, text in questions().items()]
-    answers = [answer for batch in opened.generate(iter(requests)) for answer in batch]
-    assert len(answers) == len(requests)
-    assert all(isinstance(answer.outcome, Completion) for answer in answers)
-    return {answer.request.id: answer.outcome for answer in answers}
+    requests = [Request(id_, 0, (Message("user", text),)) for id_, text in queries().items()]
+    outcomes = [outcome for batch in opened.generate(iter(requests)) for outcome in batch]
+    assert len(outcomes) == len(requests)
+    assert all(isinstance(outcome.result, Completion) for outcome in outcomes)
+    return {outcome.request.id: outcome.result for outcome in outcomes}
 
 
 def share_equal(name: str, one: dict[str, Completion], other: dict[str, Completion]) -> float:
     texts = {id_: (completion.text, other[id_].text) for id_, completion in one.items()}
     differ = {id_: pair for id_, pair in texts.items() if pair[0] != pair[1]}
-    print(f"{name}: {len(texts) - len(differ)} of {len(texts)} greedy answers are equal; {differ}")
+    print(
+        f"{name}: {len(texts) - len(differ)} of {len(texts)} greedy completions are equal; {differ}"
+    )
     return 1 - len(differ) / len(texts)
 
 
@@ -67,7 +69,7 @@ def test_the_engine_writes_what_transformers_writes(
 def test_a_second_run_gives_the_same_and_counts_the_prompt(engine: Any) -> None:
     first, second = ask(engine), ask(engine)
     assert first == second
-    requests = [Request(id_, 0, (Message("user", text),)) for id_, text in questions().items()]
+    requests = [Request(id_, 0, (Message("user", text),)) for id_, text in queries().items()]
     counted = engine.prompt_tokens(requests)
     assert counted == [first[request.id].prompt_tokens for request in requests]
 
@@ -76,12 +78,12 @@ def test_a_reply_in_json_is_enforced(engine: Any, smollm2: Path) -> None:
     reply = Reply(content="rationale_then_label", form="json")
     decoding = {"max_tokens": 200}
     teacher = enforced(conf(smollm2, compute={"backend": "vllm"}, decoding=decoding), reply)
-    opened = VllmTeacher(teacher, engine.llm, Encoder(teacher, smollm2))
-    replies = list(ask(opened).values())
-    ended = [json.loads(one.text) for one in replies if one.finish_reason == "stop"]
+    opened = VllmTeacher(teacher, engine.llm, PromptEncoder(teacher, smollm2))
+    completions = list(ask(opened).values())
+    ended = [json.loads(one.text) for one in completions if one.finish_reason == "stop"]
     assert ended, "some end within the limit"
     assert all(list(value) == ["rationale", "answer"] for value in ended)
-    assert all(one.text.lstrip().startswith("{") for one in replies)
+    assert all(one.text.lstrip().startswith("{") for one in completions)
 
 
 def test_every_option_of_the_white_list_is_one_of_the_engine() -> None:

@@ -15,13 +15,13 @@ from stillhouse.config.teacher import TeacherConf
 from stillhouse.teacher_generate import registry
 from stillhouse.teacher_generate.backends.ray import RayTeacher
 from stillhouse.teacher_generate.generate import generate
-from stillhouse.teacher_generate.protocol import Answer, Completion, Message, Request
+from stillhouse.teacher_generate.protocol import Completion, Message, Outcome, Request
 from stillhouse.teacher_generate.registry import open_teacher as open_any
 from stillhouse.teacher_generate.structured import enforced
 from tests.conftest import REPOSITORY
 from tests.teacher_generate.helpers import prompts, rows, teacher
 from tests.teacher_generate.scripted_ray import ScriptedRows, ScriptedWorker, open_teacher
-from tests.vllm.conftest import conf, questions
+from tests.vllm.conftest import conf, queries
 
 ROWS = 2_000
 
@@ -54,24 +54,24 @@ def requests(count: int) -> list[Request]:
     return [Request(f"row-{n}", 0, (Message("user", text),)) for n, text in enumerate(texts)]
 
 
-def ask(opened: RayTeacher, count: int) -> list[Answer]:
-    return [answer for batch in opened.generate(iter(requests(count))) for answer in batch]
+def ask(opened: RayTeacher, count: int) -> list[Outcome]:
+    return [outcome for batch in opened.generate(iter(requests(count))) for outcome in batch]
 
 
 def expected(count: int) -> dict[str, Completion]:
     opened = open_any(scripted("scripted"))
-    answers = [a for batch in opened.generate(iter(requests(count))) for a in batch]
-    return {answer.request.id: answer.outcome for answer in answers}  # type: ignore[misc]
+    outcomes = [a for batch in opened.generate(iter(requests(count))) for a in batch]
+    return {outcome.request.id: outcome.result for outcome in outcomes}  # type: ignore[misc]
 
 
-def assert_each_once(answers: list[Answer], count: int) -> None:
-    assert Counter(answer.request.id for answer in answers) == Counter(
+def assert_each_once(outcomes: list[Outcome], count: int) -> None:
+    assert Counter(outcome.request.id for outcome in outcomes) == Counter(
         {f"row-{n}": 1 for n in range(count)}
     )
-    assert {answer.request.id: answer.outcome for answer in answers} == expected(count)
+    assert {outcome.request.id: outcome.result for outcome in outcomes} == expected(count)
 
 
-def test_two_workers_answer_every_row_once() -> None:
+def test_two_workers_complete_every_row_once() -> None:
     assert_each_once(ask(open_teacher(scripted("ray")), ROWS), ROWS)
 
 
@@ -118,15 +118,15 @@ def test_a_worker_killed_in_mid_run_loses_nothing(tmp_path: Path) -> None:
         )
 
     opened = RayTeacher(ScriptedRows(scripted("ray")), process, started=False)
-    answers = ask(opened, ROWS)
+    outcomes = ask(opened, ROWS)
     assert marker.exists(), "a worker was killed"
     assert len(list(pids.iterdir())) == 3, "two workers, and one in the dead one's place"
-    assert_each_once(answers, ROWS)
+    assert_each_once(outcomes, ROWS)
 
 
 def test_a_row_that_fails_is_a_failure_of_its_own() -> None:
     def process(dataset: Any) -> Any:
-        def answer(row: dict[str, Any]) -> dict[str, Any]:
+        def complete(row: dict[str, Any]) -> dict[str, Any]:
             bad = row["id"] == "row-7"
             return {
                 "id": row["id"],
@@ -138,28 +138,28 @@ def test_a_row_that_fails_is_a_failure_of_its_own() -> None:
                 "error": "ValueError: too long" if bad else "",
             }
 
-        return dataset.map(answer)
+        return dataset.map(complete)
 
-    answers = ask(RayTeacher(ScriptedRows(scripted("ray")), process, started=False), 20)
-    failed = {a.request.id for a in answers if not isinstance(a.outcome, Completion)}
+    outcomes = ask(RayTeacher(ScriptedRows(scripted("ray")), process, started=False), 20)
+    failed = {a.request.id for a in outcomes if not isinstance(a.result, Completion)}
     assert failed == {"row-7"}
-    assert len(answers) == 20
+    assert len(outcomes) == 20
 
 
 def test_vllm_under_ray_writes_what_transformers_writes(smollm2: Path) -> None:
     compute = {"backend": "ray", "engine": {"enforce_eager": True}}
-    asked = [Request(id_, 0, (Message("user", text),)) for id_, text in questions().items()]
+    asked = [Request(id_, 0, (Message("user", text),)) for id_, text in queries().items()]
 
     def run(backend: dict[str, Any]) -> dict[str, Any]:
         opened = open_any(conf(smollm2, compute=backend))
-        answers = [a for batch in opened.generate(iter(asked)) for a in batch]
-        assert len(answers) == len(asked)
-        return {answer.request.id: answer.outcome for answer in answers}
+        outcomes = [a for batch in opened.generate(iter(asked)) for a in batch]
+        assert len(outcomes) == len(asked)
+        return {outcome.request.id: outcome.result for outcome in outcomes}
 
     through_ray = run(compute)
     local = run({"backend": "transformers"})
     equal = sum(through_ray[id_] == local[id_] for id_ in local)
-    print(f"ray / transformers, float32: {equal} of {len(local)} answers are equal")
+    print(f"ray / transformers, float32: {equal} of {len(local)} completions are equal")
     assert equal / len(local) >= 0.9
 
 
@@ -167,10 +167,10 @@ def test_a_reply_in_json_is_enforced_under_ray(smollm2: Path) -> None:
     compute = {"backend": "ray", "engine": {"enforce_eager": True}}
     reply = Reply(content="rationale_then_label", form="json")
     teacher = enforced(conf(smollm2, compute=compute, decoding={"max_tokens": 120}), reply)
-    asked = [Request(id_, 0, (Message("user", text),)) for id_, text in questions().items()]
-    answers = [a for batch in open_any(teacher).generate(iter(asked)) for a in batch]
-    assert len(answers) == len(asked)
-    assert all(isinstance(answer.outcome, Completion) for answer in answers), answers[0].outcome
-    texts = [answer.outcome.text for answer in answers if isinstance(answer.outcome, Completion)]
+    asked = [Request(id_, 0, (Message("user", text),)) for id_, text in queries().items()]
+    outcomes = [a for batch in open_any(teacher).generate(iter(asked)) for a in batch]
+    assert len(outcomes) == len(asked)
+    assert all(isinstance(outcome.result, Completion) for outcome in outcomes), outcomes[0].result
+    texts = [outcome.result.text for outcome in outcomes if isinstance(outcome.result, Completion)]
     assert all(text.lstrip().startswith("{") for text in texts)
     assert any('"rationale"' in text for text in texts)

@@ -1,1 +1,1 @@
-"""New questions from the rows that the student finds hard, and the teacher's answers to them."""
+"""New queries from the rows that the student finds hard, and the teacher's labels for them."""

@@ -7,17 +7,23 @@ from dataclasses import dataclass, field, replace
 from math import ceil, floor
 from typing import Any
 
-from stillhouse.augment.answers import Answer, Answering, Question
 from stillhouse.augment.config import AugmentConfig
 from stillhouse.augment.filters import Kept, Reason, choices_in, form_problem
-from stillhouse.augment.questions import Attempt, Reply, Seed, ask_questions, attempts
+from stillhouse.augment.labels import Label, Labelling, Query
+from stillhouse.augment.queries import (
+    QueryRequest,
+    SeedQuery,
+    WrittenQuery,
+    ask_queries,
+    query_requests,
+)
 from stillhouse.config.augment import AugmentConf
 from stillhouse.config.judge import judging_model
 from stillhouse.config.knobs import Feedback
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.joins import by_id
 from stillhouse.core.progress import announce
-from stillhouse.core.same_question import question_key
+from stillhouse.core.same_query import query_key
 from stillhouse.core.tables import Row
 from stillhouse.feedback_split.difficulty import Difficulty
 from stillhouse.store.store import Store
@@ -26,13 +32,13 @@ from stillhouse.teacher_generate.spending import Ledger
 REAL, SYNTHETIC = "real", "synthetic"
 HELD_OUT = ("test", "validation")
 LEAST_RATE = 0.05
-"""Below this share of accepted questions the next wave asks for no more at once."""
+"""Below this share of accepted queries the next wave asks for no more at once."""
 GROWTH = 2
 """A wave is at most so many times as large as the one before, however few were kept."""
 
 
 def training_rows(
-    splits: Sequence[Row],
+    chosen: Sequence[Row],
     examples: Sequence[Row],
     exemplars: Sequence[Row],
     config: AugmentConfig,
@@ -40,25 +46,25 @@ def training_rows(
 ) -> tuple[list[Row], dict[str, Any]]:
     """Rows of table `training`, and the content of metrics/augment.json.
 
-    New questions start from the hard rows of `splits`, with `feedback: mixed` from easy ones, too,
+    New queries start from the hard rows of `chosen`, with `feedback: mixed` from easy ones, too,
     and without feedback from all. Their labels, and rationales unless `rationale_source` is `none`,
     are the teacher's. Fewer than `synthetic` are reported, none is an error.
     """
     _require_rows(config)
     columns = ("id", "query", "label", "rationale")
-    chosen = splits if config.real else []
-    real = [{c: row[c] for c in columns} | {"origin": REAL} for row in chosen]
+    kept = chosen if config.real else []
+    real = [{c: row[c] for c in columns} | {"origin": REAL} for row in kept]
     if not config.synthetic:
         return real, {"real": len(real), "synthetic": 0}
     _require_askable(config)
     growth = Growth(
         config.augment,
-        _answering(config, examples, exemplars, store),
-        _kept(config.augment, splits, examples),
+        _labelling(config, examples, exemplars, store),
+        _kept(config.augment, chosen, examples),
     )
     known = by_id(examples, "examples")
     for difficulty, quota in quotas(config).items():
-        growth.grow_in_rounds(_seeds(splits, known, difficulty, config.feedback), quota)
+        growth.grow_in_rounds(_seeds(chosen, known, difficulty, config.feedback), quota)
     made = [_synthetic(new, config.rationale_source) for new in growth.accepted]
     metrics = {"real": len(real), "synthetic": len(made)} | growth.metrics(config.synthetic)
     _report(config.synthetic, metrics)
@@ -66,7 +72,7 @@ def training_rows(
 
 
 def quotas(config: AugmentConfig) -> dict[Difficulty, int]:
-    """How many new questions start from hard and from easy rows."""
+    """How many new queries start from hard and from easy rows."""
     if config.feedback != "mixed":
         return {"hard": config.synthetic}
     hard = floor(config.synthetic * config.hard_share + 0.5)
@@ -76,42 +82,42 @@ def quotas(config: AugmentConfig) -> dict[Difficulty, int]:
 
 @dataclass(frozen=True)
 class New:
-    """An accepted question with its seed and its answer."""
+    """An accepted query with its seed query and its label."""
 
-    seed: Seed
-    question: Question
-    answer: Answer
+    seed: SeedQuery
+    query: Query
+    label: Label
 
 
 @dataclass
 class Growth:
-    """Asks, filters and answers until a quota is met; the outcome does not depend on how many
-    questions are asked at once.
+    """Asks for queries, filters and labels them until a quota is met; what comes of it does not
+    depend on how many are asked for at once.
 
-    What a question is compared with are the questions kept before it, answered or not. So each
-    decision follows from the attempts before it, and a larger quota repeats those of a smaller one.
+    What a query is compared with are the queries kept before it, labelled or not. So each
+    decision follows from the requests before it, and a larger quota repeats those of a smaller one.
     """
 
     conf: AugmentConf
-    answering: Answering
+    labelling: Labelling
     kept: Kept
     accepted: list[New] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
     tried: int = 0
 
-    def grow_in_rounds(self, seeds: Sequence[Seed], quota: int) -> None:
-        """In every round but the first, the questions of the round before are the seeds."""
+    def grow_in_rounds(self, seeds: Sequence[SeedQuery], quota: int) -> None:
+        """In every round but the first, the queries of the round before are the seeds."""
         rounds = self.conf.rounds
         for number in range(rounds):
             wanted = quota // rounds + (number < quota % rounds)
             found = self.grow(seeds, wanted)
             if not found:
                 return
-            seeds = [replace(new.seed, **vars(new.question)) for new in found]
+            seeds = [replace(new.seed, **vars(new.query)) for new in found]
 
-    def grow(self, seeds: Sequence[Seed], quota: int) -> list[New]:
-        """The first `quota` questions that are kept and answered, or as many as there are."""
-        order = attempts(seeds, self.conf.questions_per_seed)
+    def grow(self, seeds: Sequence[SeedQuery], quota: int) -> list[New]:
+        """The first `quota` queries that are kept and labelled, or as many as there are."""
+        order = query_requests(seeds, self.conf.queries_per_seed)
         found: list[New] = []
         start, before = 0, 0
         while len(found) < quota and start < len(order):
@@ -123,40 +129,40 @@ class Growth:
         self.accepted += found
         return found
 
-    def _take(self, wave: Sequence[Attempt], quota: int) -> list[New]:
+    def _take(self, wave: Sequence[QueryRequest], quota: int) -> list[New]:
         """Ask a wave, and go through it until the quota is met; what is behind never happened."""
-        dataset = self.answering.dataset
-        replies = ask_questions(
+        dataset = self.labelling.dataset
+        written = ask_queries(
             wave,
             self.conf,
-            self.answering.teacher,
+            self.labelling.teacher,
             task=dataset.task,
             metric=dataset.answer.metric,
-            store=self.answering.store,
-            ledger=self.answering.ledger,
+            store=self.labelling.store,
+            ledger=self.labelling.ledger,
         )
-        decided = [self._decide(*pair) for pair in zip(wave, replies, strict=True)]
-        questions = [decision for decision in decided if isinstance(decision, Question)]
-        answers = dict(zip(questions, self.answering.answers(questions), strict=True))
+        decided = [self._decide(*pair) for pair in zip(wave, written, strict=True)]
+        queries = [decision for decision in decided if isinstance(decision, Query)]
+        labels = dict(zip(queries, self.labelling.labels(queries), strict=True))
         found: list[New] = []
         for place, decision in enumerate(decided):
-            outcome = answers[decision] if isinstance(decision, Question) else decision
-            if isinstance(outcome, Answer):
-                assert isinstance(decision, Question)
-                found.append(New(wave[place].seed, decision, outcome))
+            label = labels[decision] if isinstance(decision, Query) else decision
+            if isinstance(label, Label):
+                assert isinstance(decision, Query)
+                found.append(New(wave[place].seed, decision, label))
             else:
-                self.left_out[outcome] += 1
+                self.left_out[label] += 1
             self.tried += 1
             if len(found) == quota:
-                self.kept.drop(sum(isinstance(d, Question) for d in decided[place + 1 :]))
+                self.kept.drop(sum(isinstance(d, Query) for d in decided[place + 1 :]))
                 break
         return found
 
-    def _decide(self, attempt: Attempt, reply: Reply | None) -> Question | Reason:
-        if reply is None:
-            return "no_reply"
-        text, seed = reply.text, attempt.seed
-        problem = form_problem(text, reply.finish_reason, self.conf.filters)
+    def _decide(self, request: QueryRequest, written: WrittenQuery | None) -> Query | Reason:
+        if written is None:
+            return "no_completion"
+        text, seed = written.text, request.seed
+        problem = form_problem(text, written.finish_reason, self.conf.filters)
         choices = choices_like(seed, text)
         if problem is None and choices is None:
             problem = "choices"
@@ -165,10 +171,10 @@ class Growth:
             return problem
         assert choices is not None
         self.kept.keep(text)
-        return Question(content_id(text), text, choices, seed.origin)
+        return Query(content_id(text), text, choices, seed.origin)
 
     def metrics(self, wanted: int) -> dict[str, Any]:
-        """What became of the questions; nothing here depends on what was asked before."""
+        """What became of the queries; nothing here depends on what was asked before."""
         return {
             "asked": self.tried,
             "shortfall": wanted - len(self.accepted),
@@ -177,7 +183,7 @@ class Growth:
 
 
 def wave_size(missing: int, tried: int, found: int, before: int) -> int:
-    """How many questions to ask at once, by the share that was accepted so far.
+    """How many queries to ask at once, by the share that was accepted so far.
 
     A wave of which nothing was kept says that something is wrong, not that many more are needed.
     """
@@ -186,46 +192,48 @@ def wave_size(missing: int, tried: int, found: int, before: int) -> int:
     return min(ceil(missing / max(found / tried, LEAST_RATE)), GROWTH * before)
 
 
-def content_id(question: str) -> str:
+def content_id(query: str) -> str:
     """A new row's id: a function of what it asks."""
-    return f"{SYNTHETIC}-{hashlib.sha256(question_key(question).encode()).hexdigest()[:16]}"
+    return f"{SYNTHETIC}-{hashlib.sha256(query_key(query).encode()).hexdigest()[:16]}"
 
 
-def choices_like(seed: Seed, question: str) -> tuple[str, ...] | None:
-    """The choices of a question made from a seed: its own where the seed lists its in the query,
+def choices_like(seed: SeedQuery, query: str) -> tuple[str, ...] | None:
+    """The choices of a query made from a seed: its own where the seed lists its in the query,
     else the seed's; None when it lists too few, too many, or one twice.
     """
     if not _lists_choices(seed):
         return seed.choices
-    found = choices_in(question)
+    found = choices_in(query)
     fine = len(set(found)) == len(found) == len(seed.choices)
     return tuple(found) if fine else None
 
 
-def _lists_choices(seed: Seed) -> bool:
-    return bool(seed.choices) and choices_in(seed.query) == list(seed.choices)
+def _lists_choices(seed: SeedQuery) -> bool:
+    return bool(seed.choices) and choices_in(seed.text) == list(seed.choices)
 
 
-def _kept(conf: AugmentConf, splits: Sequence[Row], examples: Iterable[Row]) -> Kept:
+def _kept(conf: AugmentConf, chosen: Sequence[Row], examples: Iterable[Row]) -> Kept:
     held_out = [row["query"] for row in examples if row["split"] in HELD_OUT]
-    return Kept(conf.filters, [row["query"] for row in splits], held_out)
+    return Kept(conf.filters, [row["query"] for row in chosen], held_out)
 
 
 def _seeds(
-    splits: Sequence[Row],
+    chosen: Sequence[Row],
     examples: Mapping[str, Mapping[str, Any]],
     difficulty: Difficulty,
     feedback: Feedback,
-) -> list[Seed]:
-    rows = [row for row in splits if feedback == "none" or row["difficulty"] == difficulty]
+) -> list[SeedQuery]:
+    rows = [row for row in chosen if feedback == "none" or row["difficulty"] == difficulty]
     if not rows:
         raise StillhouseError(
-            f"None of the {len(splits)} chosen rows is {difficulty} for the student "
-            "(metrics/feedback.json counts them), so there is nothing to start new questions from. "
+            f"None of the {len(chosen)} chosen rows is {difficulty} for the student "
+            "(metrics/feedback.json counts them), so there is nothing to start new queries from. "
             "Set another `tau`, `feedback` or `feedback_student`, or `synthetic: 0`."
         )
     seeds = [
-        Seed(row["id"], row["query"], tuple(examples[row["id"]]["choices"]), row["id"], difficulty)
+        SeedQuery(
+            row["id"], row["query"], tuple(examples[row["id"]]["choices"]), row["id"], difficulty
+        )
         for row in rows
     ]
     _require_choices(seeds)
@@ -234,25 +242,25 @@ def _seeds(
 
 def _synthetic(new: New, rationale_source: str) -> Row:
     return {
-        "id": new.question.id,
-        "query": new.question.query,
-        "label": new.answer.label,
-        "rationale": None if rationale_source == "none" else new.answer.rationale,
+        "id": new.query.id,
+        "query": new.query.text,
+        "label": new.label.text,
+        "rationale": None if rationale_source == "none" else new.label.rationale,
         "origin": SYNTHETIC,
     }
 
 
-def _answering(
+def _labelling(
     config: AugmentConfig,
     examples: Sequence[Row],
     exemplars: Iterable[Row],
     store: Store | None,
-) -> Answering:
+) -> Labelling:
     by_row = defaultdict(list)
     for row in exemplars:
         by_row[row["id"]].append(row)
     ledger = Ledger(config.teacher.price, config.teacher.compute.budget)
-    return Answering(
+    return Labelling(
         config.dataset,
         config.prompt,
         config.teacher,
@@ -285,26 +293,26 @@ def _require_rows(config: AugmentConfig) -> None:
 def _require_askable(config: AugmentConfig) -> None:
     if config.prompt.reply.content == "rationale":
         raise StillhouseError(
-            "The prompt explains a label that is given (`reply: rationale`), and a new question "
+            "The prompt explains a label that is given (`reply: rationale`), and a new query "
             "has none. For `synthetic` above 0 choose a `prompt` whose reply holds a label, such "
             "as `clean`."
         )
     form, least = config.judge.form, config.augment.verify.min_score
     if least is not None and form not in ("answer", "query"):
         raise StillhouseError(
-            "`verify.min_score` wants a judge that scores one answer (form `answer`) or question "
+            "`verify.min_score` wants a judge that scores one answer (form `answer`) or query "
             f"(form `query`), and `judge` names one of the form `{form}`. Set `judge: hhh`, or "
             "`verify.min_score: null`."
         )
 
 
-def _require_choices(seeds: Sequence[Seed]) -> None:
+def _require_choices(seeds: Sequence[SeedQuery]) -> None:
     shared = len({seed.choices for seed in seeds}) == 1
     unclear = next((seed for seed in seeds if not shared and not _lists_choices(seed)), None)
     if unclear is not None:
         raise StillhouseError(
             f"Row {unclear.id!r} has choices of its own that its query does not list as "
-            "`(a) ...`, `(b) ...`, so the choices of a new question could not be read. List them "
+            "`(a) ...`, `(b) ...`, so the choices of a new query could not be read. List them "
             "in the dataset's `fields.query`, or use `synthetic: 0`."
         )
 
@@ -315,8 +323,8 @@ def _report(wanted: int, metrics: Mapping[str, Any]) -> None:
         return
     reasons = ", ".join(f"{count} {reason}" for reason, count in metrics["left_out"].items())
     message = (
-        f"{made} of {wanted} synthetic rows could be made from {metrics['asked']} questions "
-        f"({reasons}). Raise `questions_per_seed` in conf/augment, loosen its filters, or start "
+        f"{made} of {wanted} synthetic rows could be made from {metrics['asked']} queries "
+        f"({reasons}). Raise `queries_per_seed` in conf/augment, loosen its filters, or start "
         "from more rows."
     )
     if not made:

@@ -10,7 +10,7 @@ from stillhouse.stage import StageConfig
 
 
 class AugmentConfig(StageConfig):
-    """The knobs and entries that new questions and their answers depend on."""
+    """The knobs and entries that new queries and their labels depend on."""
 
     real: bool
     synthetic: int

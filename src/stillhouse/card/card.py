@@ -180,14 +180,14 @@ def _fact(value: object) -> str:
 
 def _usage(config: CardConfig) -> str:
     commands = (
-        "stillhouse predict FOLDER 'the question, as the dataset writes it'\n"
+        "stillhouse predict FOLDER 'the query, as the dataset writes it'\n"
         "stillhouse predict FOLDER --rationale --jsonl rows.jsonl > predictions.jsonl"
     )
     return (
         "FOLDER is the one that this file is in; it needs nothing beside it. `model/` has the "
-        "weights as safetensors, the tokenizer, and the templates that wrap a question in "
+        "weights as safetensors, the tokenizer, and the templates that wrap a query in "
         f"`stillhouse.json`.\n\n{block(commands, 'sh')}\n\n"
-        "It was trained and tested on rows of this one dataset: other questions are out of its "
+        "It was trained and tested on rows of this one dataset: other queries are out of its "
         f"reach. Labels were decoded with `decode: {config.student.decoding.decode}`."
     )
 

@@ -1,8 +1,8 @@
 """A stage's fingerprint: what all the code means that its script can reach.
 
 From the script on, a definition is reached when one that is reached mentions it, and what a module
-does when it is imported when it is imported at all. A definition's label is a hash of what it says
-and of the labels of what it mentions, so that names of functions and files are no part of it.
+does when it is imported when it is imported at all. A definition's meaning is a hash of what it
+says and of the meanings of what it mentions, so that names of functions and files do not count.
 """
 
 import hashlib
@@ -94,9 +94,9 @@ def of_module(name: str, sources: Sources) -> Fingerprint:
 
 def _fingerprint(root: Module, sources: Sources) -> Fingerprint:
     reach = _Reach(sources, root)
-    labels = _labels(reach.found, reach.mentioned)
+    meanings = _meanings(reach.found, reach.mentioned)
     data = [_data(sources.files[name]) for name in reach.executed if name in sources.files]
-    said = sorted({*labels.values(), *filter(None, data)})
+    said = sorted({*meanings.values(), *filter(None, data)})
     own = {f"{key.module}:{key.name}": each.own for key, each in sorted(reach.found.items())}
     return Fingerprint(hashlib.sha256("\n".join(said).encode()).hexdigest(), own)
 
@@ -164,26 +164,26 @@ class _Reach:
         return [Key(module, "")]  # made by a statement that does more than make it
 
 
-def _labels(
+def _meanings(
     found: Mapping[Key, Definition], mentioned: Mapping[Key, list[tuple[Target, list[Key]]]]
 ) -> Mapping[Key, str]:
-    """Each definition's label: refined by those of what it mentions until no two part any more."""
-    labels = {key: definition.own for key, definition in found.items()}
+    """Each definition's meaning, refined by those of what it mentions until no two part."""
+    meanings = {key: definition.own for key, definition in found.items()}
     kinds = 0
-    while kinds < (kinds := len(set(labels.values()))):
-        labels = {key: _label(found[key], mentioned[key], labels) for key in found}
-    return labels
+    while kinds < (kinds := len(set(meanings.values()))):
+        meanings = {key: _meaning(found[key], mentioned[key], meanings) for key in found}
+    return meanings
 
 
-def _label(
-    definition: Definition, mentioned: list[tuple[Target, list[Key]]], labels: Mapping[Key, str]
+def _meaning(
+    definition: Definition, mentioned: list[tuple[Target, list[Key]]], meanings: Mapping[Key, str]
 ) -> str:
     """A hash of what a definition says and of each mention, in order.
 
     One that only tells people something stands for itself, so that it keeps its place.
     """
     said = [
-        " ".join(labels[key] for key in meant) if meant else f"{target.module}:{target.name}"
+        " ".join(meanings[key] for key in meant) if meant else f"{target.module}:{target.name}"
         for target, meant in mentioned
     ]
     return hashlib.sha256("\n".join([definition.own, *said]).encode()).hexdigest()

@@ -197,7 +197,7 @@ def _differences(before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[
 
 
 def _named(place: str) -> str:
-    """`parsing.statements.MOST` of its place."""
+    """`parse.statements.MOST` of its place."""
     module, _, name = place.partition(":")
     module = module.removeprefix("stillhouse.")
     return f"{module}.{name}" if name else f"what importing {module} does"

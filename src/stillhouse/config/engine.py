@@ -1,9 +1,9 @@
 """Which options of vLLM may stand where in a teacher's entry.
 
-`compute.engine` is neither tracked nor part of an answer's key, so it takes only what cannot change
-an answer but for rounding: memory, scheduling, parallelism, kernels. `model.engine` is part of the
-answers' identity and takes the others. From the engine arguments of vLLM 0.32; an option that is on
-no list may change answers, so it belongs to `model.engine`.
+`compute.engine` is neither tracked nor part of a completion's key, so it takes only what cannot
+change a completion but for rounding: memory, scheduling, parallelism, kernels. `model.engine` is
+part of the completions' identity and takes the others. From the engine arguments of vLLM 0.32; an
+option that is on no list may change completions, so it belongs to `model.engine`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -34,7 +34,7 @@ otlp_traces_endpoint collect_detailed_traces kv_cache_metrics cudagraph_metrics
 enable_logging_iteration_details shutdown_timeout
 """
 COMPUTE = frozenset(_COMPUTE.split())
-"""What cannot change an answer but for rounding."""
+"""What cannot change a completion but for rounding."""
 
 DECIDED = {
     "model": "`model.source` decides it",
@@ -71,7 +71,7 @@ load_format config_format hf_config_path tokenizer_mode model_impl speculative_c
 disable_sliding_window enable_lora
 """
 IDENTITY = frozenset(_IDENTITY.split())
-"""Some of what may change answers, for suggestions."""
+"""Some of what may change completions, for suggestions."""
 
 
 def engine_problems(compute: Mapping[str, Any], model: Mapping[str, Any]) -> Iterator[str]:
@@ -87,8 +87,11 @@ def engine_problems(compute: Mapping[str, Any], model: Mapping[str, Any]) -> Ite
     for name in compute.keys() - COMPUTE - DECIDED.keys() - CODE:
         hint = "" if name in IDENTITY else did_you_mean(name, COMPUTE).split(" Known:")[0]
         yield (
-            f"`compute.engine` sets {name!r}, which may change answers, but is not part of their "
-            f"key; write it as `model.engine: {{{name}: ...}}`, which is{hint and '.' + hint}"
+            f"`compute.engine` sets {name!r}, which may change completions, but is not part of "
+            f"their key; write it as `model.engine: {{{name}: ...}}`, which is{hint and '.' + hint}"
         )
     for name in model.keys() & COMPUTE:
-        yield f"`model.engine` sets {name!r}, which changes no answer; write it in `compute.engine`"
+        yield (
+            f"`model.engine` sets {name!r}, which changes no completion; write it in "
+            "`compute.engine`"
+        )

@@ -35,7 +35,7 @@ class JudgeConf(Conf):
 
     `form` is what it is shown: two answers side by side (`pairwise`), an answer and the right one
     (`reference`), an answer alone, with the chat before it where there is one (`answer`), or
-    nothing but the question (`query`).
+    nothing but the query (`query`).
     """
 
     UNTRACKED: ClassVar = frozenset({"compute", "price"})

@@ -78,7 +78,7 @@ class Recipe(Conf):
     def _feedback_is_used(self) -> Self:
         if self.feedback != "none" and not self.synthetic:
             raise ValueError(
-                f"`feedback: {self.feedback}` says which rows new questions start from, but "
+                f"`feedback: {self.feedback}` says which rows new queries start from, but "
                 "`synthetic` is 0, so none are made; set `synthetic`, or `feedback: none`"
             )
         return self

@@ -1,4 +1,4 @@
-"""A teacher's source must be pinned: its answers are kept, and must never be another's."""
+"""A teacher's source must be pinned: its completions are kept, and must never be another's."""
 
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.templates import check_syntax
@@ -49,18 +49,18 @@ def require_pinned(source: str) -> None:
     if "://" in source and not source.startswith(("hf://", "pypi://", "file:")):
         raise StillhouseError(
             f"The teacher's model.source {source!r} pins nothing that is known. For a hosted model "
-            f"write {HOSTED}<provider>/<dated name of the model>."
+            f"write {HOSTED}<host>/<dated name of the model>."
         )
     match parse_source(source):
         case FileSource(sha256=None):
             raise StillhouseError(
-                f"The teacher's model.source {source!r} has no hash. Its answers are kept, and "
+                f"The teacher's model.source {source!r} has no hash. Its completions are kept, and "
                 "must not be taken for those of other content in the same place: "
                 f"`stillhouse pin {source.removeprefix('file:')}` prints it with its #sha256=."
             )
         case HubSource() if source.endswith("#unpinned"):
             raise StillhouseError(
                 f"The teacher's model.source {source!r} is a branch or tag, which can move. Its "
-                "answers are kept, and must not be taken for those of later weights: write the "
+                "completions are kept, and must not be taken for those of later weights: write the "
                 "full commit behind the @."
             )

@@ -1,4 +1,4 @@
-"""Whether a teacher or a judge can be run as its file says: found before the first request."""
+"""Whether a teacher or a judge can be run as its entry says: found before the first request."""
 
 from collections.abc import Iterator
 
@@ -29,9 +29,9 @@ def problems_of_judge(judge: JudgeConf, teacher: TeacherConf | None) -> Iterator
     """Why a judge cannot be asked, with `teacher` where it has no model of its own."""
     compute = judge.compute or (teacher.compute if teacher else None)
     if compute is None:
-        return  # its file says so already
+        return  # its entry says so already
     if compute.backend == "recorded":
-        yield "its model is recorded outputs, which answer no new question"
+        yield "its model is recorded outputs, which complete no new prompt"
         return
     try:
         model = judging_model(judge, teacher)
@@ -50,16 +50,16 @@ def _of_teacher(teacher: TeacherConf) -> Iterator[str]:
     if (backend == "recorded") != bool(teacher.model.recorded):
         yield "the backend `recorded` and files under `model.recorded` go together"
     if backend == "recorded" and teacher.decoding.samples > 1:
-        yield "a recorded teacher has one answer for each row: `decoding.samples` is 1"
+        yield "a recorded teacher has one completion for each row: `decoding.samples` is 1"
     budget, price = teacher.compute.budget, teacher.price
     if budget and budget.tokens and budget.tokens <= tokens:
         yield (
-            f"a `budget` of {budget.tokens:,} tokens lets nothing be asked: one answer may take "
-            f"{tokens:,} (`decoding.max_tokens`)"
+            f"a `budget` of {budget.tokens:,} tokens lets nothing be asked: one completion may "
+            f"take {tokens:,} (`decoding.max_tokens`)"
         )
     most = tokens * price.completion / 1e6
     if budget and budget.money and budget.money < most:
         yield (
-            f"a `budget` of {budget.money:g} lets nothing be asked: one answer may cost {most:g} "
-            f"{price.currency} (`decoding.max_tokens` at `price.completion`)"
+            f"a `budget` of {budget.money:g} lets nothing be asked: one completion may cost "
+            f"{most:g} {price.currency} (`decoding.max_tokens` at `price.completion`)"
         )

@@ -20,7 +20,7 @@ num_predict temperature do_sample top_p seed stop stop_sequences chat_template_k
 include_stop_str_in_output output_kind detokenize extra_body extra_headers extra_query
 """
 SENT = frozenset(_SENT.split())
-"""What the request says by itself, and what would change how replies are read."""
+"""What the request says by itself, and what would change how completions are read."""
 _TEMPLATE = """
 conversation messages chat_template tools documents add_generation_prompt continue_final_message
 tokenize padding truncation max_length return_tensors return_dict return_assistant_tokens_mask
@@ -40,46 +40,46 @@ class Recorded(Conf):
     """JSON Lines below the source with one row for each output, in the same order; without it a row
     is the output's own JSON object."""
     id: Written
-    """The id of a row, as the dataset's conf makes it: a template over the row and `_row`, its
+    """The id of a row, as the dataset's entry makes it: a template over the row and `_row`, its
     place from 0 on."""
     finish: Literal["stop", "length"] = "stop"
     """Why a text ended that holds no stop string: by itself, or cut at the token limit."""
 
 
 class Model(Conf):
-    """Which model answers. All of it belongs to the answers' identity but `mirror`, and
-    `trust_remote_code`, without which there would be no answer.
+    """Which model writes. All of it belongs to the completions' identity but `mirror`, and
+    `trust_remote_code`, without which there would be no completion.
     """
 
     name: Text
     """The name a server knows it by (backend `openai`); for people elsewhere."""
     source: Text
     """The pinned weights. For a hosted model any text that pins it, such as
-    `api://api.openai.com/gpt-4o-2024-08-06`; change it when the provider changes the model."""
+    `api://api.openai.com/gpt-4o-2024-08-06`; change it when the host changes the model."""
     mirror: Mirror | None = None
     """Where else the same weights are: a path below STILLHOUSE_MIRROR, or another pinned source."""
     trust_remote_code: bool = False
     """Whether code of the source's own may run, where the library has none for the model."""
     recorded: tuple[Recorded, ...] = ()
     dtype: Dtype = "auto"
-    """The type of the weights. `auto` is the checkpoint's own; another one rounds them, which makes
-    other answers."""
+    """The type of the weights. `auto` is the stored one; another one rounds them, which makes
+    other completions."""
     engine: Options = Field(default_factory=dict)
-    """Options of the engine that may change answers, under its own names (backends `vllm`, `ray`),
-    such as `quantization: fp8`."""
+    """Options of the engine that may change completions, under its own names (backends `vllm`,
+    `ray`), such as `quantization: fp8`."""
 
 
 class Decoding(Conf):
-    """How an answer is decoded; `temperature: 0` is greedy."""
+    """How a completion is decoded; `temperature: 0` is greedy."""
 
     temperature: Temperature = 0.0
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
     max_tokens: Count
     stop: tuple[StopText, ...] = ()
     samples: Annotated[int, Field(ge=1, le=10_000)] = 1
-    """Answers for each row; more than one needs a temperature above 0."""
+    """Completions for each row; more than one needs a temperature above 0."""
     seed: Seed = 0
-    """Of sampled answers; greedy ones ignore it."""
+    """Of sampled completions; greedy ones ignore it."""
     extra: Options = Field(default_factory=dict)
     """Further decoding options under the engine's own names (`top_k`, `reasoning_effort`)."""
     chat_template_kwargs: Options = Field(default_factory=dict)
@@ -105,7 +105,7 @@ class Decoding(Conf):
             if name.strip().lower().replace("-", "_") in SENT:
                 raise ValueError(
                     f"{name!r} is not for `extra`: the request sets it from `decoding`, `model` "
-                    "and the prompt, or it would change how replies are read"
+                    "and the prompt, or it would change how completions are read"
                 )
         return extra
 
@@ -134,7 +134,7 @@ class TeacherConf(Conf):
     format: Literal["chat", "plain"]
     """`chat`: the model's chat template over messages. `plain`: messages as text."""
     context: Count
-    """The most tokens of prompt and answer together."""
+    """The most tokens of prompt and completion together."""
     decoding: Decoding
     compute: TeacherCompute
     price: Price = Price()
@@ -163,7 +163,7 @@ class TeacherConf(Conf):
         return self
 
     @model_validator(mode="after")
-    def _answer_fits(self) -> Self:
+    def _completion_fits(self) -> Self:
         if self.decoding.max_tokens >= self.context:
             raise ValueError("`decoding.max_tokens` leaves no room for a prompt in `context`")
         return self

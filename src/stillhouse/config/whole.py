@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 from pydantic_core import to_json
 
-from stillhouse.config.agreement import Chosen, contradictions
 from stillhouse.config.augment import AugmentConf
 from stillhouse.config.base import Conf
+from stillhouse.config.contradictions import Chosen, contradictions
 from stillhouse.config.dataset import DatasetConf
 from stillhouse.config.embedder import EmbedderConf
 from stillhouse.config.judge import JudgeConf
@@ -102,7 +102,7 @@ def fail_on(problems: list[str]) -> None:
 
 
 def names(group: str, root: Path = Path()) -> list[str]:
-    """The entries of one conf group."""
+    """The entries of one group."""
     return sorted(path.stem for path in (root / paths.CONF / group).glob("*.yaml"))
 
 

@@ -1,6 +1,6 @@
 """The run log: what a run did and how long it took.
 
-It lives in `.stillhouse/log`, outside DVC: timings and counts of reused answers differ between
+It lives in `.stillhouse/log`, outside DVC: timings and counts of reused completions differ between
 equal runs, so they must never enter an output.
 """
 

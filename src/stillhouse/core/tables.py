@@ -187,7 +187,7 @@ PARSED = _table(
     _text("status"),
     key=("id", "sample"),
 )
-ANSWERS = _table("feedback/answers", _text("id"), _text("answer"))
+FEEDBACK_PREDICTIONS = _table("feedback/predictions", _text("id"), _text("prediction"))
 VERDICTS = _table(
     "feedback/verdicts",
     _text("id"),
@@ -196,8 +196,8 @@ VERDICTS = _table(
     pa.field("student_score", pa.float64(), nullable=True),
     key=("id", "asked"),
 )
-SPLITS = _table(
-    "splits",
+CHOSEN = _table(
+    "chosen",
     _text("id"),
     _text("query"),
     _text("label"),

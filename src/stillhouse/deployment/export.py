@@ -9,7 +9,7 @@ from stillhouse.core.errors import StillhouseError
 from stillhouse.core.files import write_text
 
 FEWEST_ROWS = 10
-"""Services refuse files of fewer examples."""
+"""Services refuse files of fewer."""
 
 
 def default_system(marker: str, *, rationales: bool) -> str:
@@ -22,12 +22,12 @@ def default_system(marker: str, *, rationales: bool) -> str:
     )
 
 
-def chat_examples(
+def conversations(
     rows: Iterable[Mapping[str, Any]], marker: str, *, rationales: bool, system: str | None = None
 ) -> list[dict[str, list[dict[str, str]]]]:
     """One conversation for each row of table `training`, in order of id.
 
-    With `rationales` a row without one answers with `marker` and label alone. An
+    With `rationales` the assistant of a row without one says `marker` and label alone. An
     empty `system` leaves the system message out.
     """
     told = default_system(marker, rationales=rationales) if system is None else system
@@ -37,25 +37,25 @@ def chat_examples(
             "messages": [
                 *opening,
                 {"role": "user", "content": row["query"]},
-                {"role": "assistant", "content": _answer(row, marker, rationales=rationales)},
+                {"role": "assistant", "content": _assistant(row, marker, rationales=rationales)},
             ]
         }
         for row in sorted(rows, key=lambda row: row["id"])
     ]
 
 
-def _answer(row: Mapping[str, Any], marker: str, *, rationales: bool) -> str:
+def _assistant(row: Mapping[str, Any], marker: str, *, rationales: bool) -> str:
     if not rationales:
         return str(row["label"])
     conclusion = f"{marker} {row['label']}"
     return f"{row['rationale']}\n{conclusion}" if row["rationale"] else conclusion
 
 
-def write_chat(path: Path, examples: Sequence[Mapping[str, Any]]) -> None:
-    """Write one JSON object a line, in UTF-8; equal examples give equal bytes."""
+def write_chat(path: Path, conversations: Sequence[Mapping[str, Any]]) -> None:
+    """Write one JSON object a line, in UTF-8; equal rows give equal bytes."""
     if path.is_dir():
         raise StillhouseError(f"{path} is a folder; name a file, such as {path}/training.jsonl.")
-    write_text(path, "".join(json.dumps(each, ensure_ascii=False) + "\n" for each in examples))
+    write_text(path, "".join(json.dumps(each, ensure_ascii=False) + "\n" for each in conversations))
 
 
 def warnings(rows: Sequence[Mapping[str, Any]], *, rationales: bool) -> list[str]:
@@ -64,7 +64,7 @@ def warnings(rows: Sequence[Mapping[str, Any]], *, rationales: bool) -> list[str
     without = sum(not row["rationale"] for row in rows)
     if rationales and without:
         found.append(
-            f"{without:,} of {len(rows):,} rows have no rationale and answer with the label alone."
+            f"{without:,} of {len(rows):,} rows have no rationale and hold the label alone."
         )
     if len(rows) < FEWEST_ROWS:
         found.append(f"{len(rows)} rows; fine-tuning services ask for {FEWEST_ROWS} or more.")

@@ -11,39 +11,39 @@ from stillhouse.config.student import StudentCompute, StudentDecoding
 from stillhouse.core import paths
 from stillhouse.core.errors import StillhouseError, did_you_mean
 from stillhouse.core.json_text import read_json_object
-from stillhouse.deployment.questions import Question
+from stillhouse.deployment.queries import Query
 from stillhouse.students.folder import Manifest, load_student, read_manifest
 from stillhouse.students.predict import predict_labels, predict_rationales
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a student says to one question."""
+class Prediction:
+    """A student's label for one query, and its rationale where asked."""
 
-    question: Question
-    prediction: str
+    query: Query
+    label: str
     rationale: str | None
 
 
-def answer(
-    folder: Path, questions: Sequence[Question], compute: StudentCompute, *, rationale: bool = False
-) -> list[Answer]:
-    """The student's answers in order of the questions, with `rationale` explained, too.
+def predict_queries(
+    folder: Path, queries: Sequence[Query], compute: StudentCompute, *, rationale: bool = False
+) -> list[Prediction]:
+    """The student's predictions in order of the queries, with `rationale` their rationales, too.
 
     Labels are decoded as the test rows were (`decoding.json`). Where that chose among the row's
-    choices, questions without choices are decoded freely.
+    choices, queries without choices are decoded freely.
     """
     model = model_folder(folder)
     manifest = read_manifest(model)
     if rationale:
-        _require_explaining(folder, manifest)
-    decoding = _decoding(folder, manifest, questions)
+        _require_rationales(folder, manifest)
+    decoding = _decoding(folder, manifest, queries)
     student = load_student(model)
-    queries = {question.id: question.query for question in questions}
-    choices = {question.id: question.choices for question in questions}
-    labels = predict_labels(student, queries, decoding, compute, choices)
-    reasons = predict_rationales(student, queries, compute) if rationale else {}
-    return [Answer(each, labels[each.id], reasons.get(each.id)) for each in questions]
+    texts = {query.id: query.text for query in queries}
+    choices = {query.id: query.choices for query in queries}
+    labels = predict_labels(student, texts, decoding, compute, choices)
+    rationales = predict_rationales(student, texts, compute) if rationale else {}
+    return [Prediction(each, labels[each.id], rationales.get(each.id)) for each in queries]
 
 
 def model_folder(folder: Path) -> Path:
@@ -63,7 +63,7 @@ def model_folder(folder: Path) -> Path:
     )
 
 
-def _decoding(folder: Path, manifest: Manifest, questions: Sequence[Question]) -> StudentDecoding:
+def _decoding(folder: Path, manifest: Manifest, queries: Sequence[Query]) -> StudentDecoding:
     file = folder / paths.DECODING
     if not file.is_file():
         return StudentDecoding(max_tokens=manifest.max_target_tokens)
@@ -72,12 +72,12 @@ def _decoding(folder: Path, manifest: Manifest, questions: Sequence[Question]) -
         found = StudentDecoding.model_validate(values)
     except ValidationError as error:
         raise StillhouseError(f"{file} is damaged: {error.errors()[0]['msg']}.") from error
-    if found.decode == "choices" and not all(question.choices for question in questions):
+    if found.decode == "choices" and not all(query.choices for query in queries):
         return found.model_copy(update={"decode": "generate"})
     return found
 
 
-def _require_explaining(folder: Path, manifest: Manifest) -> None:
+def _require_rationales(folder: Path, manifest: Manifest) -> None:
     if not manifest.training.get("rationales"):
         raise StillhouseError(
             f"The student in {folder} was trained on labels alone and has no rationales to give. "
@@ -85,20 +85,20 @@ def _require_explaining(folder: Path, manifest: Manifest) -> None:
         )
 
 
-def as_lines(answers: Sequence[Answer]) -> Iterator[str]:
-    """A line for each answer: the prediction, and behind a tab the rationale."""
-    for each in answers:
-        parts = [each.prediction] if each.rationale is None else [each.prediction, each.rationale]
+def as_lines(predictions: Sequence[Prediction]) -> Iterator[str]:
+    """A line for each: the label, and behind a tab the rationale."""
+    for each in predictions:
+        parts = [each.label] if each.rationale is None else [each.label, each.rationale]
         yield "\t".join(" ".join(part.split()) for part in parts)
 
 
-def as_json_lines(answers: Sequence[Answer]) -> Iterator[str]:
-    """A JSON object for each answer: `id`, `query`, `prediction`, and `rationale` where asked."""
-    for each in answers:
+def as_json_lines(predictions: Sequence[Prediction]) -> Iterator[str]:
+    """A JSON object for each: `id`, `query`, `prediction`, and `rationale` where asked."""
+    for each in predictions:
         values = {
-            "id": each.question.id,
-            "query": each.question.query,
-            "prediction": each.prediction,
+            "id": each.query.id,
+            "query": each.query.text,
+            "prediction": each.label,
         }
         if each.rationale is not None:
             values["rationale"] = each.rationale

@@ -27,12 +27,14 @@ def embeddings_for(
     """
     if exemplars != "topk":
         return EMBEDDINGS.schema.empty_table(), {"rows": 0, "cut": 0, "cut_share": 0.0}
-    from stillhouse.sources.checkpoints import checkpoint
+    from stillhouse.sources.model_folder import model_folder
 
     rows = [row for row in examples if row["split"] != "exemplar"]
     if not rows:
         raise StillhouseError("There are no rows to embed. Check the dataset's splits.")
-    encoder = load_encoder(conf, checkpoint(conf.source, conf.mirror, code=conf.trust_remote_code))
+    encoder = load_encoder(
+        conf, model_folder(conf.source, conf.mirror, code=conf.trust_remote_code)
+    )
     queries = [row["query"] for row in rows]
     cut = count_cut(encoder, queries)
     vectors = encode(encoder, queries)

@@ -52,8 +52,8 @@ def load_encoder(conf: EmbedderConf, folder: Path) -> Encoder:
     """Load the encoder in `folder`, without the network; its own code runs only where allowed."""
     import torch
 
-    from stillhouse.sources.code import EMBEDDING, needs_code
     from stillhouse.sources.model_files import loading
+    from stillhouse.sources.remote_code import EMBEDDING, needs_code
 
     device = conf.compute.device
     if device == "auto":
@@ -153,7 +153,7 @@ def _whole_lengths(tokenizer: Any) -> Callable[[Sequence[str]], list[int]]:
 
 
 def _positions(conf: EmbedderConf, config: object) -> int | None:
-    """The most tokens that the model reads; an error where the conf asks for more."""
+    """The most tokens that the model reads; an error where the entry asks for more."""
     positions: int | None = getattr(config, "max_position_embeddings", None)
     if positions and conf.max_tokens > positions:
         raise StillhouseError(

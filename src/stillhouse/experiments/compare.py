@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from stillhouse.experiments.runs import read_run, require_same_rows
+from stillhouse.experiments.revisions import read_revision, require_same_rows
 from stillhouse.statistics.intervals import Interval
 from stillhouse.statistics.method import LEAST_SEEDS
 from stillhouse.statistics.paired import Accuracy, Comparison, compare
@@ -36,7 +36,7 @@ class Compared:
 
 def compare_revisions(one: str, other: str) -> Compared:
     """Read both revisions' predictions and compare them by row."""
-    before, after = read_run(one), read_run(other)
+    before, after = read_revision(one), read_revision(other)
     require_same_rows(before, after)
     found = compare(before.seeds, after.seeds, before.groups)
     return Compared(before.name, after.name, found)
@@ -45,7 +45,7 @@ def compare_revisions(one: str, other: str) -> Compared:
 def as_json(compared: Compared) -> str:
     """The comparison as a JSON object; shares and differences lie between -1 and 1.
 
-    `students` and `method` are the two statements; a `significant` of null is no verdict.
+    `students` and `method` are the two statements; a `significant` of null says nothing.
     """
     found = compared.found
     pair, method = found.pair, found.method
@@ -78,13 +78,13 @@ def of_students(found: Comparison) -> Iterator[str]:
     """What may be said of these students, line by line."""
     yield f"These students: {gap(found.difference)}, over test rows)"
     if not found.pairs:
-        yield "  No test of two students: the two runs have no seed in common."
+        yield "  No test of two students: the two revisions have no seed in common."
         return
     for seed, test in found.pairs.items():
         of = "" if found.pair else f", seed {seed}"
         yield f"  {TESTS[test.test]}{of}: {_differing(test)}: p {p_value(test.p_value, '= ')}"
     if found.pair:
-        yield f"  {_verdict('student', found.difference.mean, found.pair.significant)}"
+        yield f"  {_significance('student', found.difference.mean, found.pair.significant)}"
     yield f"  {seen(fmean(test.detectable for test in found.pairs.values()))}"
 
 
@@ -93,17 +93,17 @@ def of_method(found: Comparison) -> Iterator[str]:
     test = found.method
     if test is None:
         yield (
-            f"The method: no verdict. It needs {LEAST_SEEDS} seeds a side, and these have "
+            f"The method: nothing can be said without {LEAST_SEEDS} seeds a side; these have "
             f"{found.one.seeds} and {found.other.seeds}."
         )
         return
     yield f"The method: {gap(test.difference)}, over seeds and test rows)"
     yield f"  t-test, {test.degrees:.1f} degrees of freedom: p {p_value(test.p_value, '= ')}"
-    yield f"  {_verdict('method', test.difference.mean, test.significant)}"
+    yield f"  {_significance('method', test.difference.mean, test.significant)}"
     yield f"  {seen(test.detectable)}"
 
 
-def _verdict(what: str, difference: float, significant: bool) -> str:
+def _significance(what: str, difference: float, significant: bool) -> str:
     if not significant:
         return "Not significant at 5%, which does not show that there is no difference."
     better = "higher" if difference > 0 else "lower"
@@ -143,7 +143,7 @@ def _differing(test: PairTest) -> str:
     return f"first {said} in {test.only_one} rows, second in {test.only_other}"
 
 
-def _table(runs: Iterable[tuple[str, Accuracy]], found: Comparison) -> Table:
+def _table(revisions: Iterable[tuple[str, Accuracy]], found: Comparison) -> Table:
     title = f"{found.rows:,} test rows"
     if found.groups != found.rows:
         title += f" in {found.groups:,} groups"
@@ -152,11 +152,11 @@ def _table(runs: Iterable[tuple[str, Accuracy]], found: Comparison) -> Table:
     table.add_column("Revision", ratio=1, overflow="fold")
     for heading in ("Accuracy", "95% interval", "over", "Seeds", "s.e."):
         table.add_column(heading, justify="right", no_wrap=True)
-    for name, run in runs:
-        error = "-" if run.standard_error is None else f"{100 * run.standard_error:.1f}"
-        over = "rows, seeds" if run.of_method else "rows"
+    for name, side in revisions:
+        error = "-" if side.standard_error is None else f"{100 * side.standard_error:.1f}"
+        over = "rows, seeds" if side.of_method else "rows"
         cells = (
-            name, f"{run.accuracy.mean:.1%}", percent(run.accuracy), over, str(run.seeds), error
+            name, f"{side.accuracy.mean:.1%}", percent(side.accuracy), over, str(side.seeds), error
         )  # fmt: skip
         table.add_row(*map(Text, cells))
     return table

@@ -1,1 +1,1 @@
-"""Judges: what they are asked about the teacher's and the student's answers, and their scores."""
+"""Judges: what they are asked about labels and predictions, and their scores."""

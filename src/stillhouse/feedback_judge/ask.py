@@ -31,7 +31,7 @@ def ask_judge(
     store: Store | None = None,
     ledger: Ledger | None = None,
 ) -> dict[str, Verdict | None]:
-    """The verdict on each case, by id; None where the reply holds none, or there is no reply.
+    """The verdict on each case, by id; None where its completion holds none, or is missing.
 
     `model` is `config.judge.judging_model`. Equal cases are asked once.
     """

@@ -27,7 +27,7 @@ class Turn(Conf):
     content: str
 
 
-class Labelled(Conf):
+class LabelledCase(Conf):
     """A line of the file; `query` and what the judge's form needs, further keys are ignored."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -35,7 +35,7 @@ class Labelled(Conf):
     query: str
 
 
-class Pair(Labelled):
+class Pair(LabelledCase):
     """For a judge of pairs: which answer people find better (0: neither)."""
 
     answer_1: str
@@ -43,7 +43,7 @@ class Pair(Labelled):
     better: int = Field(ge=0, le=2)
 
 
-class Agreement(Labelled):
+class Agreement(LabelledCase):
     """For a judge that compares an answer with the right one."""
 
     answer: str
@@ -51,7 +51,7 @@ class Agreement(Labelled):
     agree: bool
 
 
-class Rated(Labelled):
+class Rated(LabelledCase):
     """For a judge of single answers."""
 
     answer: str
@@ -59,13 +59,13 @@ class Rated(Labelled):
     score: float
 
 
-class RatedQuery(Labelled):
-    """For a judge of questions."""
+class RatedQuery(LabelledCase):
+    """For a judge of queries."""
 
     score: float
 
 
-LINES: dict[Form, type[Labelled]] = {
+LINES: dict[Form, type[LabelledCase]] = {
     "pairwise": Pair,
     "reference": Agreement,
     "answer": Rated,
@@ -94,7 +94,7 @@ def check_judge(
     return _check_scores(given)
 
 
-def read_labelled(path: Path, form: Form) -> list[Labelled]:
+def read_labelled(path: Path, form: Form) -> list[LabelledCase]:
     """The labelled cases of a JSON Lines file; every malformed line is reported, at once."""
     try:
         text = path.read_text(encoding="utf-8")
@@ -180,7 +180,9 @@ def _better(lead: float) -> int:
     return (lead > 0) + 2 * (lead < 0)
 
 
-def _check_agreement(given: Sequence[tuple[Labelled, Verdict | None]], judge: JudgeConf) -> Report:
+def _check_agreement(
+    given: Sequence[tuple[LabelledCase, Verdict | None]], judge: JudgeConf
+) -> Report:
     """Says "they agree" above the middle of the scale."""
     middle = sum(judge.scale) / 2
     cases = [(line, v) for line, v in given if isinstance(line, Agreement)]
@@ -194,7 +196,7 @@ def _check_agreement(given: Sequence[tuple[Labelled, Verdict | None]], judge: Ju
     return report
 
 
-def _check_scores(given: Sequence[tuple[Labelled, Verdict | None]]) -> Report:
+def _check_scores(given: Sequence[tuple[LabelledCase, Verdict | None]]) -> Report:
     cases = [(line, v) for line, v in given if isinstance(line, (Rated, RatedQuery))]
     scored = [(line.score, v[0]) for line, v in cases if v is not None]
     report: Report = {"cases": len(cases), "missing": 1 - len(scored) / len(cases)}

@@ -1,4 +1,4 @@
-"""The scores in a judge's reply: read from its end, and missing rather than guessed."""
+"""The scores in a judge's completion: read from its end, and missing rather than guessed."""
 
 import re
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ def read_verdict(text: str, finish_reason: str, judge: JudgeConf) -> Verdict | N
     """The scores behind the last of each marker, the last marker first; None without a clear one.
 
     A score is a number inside the scale, or one of the judge's words, and the only one on its line.
-    A reply that the token limit cut right behind a score has none: `1` may have become `10`.
+    A completion that the token limit cut right behind a score has none: `1` may have become `10`.
     """
     scores: list[float] = []
     for marker in reversed(judge.markers):

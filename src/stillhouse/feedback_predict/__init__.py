@@ -1,1 +1,1 @@
-"""The student's answers to the training rows, by students that did not train on them."""
+"""The student's predictions for the training rows, by students that did not train on them."""

@@ -1,4 +1,4 @@
-"""The student's answers to the training rows, never by a student that trained on them."""
+"""The student's predictions for the training rows, never by a student that trained on them."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,34 +21,34 @@ FOLDS = 2
 SEED = 0
 
 
-def student_answers(
+def student_predictions(
     rows: Sequence[Row], conf: StudentConf, feedback_student: FeedbackStudent
 ) -> list[Row]:
-    """Rows of table `answers`: an answer to each of `rows` (id, query, choices, label).
+    """Rows of table `feedback_predictions`: one for each of `rows` (id, query, choices, label).
 
     The student is the untrained one, or it is trained, on labels alone, on a nested share of the
-    rows that have a label. Those rows are answered by others: each fold by a student that was
+    rows that have a label. Those rows are predicted by others: each fold by a student that was
     trained on the other fold.
     """
     from stillhouse.students.folder import untrained_student
     from stillhouse.students.predict import predict_labels
 
-    def answers(student: "Student", asked: Sequence[Row]) -> dict[str, str]:
+    def predictions(student: "Student", asked: Sequence[Row]) -> dict[str, str]:
         queries = {row["id"]: row["query"] for row in asked}
         choices = {row["id"]: row["choices"] for row in asked}
         return predict_labels(student, queries, conf.decoding, conf.compute, choices)
 
     if feedback_student == "untrained":
-        found = answers(untrained_student(conf), rows)
+        found = predictions(untrained_student(conf), rows)
     else:
         found = {}
         for training, asked in plan(rows, feedback_student):
-            found |= answers(_trained(training, conf), asked)
-    return [{"id": id_, "answer": answer} for id_, answer in sorted(found.items())]
+            found |= predictions(_trained(training, conf), asked)
+    return [{"id": id_, "prediction": text} for id_, text in sorted(found.items())]
 
 
 def plan(rows: Sequence[Row], share: float) -> list[tuple[list[Row], list[Row]]]:
-    """What each student trains on and what it answers; every row is answered once, none by a
+    """What each student trains on and what it predicts; every row is predicted once, none by a
     student that saw it.
     """
     by_id = {row["id"]: row for row in rows}

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from stillhouse.config.knobs import Feedback
 
-Verdict = Mapping[str, Any]
+VerdictRow = Mapping[str, Any]
 """A row of table `verdicts`."""
 Difficulty = Literal["hard", "easy"]
 
@@ -18,14 +18,14 @@ METRIC = "metric"
 
 
 def difficulties(
-    verdicts: Iterable[Verdict], feedback: Feedback, *, tau: float, hard_at_tau: bool
+    verdicts: Iterable[VerdictRow], feedback: Feedback, *, tau: float, hard_at_tau: bool
 ) -> dict[str, Difficulty]:
     """The difficulty of each row that has a verdict; rows without one are left out.
 
-    `wrong`: hard where the student's answer is wrong. `hard` and `mixed`: hard where the teacher's
-    mean score exceeds the student's by more than `tau` (Jazbec et al. 2024, section 3.1), or with
-    `hard_at_tau` by as much (Lion's code). A row of which one verdict is missing has none: the
-    other alone would carry the judge's bias to a position.
+    `wrong`: hard where the student's prediction is wrong. `hard` and `mixed`: hard where the
+    teacher's mean score exceeds the student's by more than `tau` (Jazbec et al. 2024, section 3.1),
+    or with `hard_at_tau` by as much (Lion's code). A row of which one verdict is missing has none:
+    the other alone would carry the judge's bias to a position.
     """
     if feedback == "none":
         return {}
@@ -41,15 +41,15 @@ def difficulties(
     return found
 
 
-def by_row(verdicts: Iterable[Verdict]) -> dict[str, list[Verdict]]:
+def by_row(verdicts: Iterable[VerdictRow]) -> dict[str, list[VerdictRow]]:
     """The verdicts of each row, by its id."""
-    rows: dict[str, list[Verdict]] = defaultdict(list)
+    rows: dict[str, list[VerdictRow]] = defaultdict(list)
     for verdict in verdicts:
         rows[verdict["id"]].append(verdict)
     return rows
 
 
-def score_gap(verdicts: Iterable[Verdict]) -> float | None:
+def score_gap(verdicts: Iterable[VerdictRow]) -> float | None:
     """The teacher's mean score minus the student's, over all that was asked about one row.
 
     None when a verdict is missing. A pairwise judge scores both in every verdict, others one.
@@ -67,6 +67,6 @@ def score_gap(verdicts: Iterable[Verdict]) -> float | None:
     return fmean(given[0]) - fmean(given[1])
 
 
-def _wrongness(verdicts: Iterable[Verdict]) -> float | None:
+def _wrongness(verdicts: Iterable[VerdictRow]) -> float | None:
     (score,) = [row["student_score"] for row in verdicts]
     return None if score is None else 1 - score

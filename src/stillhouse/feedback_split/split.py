@@ -55,7 +55,7 @@ def take_fraction(
     return Chosen(known, teacher, len(candidates), sorted(chosen))
 
 
-def rows_to_answer(
+def rows_to_predict(
     examples: Iterable[Row], parsed: Sequence[Row], fraction: float, label_source: LabelSource
 ) -> list[Row]:
     """The rows that the student is asked: id, query, choices, and label (null without one)."""
@@ -87,7 +87,7 @@ def choose_rows(
     tau: float,
     hard_at_tau: bool,
 ) -> tuple[list[Row], dict[str, int]]:
-    """Rows of table `splits`, and the content of metrics/feedback.json.
+    """Rows of table `chosen`, and the content of metrics/feedback.json.
 
     A null label leaves its row out; a null rationale does not, the row still trains its label.
     The filter `correct` leaves out the rows whose teacher label is not the gold one. With the
@@ -151,11 +151,11 @@ def _correct(
     return kept
 
 
-def _is_right(parsed: Mapping[str, Any], example: Mapping[str, Any], metric: Metric) -> bool:
-    said, gold = parsed["label"], example["label"]
+def _is_right(parsed: Mapping[str, Any], row: Mapping[str, Any], metric: Metric) -> bool:
+    said, gold = parsed["label"], row["label"]
     if said is None or gold is None:
         return False
-    return kind_of(metric, example["choices"]).score(said, gold) == 1
+    return kind_of(metric, row["choices"]).score(said, gold) == 1
 
 
 def _consistent(
@@ -176,10 +176,10 @@ def _consistent(
     return kept, dropped
 
 
-def _is_consistent(row: Row, example: Mapping[str, Any], metric: Metric) -> bool:
-    rationale = row["rationale"]
-    kind = kind_of(metric, example["choices"])
-    return rationale is None or kind.ends_on(rationale, row["label"])
+def _is_consistent(chosen: Row, row: Mapping[str, Any], metric: Metric) -> bool:
+    rationale = chosen["rationale"]
+    kind = kind_of(metric, row["choices"])
+    return rationale is None or kind.ends_on(rationale, chosen["label"])
 
 
 def validation_rows(examples: Iterable[Row]) -> list[Row]:
@@ -195,20 +195,20 @@ def validation_rows(examples: Iterable[Row]) -> list[Row]:
 
 
 def _row(
-    example: Mapping[str, Any],
+    row: Mapping[str, Any],
     parsed: Mapping[str, Any],
     label_source: LabelSource,
     rationale_source: RationaleSource,
 ) -> Row:
     rationales = {
         "teacher": parsed["rationale"],
-        "gold": example["gold_rationale"],
+        "gold": row["gold_rationale"],
         "none": None,
     }
     return {
-        "id": example["id"],
-        "query": example["query"],
-        "label": parsed["label"] if label_source == "teacher" else example["label"],
+        "id": row["id"],
+        "query": row["query"],
+        "label": parsed["label"] if label_source == "teacher" else row["label"],
         "rationale": rationales[rationale_source],
         "difficulty": None,
     }
@@ -237,7 +237,7 @@ def _require_rationales(rows: Sequence[Row], source: RationaleSource) -> None:
     if source == "gold":
         raise StillhouseError(
             f"None of the {len(rows)} chosen rows has a gold rationale, and `rationale_source` is "
-            "'gold'. The dataset has none, or its conf has no `fields.rationale`. Set "
+            "'gold'. The dataset has none, or its entry has no `fields.rationale`. Set "
             "`rationale_source: teacher` or `none`, or choose another `dataset`."
         )
     raise StillhouseError(

@@ -1,1 +1,1 @@
-"""Raw rows of any source to checked examples."""
+"""Raw rows of any source to checked rows: the table `examples`."""

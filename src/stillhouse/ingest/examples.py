@@ -12,7 +12,7 @@ from stillhouse.ingest.files import RawRow
 from stillhouse.ingest.gold import has_value
 from stillhouse.ingest.overlap import overlap
 from stillhouse.ingest.problems import Problems
-from stillhouse.ingest.rows import choices_of, make_example
+from stillhouse.ingest.rows import choices_of, make_row
 from stillhouse.ingest.splits import TRAIN, hold_out, kept, permuted, with_ids
 
 EXEMPLAR = "exemplar"
@@ -43,10 +43,10 @@ def build_examples(
         chosen = _chosen(conf, name, rows, rejects, problems)
         fields = conf.fields_of(name)
         metric = conf.answer.metric
-        made = [(row, make_example(fields, row, name, problems, metric)) for row in chosen]
+        made = [(row, make_row(fields, row, name, problems, metric)) for row in chosen]
         _check_ids(made, places, problems)
         read[name] = [row for _, row in made if row]
-    written = (make_example(_EXEMPLAR_FIELDS, row, EXEMPLAR, problems) for row in exemplars)
+    written = (make_row(_EXEMPLAR_FIELDS, row, EXEMPLAR, problems) for row in exemplars)
     human = [row | {"id": f"{EXEMPLAR}-{i:03d}"} for i, row in enumerate(written) if row]
     problems.fail()
     parts = hold_out(read, conf.splits)

@@ -4,19 +4,19 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from stillhouse.core.same_question import question_key
+from stillhouse.core.same_query import query_key
 
 LEARNT = ("train", "unlabelled", "exemplar")
 SCORED = ("validation", "test")
 
 
 def overlap(examples: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, dict[str, int]]]:
-    """By scored split and learnt split: the scored rows whose id, or question, the other has."""
+    """By scored split and learnt split: the scored rows whose id, or query, the other has."""
     ids: dict[str, set[str]] = defaultdict(set)
     queries: dict[str, Counter[str]] = defaultdict(Counter)
     for row in examples:
         ids[row["split"]].add(row["id"])
-        queries[row["split"]][question_key(row["query"])] += 1
+        queries[row["split"]][query_key(row["query"])] += 1
     return {
         scored: {
             learnt: {

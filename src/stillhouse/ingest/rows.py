@@ -1,4 +1,4 @@
-"""One raw row to one example, by the templates of the dataset's conf."""
+"""One raw row to one row of the dataset, by the templates of its entry."""
 
 import hashlib
 import json
@@ -17,12 +17,12 @@ UNLABELLED = "unlabelled"
 CONTENT = ("query", "label", "choices", "gold_rationale", "group", "meta")
 
 _ADVICE_TEMPLATE = (
-    "Correct the template in the dataset's conf; of what only some rows have, it can write "
+    "Correct the template in the dataset's entry; of what only some rows have, it can write "
     "`{{ name | default('') }}`."
 )
 _ADVICE_REJECT = (
-    "Correct the template in the dataset's conf or, where it is right, the rows; or leave them out "
-    "with a `reject`."
+    "Correct the template in the dataset's entry or, where it is right, the rows; or leave them "
+    "out with a `reject`."
 )
 _ADVICE_VALUE = (
     "No answer could ever be right. Correct the rows or `fields.label`, choose another "
@@ -33,10 +33,10 @@ SHOWN = 200
 """Characters of a value that a message shows."""
 
 
-def make_example(
+def make_row(
     fields: Fields, raw: RawRow, split: str, problems: Problems, metric: Metric | None = None
 ) -> Row | None:
-    """The example of a raw row, its id still None without an `id` template.
+    """The dataset's row of a raw row, its id still None without an `id` template.
 
     All texts are stripped of outer white space; empty optional ones become None. What is wrong
     goes to `problems`, a label without a value under `metric`, too; a row whose templates fail

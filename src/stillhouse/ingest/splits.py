@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from stillhouse.config.dataset import Permutation, Split
 from stillhouse.core.errors import StillhouseError
-from stillhouse.core.same_question import question_key
+from stillhouse.core.same_query import query_key
 from stillhouse.core.sampling import nested_subset, share_size, shuffled
 from stillhouse.core.tables import Row
 from stillhouse.core.templates import evaluate_expression, of_row
@@ -50,7 +50,7 @@ def hold_out(
 ) -> dict[str, list[Row]]:
     """Move the rows of held-out splits, whole groups at a time, chosen by hash.
 
-    A row without a group is one by itself; rows that ask the same are always one group. Shares
+    A row without a group is one by itself; rows with the same query are always one group. Shares
     count groups, and several splits held out of the same one never overlap.
     """
     result = {name: list(found) for name, found in rows.items()}
@@ -80,7 +80,7 @@ def hold_out(
 
 
 def _groups(rows: Sequence[Row]) -> list[str]:
-    """The name of each row's group; groups that share a question are one, by its least name."""
+    """The name of each row's group; groups that share a query are one, by its least name."""
     joined: dict[str, str] = {}
     asked: dict[str, str] = {}
 
@@ -92,7 +92,7 @@ def _groups(rows: Sequence[Row]) -> list[str]:
     keys = [row["group"] or row["id"] or content_key(row) for row in rows]
     for row, key in zip(rows, keys, strict=True):
         joined.setdefault(key, key)
-        first = asked.setdefault(question_key(row["query"]), key)
+        first = asked.setdefault(query_key(row["query"]), key)
         least, other = sorted((name_of(first), name_of(key)))
         joined[other] = least
     return [name_of(key) for key in keys]

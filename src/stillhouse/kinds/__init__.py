@@ -1,1 +1,1 @@
-"""Kinds of answers: how each is read from a reply, compared, scored and recognised at an end."""
+"""Kinds of answers: how each is read from a completion, compared, scored, recognised at an end."""

@@ -261,7 +261,7 @@ class _Worker:
         return gold == said or self._ask({"gold": gold, "said": said}) is True
 
     def _ask(self, request: dict[str, str]) -> Any:
-        """The reply to one request; None when the process hung on it, or died of it."""
+        """The response to one request; None when the process hung on it, or died of it."""
         process = self._running()
         assert process.stdin and process.stdout
         try:
@@ -273,7 +273,7 @@ class _Worker:
                 ready, _, _ = select.select([process.stdout], [], [], limit)
                 piece = os.read(process.stdout.fileno(), 1 << 16) if ready else b""
                 if not piece:
-                    raise OSError("no reply")
+                    raise OSError("no response")
                 line += piece
             return json.loads(line)
         except OSError:

@@ -1,4 +1,4 @@
-"""The process behind kind `latex`: a JSON request a line on standard input, a reply a line back.
+"""The process behind kind `latex`: a JSON request a line on standard input, a response a line back.
 
 It ends with its input, so with the process that started it.
 """
@@ -33,7 +33,7 @@ def main() -> None:
         formula = _REPEATING.sub(_fraction, formula)
         return read(formula) or (r"\pm" in formula and read(_both_signs(formula)))
 
-    def reply(request: dict[str, str]) -> str | bool | None:
+    def respond(request: dict[str, str]) -> str | bool | None:
         if "value" in request:
             found = parsed(request["value"])
             value = str(found[0]) if found else ""
@@ -44,10 +44,10 @@ def main() -> None:
     print("ready", flush=True)
     for line in sys.stdin:
         try:
-            answer = reply(json.loads(line))
+            response = respond(json.loads(line))
         except (Exception, RecursionError):  # whatever a formula does to it, it has no value
-            answer = None
-        print(json.dumps(answer), flush=True)
+            response = None
+        print(json.dumps(response), flush=True)
 
 
 def _fraction(decimal: re.Match[str]) -> str:

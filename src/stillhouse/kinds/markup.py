@@ -14,7 +14,7 @@ _SCRIPTS = str.maketrans(
 )
 _QUOTES = str.maketrans(dict.fromkeys("“”„「」『』«»", '"'))
 _INVISIBLE = re.compile("[\u200b\u2060\ufeff\u00ad]")
-# What ends a model's turn; anything behind it is not its reply.
+# What ends a model's turn; anything behind it is not its own.
 _END = re.compile(
     r"</s>|[<‹][|｜][\w▁-]{1,40}[|｜][>›]|<(?:eos|end_of_turn|eot|extra_id_\d+)>|\[/?INST\]|\[USER\]"
 )
@@ -61,7 +61,7 @@ def visible(text: str) -> str:
 def before_end_token(text: str) -> str:
     """The text up to the first token that ends a turn, such as `</s>` or `<|im_end|>`.
 
-    Where a model writes channels, the one called final is its reply.
+    Where a model writes channels, the one called final is its answer.
     """
     text = text.rpartition(_FINAL)[2]
     if start := _START.match(text):

@@ -33,7 +33,7 @@ _SHORT = 8
 
 
 class Text(Kind):
-    """The text itself. With choices a reply is read as one of them, and compared as its text."""
+    """The text itself. With choices a text is read as one of them, and compared as its text."""
 
     score_name = "exact_match"
 

@@ -1,6 +1,6 @@
 """Text that spells a control token, such as `</s>`: it stays text, whoever wrote it.
 
-A tokenizer takes `<|im_end|>` in a question for the end of a turn. What a template of the model's
+A tokenizer takes `<|im_end|>` in a query for the end of a turn. What a template of the model's
 or of the configuration writes is meant so; what a row says never is.
 """
 

@@ -11,7 +11,7 @@ import torch
 from transformers import DynamicCache, EncoderDecoderCache, PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutput
 
-from stillhouse.modeling.cache import roomy, select
+from stillhouse.modeling.kv_cache import roomy, select
 
 SHARED_TOKENS = 32
 """A common beginning of at least this many tokens is computed once for the batch."""

@@ -1,4 +1,4 @@
-"""Replies of one's own read as the stage `parse` would read them."""
+"""Completions of one's own read as the stage `parse` would read them."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,7 +20,7 @@ from stillhouse.parse.form import Form
 _SHOWN = 72
 
 
-class ReplyLine(Conf):
+class CompletionLine(Conf):
     """A line of the file; what it leaves out is as in a dataset's and a prompt's conf.
 
     Other keys are notes of whoever wrote the file.
@@ -40,7 +40,7 @@ class ReplyLine(Conf):
     expected_rationale: str | None = None
 
     def form(self) -> Form:
-        """The form of this reply; without a metric it is `choice` where there are choices."""
+        """The form of this completion; without a metric it is `choice` where there are choices."""
         metric = self.metric or ("choice" if self.choices else "exact")
         task = self.task or ("multiple_choice" if self.choices else "text")
         answer = Answer(metric=metric, markers=self.markers, cut=self.cut)
@@ -49,15 +49,15 @@ class ReplyLine(Conf):
 
 @dataclass(frozen=True)
 class Check:
-    """One reply, how it was read, and whether that is what was expected; None without that."""
+    """One completion, how it was read, and whether that is what was expected; None without that."""
 
     line: int
-    reply: ReplyLine
+    completion: CompletionLine
     parsed: Parsed
     correct: bool | None
 
 
-def read_replies(path: Path, stdin: TextIO) -> list[tuple[int, ReplyLine]]:
+def read_completions(path: Path, stdin: TextIO) -> list[tuple[int, CompletionLine]]:
     """The lines of a file, or of standard input for `-`, with their numbers; blank ones are none.
 
     Raises StillhouseError that names the line.
@@ -68,17 +68,19 @@ def read_replies(path: Path, stdin: TextIO) -> list[tuple[int, ReplyLine]]:
         raise StillhouseError(f"{path} cannot be read: {error}.") from error
     lines = source.removeprefix("\ufeff").split("\n")
     return [
-        (i, _reply(line, f"{path}, line {i}")) for i, line in enumerate(lines, 1) if line.strip()
+        (i, _completion(line, f"{path}, line {i}"))
+        for i, line in enumerate(lines, 1)
+        if line.strip()
     ]
 
 
-def check_replies(replies: Iterable[tuple[int, ReplyLine]]) -> list[Check]:
-    """Each reply read; `expected: null` is right when no label is read."""
-    return [_check(line, reply) for line, reply in replies]
+def check_completions(completions: Iterable[tuple[int, CompletionLine]]) -> list[Check]:
+    """Each completion read; `expected: null` is right when no label is read."""
+    return [_check(line, completion) for line, completion in completions]
 
 
 def lines_of(checks: Sequence[Check], *, json_lines: bool) -> Iterator[str]:
-    """An aligned line or two a reply and a summary, or a JSON object a line and nothing else."""
+    """An aligned line or two for each and a summary, or a JSON object a line and nothing else."""
     for check in checks:
         yield json.dumps(_as_object(check), ensure_ascii=False) if json_lines else _as_text(check)
     judged = [check.correct for check in checks if check.correct is not None]
@@ -86,31 +88,31 @@ def lines_of(checks: Sequence[Check], *, json_lines: bool) -> Iterator[str]:
         yield f"{sum(judged)} of {len(judged)} as expected"
 
 
-def _reply(line: str, where: str) -> ReplyLine:
+def _completion(line: str, where: str) -> CompletionLine:
     try:
-        return ReplyLine.model_validate(json.loads(line))
+        return CompletionLine.model_validate(json.loads(line))
     except ValidationError as error:
         raise StillhouseError(f"{where}: {first_mistake(error)}.") from error
     except (ValueError, RecursionError) as error:
         raise StillhouseError(f"{where} is no JSON object: {error}.") from error
 
 
-def _check(line: int, reply: ReplyLine) -> Check:
-    form = reply.form()
-    parsed = parse_completion(reply.text, reply.finish_reason, form, reply.choices)
-    told = reply.model_fields_set
+def _check(line: int, completion: CompletionLine) -> Check:
+    form = completion.form()
+    parsed = parse_completion(completion.text, completion.finish_reason, form, completion.choices)
+    told = completion.model_fields_set
     correct = []
     if "expected" in told:
-        correct.append(_same_label(reply, parsed.label))
+        correct.append(_same_label(completion, parsed.label))
     if "expected_rationale" in told:
-        correct.append(reply.expected_rationale == parsed.rationale)
-    return Check(line, reply, parsed, all(correct) if correct else None)
+        correct.append(completion.expected_rationale == parsed.rationale)
+    return Check(line, completion, parsed, all(correct) if correct else None)
 
 
-def _same_label(reply: ReplyLine, label: str | None) -> bool:
-    if reply.expected is None or label is None:
-        return reply.expected == label
-    return reply.form().kind(reply.choices).score(label, reply.expected) == 1
+def _same_label(completion: CompletionLine, label: str | None) -> bool:
+    if completion.expected is None or label is None:
+        return completion.expected == label
+    return completion.form().kind(completion.choices).score(label, completion.expected) == 1
 
 
 def _as_object(check: Check) -> dict[str, Any]:
@@ -123,7 +125,7 @@ def _as_text(check: Check) -> str:
     label = "-" if check.parsed.label is None else printable(check.parsed.label).replace("\n", " ")
     text = f"{mark} {check.line:>4}  {check.parsed.status:<9}  {label}"
     if check.correct is False:
-        text += f"   expected {check.reply.expected or 'no label'}"
+        text += f"   expected {check.completion.expected or 'no label'}"
     if check.parsed.rationale:
         reason = printable(" ".join(check.parsed.rationale.split()))
         text += f"\n        {reason[:_SHOWN]}{'…' if len(reason) > _SHOWN else ''}"

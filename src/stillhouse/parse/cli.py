@@ -10,32 +10,32 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Try how replies are read, before a teacher is paid for them.",
+    help="Try how completions are read, before a teacher is paid for them.",
 )
 
 
 @app.callback()
 def _group() -> None:
-    """Try how replies are read, before a teacher is paid for them."""
+    """Try how completions are read, before a teacher is paid for them."""
 
 
 @app.command()
 def check(
-    file: Annotated[Path, typer.Argument(help="Replies as JSON Lines; - is standard input.")],
+    file: Annotated[Path, typer.Argument(help="Completions as JSON Lines; - is standard input.")],
     json_lines: Annotated[
         bool, typer.Option("--jsonl", help="Print a JSON object a line, in the same order.")
     ] = False,
 ) -> None:
-    """Read replies as the stage `parse` would, and compare them with what you expect.
+    """Read completions as the stage `parse` would, and compare them with what you expect.
 
     A line of FILE holds `text`, and may hold `task`, `metric`, `choices`, `markers`, `cut`, `reply`
     and `finish_reason`, with the defaults of a dataset and a prompt; `expected` is the right label,
     or null where no label is right, and so is `expected_rationale` for rationales. Exit status 1
-    when any reply is read otherwise.
+    when any completion is read otherwise.
     """
-    from stillhouse.parse.check import check_replies, lines_of, read_replies
+    from stillhouse.parse.check import check_completions, lines_of, read_completions
 
-    checks = check_replies(read_replies(file, sys.stdin))
+    checks = check_completions(read_completions(file, sys.stdin))
     for line in lines_of(checks, json_lines=json_lines):
         typer.echo(line)
     if any(check.correct is False for check in checks):

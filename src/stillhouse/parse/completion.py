@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from stillhouse.core.thinking import split_thinking
+from stillhouse.core.reasoning import split_reasoning
 from stillhouse.kinds.kind import Kind, Reading
 from stillhouse.kinds.markup import (
     before_end_token,
@@ -33,8 +33,8 @@ Status = Literal[
 ]
 
 
-MAX_REPLY = 200_000
-"""Characters, thinking aside, beyond which a reply is a model that goes round in circles."""
+MAX_COMPLETION = 200_000
+"""Characters, reasoning aside, beyond which a completion is a model that goes round in circles."""
 
 
 class Parsed(NamedTuple):
@@ -51,18 +51,18 @@ def parse_completion(
     form: Form,
     choices: Sequence[str] = (),
     *,
-    thought: bool = False,
+    reasoned: bool = False,
 ) -> Parsed:
     """Parse one completion, tail first: the last word of it counts.
 
     A completion that ran on into made-up examples was finished before them, whatever its
-    `finish_reason` (`stop`, `length` or `refusal`). `thought`: the model did its reasoning apart,
-    so that the reply may be an answer alone. docs/parsing.md has the rules. Never raises.
+    `finish_reason` (`stop`, `length` or `refusal`). `reasoned`: the model did its reasoning apart,
+    so that the text may be an answer alone. docs/parsing.md has the rules. Never raises.
     """
-    split = split_thinking(text)
+    split = split_reasoning(text)
     if split.unclosed:
         return Parsed(None, None, "truncated")
-    thought = thought or split.reasoning is not None
+    reasoned = reasoned or split.reasoning is not None
     if finish_reason == "refusal":
         return Parsed(None, None, "refused")
     turn = before_end_token(split.text)
@@ -70,7 +70,7 @@ def parse_completion(
     unfinished = finish_reason == "length" and own == without_struck(split.text)
     if not own.strip():
         return Parsed(None, None, "empty")
-    if len(own) > MAX_REPLY:
+    if len(own) > MAX_COMPLETION:
         return Parsed(None, None, "malformed")
     if form.reply.content == "rationale" and form.reply.form != "json":
         return _rationale_alone(own, form, unfinished=unfinished)
@@ -81,7 +81,7 @@ def parse_completion(
         return _of_object(found.rationale, found.label, form, form.kind(choices))
     if form.task == "text" and not choices and form.reply.content == "label":
         return _free_label(own, form, unfinished=unfinished)
-    return _of_text(own, form, form.kind(choices), unfinished=unfinished, thought=thought)
+    return _of_text(own, form, form.kind(choices), unfinished=unfinished, reasoned=reasoned)
 
 
 def _rationale_alone(own: str, form: Form, *, unfinished: bool) -> Parsed:
@@ -111,7 +111,7 @@ def _of_object(rationale: str | None, label: str | None, form: Form, kind: Kind)
 
 
 def _free_label(own: str, form: Form, *, unfinished: bool) -> Parsed:
-    """The whole reply, lines and all, or what follows its marker."""
+    """The whole completion, lines and all, or what follows its marker."""
     if unfinished:
         return Parsed(None, None, "truncated")
     marked = find_markers(own, form.answer.markers)
@@ -122,7 +122,7 @@ def _free_label(own: str, form: Form, *, unfinished: bool) -> Parsed:
     return Parsed(None, label or None, "ok" if label else "empty")
 
 
-def _of_text(own: str, form: Form, kind: Kind, *, unfinished: bool, thought: bool) -> Parsed:
+def _of_text(own: str, form: Form, kind: Kind, *, unfinished: bool, reasoned: bool) -> Parsed:
     if form.reply.form == "boxed" and (box := last_box(own)):
         before = _before_its_sentence(box.before, form)
         return _parsed(before, conclude_boxed(box, kind), form, cut=False, formal=True)
@@ -132,7 +132,7 @@ def _of_text(own: str, form: Form, kind: Kind, *, unfinished: bool, thought: boo
         if form.reply.content == "label":
             cut = unfinished and not kind.is_settled(own)
             return _parsed("", conclude(own, kind), form, cut=cut, formal=True, marked=False)
-        return _without_marker(own, form, kind, unfinished=unfinished, thought=thought)
+        return _without_marker(own, form, kind, unfinished=unfinished, reasoned=reasoned)
     if answering.statement is None:
         return Parsed(clean_rationale(own, form.answer.markers), None, "ambiguous")
     marker = answering.statement.marker
@@ -179,10 +179,12 @@ def _end(own: str, markers: Sequence[Marker]) -> int:
     return len(own) if len(markers) == 1 or own[last.end :].strip() else last.start
 
 
-def _without_marker(own: str, form: Form, kind: Kind, *, unfinished: bool, thought: bool) -> Parsed:
+def _without_marker(
+    own: str, form: Form, kind: Kind, *, unfinished: bool, reasoned: bool
+) -> Parsed:
     if unfinished:
         return Parsed(None, None, "truncated")
-    conclusion = conclude_unmarked(own, kind, thought=thought)
+    conclusion = conclude_unmarked(own, kind, reasoned=reasoned)
     if conclusion.label is None:
         return Parsed(None, None, "no_marker")
     rationale = clean_rationale(conclusion.after or "", form.answer.markers)

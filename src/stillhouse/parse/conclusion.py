@@ -1,4 +1,4 @@
-"""The answer that a reply comes to: its last word, where that is clear."""
+"""The answer that a completion comes to: its last word, where that is clear."""
 
 import re
 from typing import NamedTuple
@@ -185,12 +185,12 @@ def _is_one_of_several(box: Box, kind: Kind) -> bool:
     return not (same or _FINAL.search(lead[0]) or second_thought(between))
 
 
-def conclude_unmarked(text: str, kind: Kind, *, thought: bool) -> Conclusion:
-    """The answer of a reply without a marker: its box, last line, first line or last sentence.
+def conclude_unmarked(text: str, kind: Kind, *, reasoned: bool) -> Conclusion:
+    """The answer of a text without a marker: its box, last line, first line or last sentence.
 
     Only a line that is the answer and no more counts, or a sentence that says what the answer is.
-    `after` holds what else the reply says. A lone line of free text counts where the model had
-    `thought` before.
+    `after` holds what else the text says. A lone line of free text counts where the model had
+    `reasoned` before.
     """
     found: list[tuple[Reading, str]] = []
     if box := last_box(text):
@@ -201,7 +201,7 @@ def conclude_unmarked(text: str, kind: Kind, *, thought: bool) -> Conclusion:
     lines = [line for line in text.strip().split("\n") if line.strip()]
     before, _, last = text.rstrip().rpartition("\n")
     reading = _line(last, kind)
-    if reading and (thought or len(lines) > 1 or not _is_free(kind)):
+    if reading and (reasoned or len(lines) > 1 or not _is_free(kind)):
         found.append((reading, before))
     if len(lines) > 1 and (reading := _line(lines[0], kind)):
         below = text.strip().split("\n", 1)[1]
@@ -343,9 +343,9 @@ def _unlisted(statement: str, rest: str, kind: Kind) -> tuple[str, bool]:
 
 
 def _opening_choice(lines: list[str], kind: Kind) -> tuple[Reading, str] | None:
-    """A choice that a reply begins with, set off from its reasons: `Yes, because`, `B. The ...`.
+    """A choice that a text begins with, set off from its reasons: `Yes, because`, `B. The ...`.
 
-    Where another line begins so, too, the reply goes through the choices one by one.
+    Where another line begins so, too, the text goes through the choices one by one.
     """
     if not isinstance(kind, Choice):
         return None

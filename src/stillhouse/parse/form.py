@@ -1,4 +1,4 @@
-"""What the replies to a prompt look like: all that parsing knows beside a reply and its choices."""
+"""What the reply to a prompt looks like: all that parsing knows beside a completion and choices."""
 
 import re
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ class Form:
     task: Task
     answer: Answer
     headings: tuple[str, ...] = ()
-    """What heads the prompt's own examples (`Example:`), and so ends a reply."""
+    """What heads the prompt's exemplars (`Example:`), and so ends a completion."""
 
     @property
     def holds_rationale(self) -> bool:
@@ -33,16 +33,16 @@ class Form:
 
 
 def reply_form(prompt: PromptConf, dataset: DatasetConf) -> Form:
-    """The form of the replies to `prompt` for rows of `dataset`."""
+    """The form of the reply that `prompt` asks for, for rows of `dataset`."""
     return Form(prompt.reply, dataset.task, dataset.answer, _headings(prompt, dataset))
 
 
 def _headings(prompt: PromptConf, dataset: DatasetConf) -> tuple[str, ...]:
-    """What opens an example or the row's own question, as their templates write it.
+    """What opens an exemplar or the row's own query, as their templates write it.
 
     `Example:` of `Example: {{ query }}`; `Premise:` of a dataset's own query. Where the reply is a
     rationale alone, so does what heads an exemplar's answer (`Correct answer:`); elsewhere
-    that heads the reply's own.
+    that heads the completion's own.
     """
     parts = prompt.tasks.get(dataset.task)
     templates = [dataset.fields.query]

@@ -16,7 +16,7 @@ def cut_run_on(text: str, cut: Sequence[str], headings: Sequence[str] = ()) -> s
     """The text before the first of `cut`, and before a heading that opens a further example.
 
     A heading counts at the start of a line, whatever emphasis or number it has (`**Example 2:**`).
-    At the start of the reply it repeats the question, and cuts nothing.
+    At the start of the completion it repeats the query, and cuts nothing.
     """
     own = text[: min((at for mark in cut if (at := text.find(mark)) >= 0), default=len(text))]
     begun = re.search(r"\S", own)
@@ -27,7 +27,7 @@ def cut_run_on(text: str, cut: Sequence[str], headings: Sequence[str] = ()) -> s
 
 
 def _behind_first_line(text: str, start: int) -> int:
-    """Where to look from: behind the first line, which may repeat the question."""
+    """Where to look from: behind the first line, which may repeat the query."""
     line = text.find("\n", start)
     return len(text) if line < 0 else line
 

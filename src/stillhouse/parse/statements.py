@@ -1,4 +1,4 @@
-"""What a reply says that the answer is, place by place, and which of it the reply stands by."""
+"""What a completion says that the answer is, place by place, and what of that it stands by."""
 
 import re
 from collections.abc import Sequence
@@ -54,7 +54,7 @@ _DENIES = re.compile(r"\b(?:not|no|none|neither|never)\b|n['’]t\b", re.IGNOREC
 
 
 MOST = 20
-"""Statements that are looked at, at either end of a reply."""
+"""Statements that are looked at, at either end of a completion."""
 
 
 class Statement(NamedTuple):
@@ -67,7 +67,7 @@ class Statement(NamedTuple):
 
 
 class Answering(NamedTuple):
-    """The statement that counts; `end`: where the reply's own text ends, if before its end.
+    """The statement that counts; `end`: where the completion's own text ends, if before its end.
 
     `contested`: another statement says otherwise, and nothing tells which is meant.
     """
@@ -78,13 +78,14 @@ class Answering(NamedTuple):
 
 
 def answering_statement(own: str, markers: Sequence[Marker], kind: Kind) -> Answering:
-    """The last statement that gives an answer and that the reply stands by.
+    """The last statement that gives an answer and that its completion stands by.
 
-    `The answer is based on ...` names no answer, nor does `Answer:` at the end of a reply; both
-    give way to the statement before. Where none has an answer the dataset's own last one counts.
+    `The answer is based on ...` names no answer, nor does `Answer:` at the end of a completion;
+    both give way to the statement before. Where none has an answer the dataset's own last one
+    counts.
     """
     statements = _statements(own, markers)
-    if len(statements) > 2 * MOST:  # a reply that repeats itself for ever
+    if len(statements) > 2 * MOST:  # a completion that repeats itself for ever
         statements = [*statements[:MOST], *statements[-MOST:]]
     live = [each for each in statements if _says_answer(each.said, kind)]
     asserted = _without_denials([each for each in live if _is_asserted(each)], kind)

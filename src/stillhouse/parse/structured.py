@@ -1,4 +1,4 @@
-"""Replies in JSON: found between fences and prose, mended where it is plain what was meant."""
+"""JSON in completions: found between fences and prose, mended where it is plain what was meant."""
 
 import json
 import re
@@ -39,10 +39,10 @@ class Broken(NamedTuple):
 
 
 def read_object(text: str, reply: Reply, *, asked: bool) -> Found | Broken | None:
-    """The object that a reply is or holds.
+    """The object that a completion is or holds.
 
-    Where JSON was asked for, the last object counts, and a reply without one is malformed. Where it
-    was not, None if the reply says its answer outside of the object, too.
+    Where JSON was asked for, the last object counts, and a completion without one is malformed.
+    Where it was not, None if the completion says its answer outside of the object, too.
     """
     found = [(piece, start, end) for piece, start, end in _objects(text)]
     if not found:

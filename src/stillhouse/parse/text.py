@@ -1,4 +1,4 @@
-"""What is left of a reply as its rationale, and where its sentences end."""
+"""What is left of a completion as its rationale, and where its sentences end."""
 
 import re
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ def clean_rationale(text: str, markers: Sequence[str]) -> str | None:
     leads_over = _leads_over(tuple(markers))
     rationale = _HEADING.sub("", text.strip())
     end = _without_joint(rationale, len(rationale))
-    # Bounded, and only the end is looked at: a reply may repeat one word a million times.
+    # Bounded, and only the end is looked at: a completion may repeat one word a million times.
     for _ in range(MOST_JOINTS):
         match = leads_over.search(rationale[max(0, end - _WINDOW) : end])
         if match is None:

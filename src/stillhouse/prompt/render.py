@@ -68,7 +68,7 @@ def parts_for(conf: PromptConf, task: Task) -> Parts:
     if task not in conf.tasks:
         raise StillhouseError(
             f"The prompt has no parts for the dataset's task `{task}`; it serves "
-            f"{', '.join(sorted(conf.tasks))}. Add `tasks.{task}` to its file in conf/prompt, or "
+            f"{', '.join(sorted(conf.tasks))}. Add `tasks.{task}` to its entry in conf/prompt, or "
             "choose another prompt."
         )
     return conf.tasks[task]

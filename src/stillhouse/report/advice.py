@@ -40,7 +40,7 @@ def _teacher(teacher: Metrics) -> list[Advice]:
         found.append(
             Advice(
                 "dvc repro",
-                f"after raising decoding.max_tokens in the teacher's YAML: {truncated:.0%} of the "
+                f"after raising decoding.max_tokens in the teacher's entry: {truncated:.0%} of the "
                 "completions were cut short",
             )
         )
@@ -72,8 +72,8 @@ def _near(student: Metrics, references: dict[str, Metrics], key: str) -> list[st
 def _no_validation_rows() -> Advice:
     return Advice(
         "splits: {validation: {hold_out_from: train, share: 0.1}}",
-        "in the dataset's YAML: the student does not clearly beat its references on the test rows, "
-        "and test rows choose nothing. On validation rows you can choose `limit` and `lambda`",
+        "in the dataset's entry: the student does not clearly beat its references on the test "
+        "rows, and these choose nothing. On validation rows you can choose `limit` and `lambda`",
     )
 
 

@@ -99,7 +99,7 @@ def student(evaluations: Sequence[Metrics], measured: Accuracy, rows: int) -> di
 
 
 def teacher(parse: Metrics, usage: Metrics, price: Price) -> dict[str, Any]:
-    """What the teacher answered and what it cost, in the currency of its price."""
+    """How the teacher's completions parsed and what they cost, in the currency of its price."""
     cost = (
         usage.get("prompt_tokens", 0) * price.prompt
         + usage.get("completion_tokens", 0) * price.completion

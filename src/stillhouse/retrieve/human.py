@@ -7,7 +7,7 @@ from stillhouse.retrieve.rows import Integers, Rows, hidden, require_enough
 
 
 def human_choice(asking: Rows, human: Rows, k: int) -> Integers:
-    """The positions (rows, k) of the first `k` exemplars that do not ask the row's question."""
+    """The positions (rows, k) of the first `k` exemplars that do not have the row's query."""
     if not len(human):
         raise StillhouseError(
             "`exemplars` is human, but the dataset has no human exemplars. Set `human_exemplars` "

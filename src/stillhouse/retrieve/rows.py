@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stillhouse.core.errors import StillhouseError
-from stillhouse.core.same_question import question_key
+from stillhouse.core.same_query import query_key
 
 Integers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -20,7 +20,7 @@ Flags = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows in order of id. Equal numbers mean the same question in `text`, the same group in
+    """Rows in order of id. Equal numbers mean the same query in `text`, the same group in
     `group`.
     """
 
@@ -42,13 +42,13 @@ class Sides:
 
 
 def split_sides(examples: Iterable[Mapping[str, Any]], *, exclude_same_group: bool) -> Sides:
-    """Sort rows by id and number their questions and, when groups matter, their groups."""
+    """Sort rows by id and number their queries and, when groups matter, their groups."""
     rows = sorted(examples, key=lambda row: row["id"])
     texts: dict[str, int] = {}
     groups: dict[str, int] = {}
 
     def side(members: list[Mapping[str, Any]], without_group: int) -> Rows:
-        text = [texts.setdefault(question_key(row["query"]), len(texts)) for row in members]
+        text = [texts.setdefault(query_key(row["query"]), len(texts)) for row in members]
         group = [
             without_group
             if row["group"] is None or not exclude_same_group
@@ -69,7 +69,7 @@ def split_sides(examples: Iterable[Mapping[str, Any]], *, exclude_same_group: bo
 def hidden(asking: Rows, which: Integers, pool: Rows, found: Integers) -> Flags:
     """Whether each pool position in `found` (rows, n) is hidden from the row in `which` (rows,).
 
-    Hidden are the row itself and whatever asks the same question, and rows of its group.
+    Hidden are the row itself, rows with the same query, and rows of its group.
     """
     same_text = pool.text[found] == asking.text[which, None]
     same_group = pool.group[found] == asking.group[which, None]
@@ -97,6 +97,6 @@ def require_enough(asking: Rows, pool: Rows, k: int) -> None:
         raise StillhouseError(
             f"`k` is {k}, but row {asking.ids[row]!r} can be given only {allowed[row]} exemplars "
             f"({short.size:,} rows are short): of the {len(pool):,} rows to choose from, "
-            f"{len(pool) - allowed[row]:,} are the row itself, ask its question or belong to its "
+            f"{len(pool) - allowed[row]:,} are the row itself, have its query or belong to its "
             "group. Lower `k`, raise `limit`, or set `exclude_same_group: false` in the dataset."
         )

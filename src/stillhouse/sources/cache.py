@@ -1,4 +1,4 @@
-"""The cache of fetched and converted things: an entry is complete, or it is not there."""
+"""The cache of fetched and converted things: each is complete, or it is not there."""
 
 import os
 import shutil
@@ -14,10 +14,10 @@ def cache_root() -> Path:
     return Path(os.environ.get("STILLHOUSE_CACHE") or "~/.cache/stillhouse").expanduser()
 
 
-def entry(name: str, fill: Callable[[Path], None]) -> Path:
-    """The folder of the cache entry `name`; `fill` writes it when it is not there yet.
+def cached(name: str, fill: Callable[[Path], None]) -> Path:
+    """The folder `name` of the cache; `fill` writes it when it is not there yet.
 
-    It is filled beside its place and renamed when whole, so a kill leaves no half entry, and of
+    It is filled beside its place and renamed when whole, so a kill leaves none half filled, and of
     two processes that fill it at once the later one takes the earlier one's.
     """
     target = cache_root() / name

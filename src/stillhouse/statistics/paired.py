@@ -1,4 +1,4 @@
-"""Two runs over the same test rows: what may be said of these students, and what of the methods."""
+"""Two sides of students over the same test rows: what may be said of them, what of the methods."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ ByRow = Mapping[str, str | None]
 
 @dataclass(frozen=True)
 class Accuracy:
-    """One run: the mean over its seeds with its interval, and the standard error over them."""
+    """One side: the mean over its seeds with its interval, and the standard error over them."""
 
     accuracy: Interval
     seeds: int
@@ -63,7 +63,7 @@ class Comparison:
 def compare(
     one: Seeds, other: Seeds, groups: ByRow | None = None, *, fixed: bool = False
 ) -> Comparison:
-    """Compare two runs; every seed of both must be over the same ids (checked by `KeyError`).
+    """Compare two sides; every seed of both must be over the same ids (checked by `KeyError`).
 
     `fixed`: no seed changes `one`, as the untrained student, so that its one model is the method.
     """
@@ -85,24 +85,24 @@ def compare(
     )
 
 
-def measure(run: Seeds, groups: ByRow | None = None) -> Accuracy:
-    """The accuracy of one run."""
-    ids = _ids(run)
-    return _accuracy(_scores(run, ids), _groups(groups, ids))
+def measure(side: Seeds, groups: ByRow | None = None) -> Accuracy:
+    """The accuracy of one side."""
+    ids = _ids(side)
+    return _accuracy(_scores(side, ids), _groups(groups, ids))
 
 
-def aligned(run: Seeds, groups: ByRow | None = None) -> tuple[list[list[float]], Groups]:
-    """A run's scores, (seeds, rows), and the rows' groups, in the order of the ids."""
-    ids = _ids(run)
-    return _scores(run, ids), _groups(groups, ids)
+def aligned(side: Seeds, groups: ByRow | None = None) -> tuple[list[list[float]], Groups]:
+    """A side's scores, (seeds, rows), and the rows' groups, in the order of the ids."""
+    ids = _ids(side)
+    return _scores(side, ids), _groups(groups, ids)
 
 
-def _ids(run: Seeds) -> list[str]:
-    return sorted(next(iter(run.values())))
+def _ids(side: Seeds) -> list[str]:
+    return sorted(next(iter(side.values())))
 
 
-def _scores(run: Seeds, ids: list[str]) -> list[list[float]]:
-    return [[float(scores[id_]) for id_ in ids] for scores in run.values()]
+def _scores(side: Seeds, ids: list[str]) -> list[list[float]]:
+    return [[float(scores[id_]) for id_ in ids] for scores in side.values()]
 
 
 def _groups(groups: ByRow | None, ids: list[str]) -> Groups:

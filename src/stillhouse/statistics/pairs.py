@@ -114,7 +114,7 @@ def _exact(sums: "NDArray[int64]") -> float:
     import numpy as np
 
     # The sum of those that are not turned round, as a product of binomials: one for each size.
-    chances = np.ones(1)
+    probabilities = np.ones(1)
     for size, count in zip(*np.unique(np.abs(sums), return_counts=True), strict=True):
         binomial = np.zeros(int(size * count) + 1)
         binomial[::size] = [
@@ -126,10 +126,10 @@ def _exact(sums: "NDArray[int64]") -> float:
             )
             for kept in range(count + 1)
         ]
-        chances = np.convolve(chances, binomial)
-    total = len(chances) - 1
+        probabilities = np.convolve(probabilities, binomial)
+    total = len(probabilities) - 1
     as_far = np.abs(2 * np.arange(total + 1) - total) >= abs(int(sums.sum()))
-    return min(1.0, math.fsum(chances[as_far]))
+    return min(1.0, math.fsum(probabilities[as_far]))
 
 
 def detectable_by_mcnemar(differing: int, rows: int) -> float:

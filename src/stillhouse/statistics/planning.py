@@ -1,4 +1,4 @@
-"""What a run's own students tell of the differences that another run's could show on these rows."""
+"""What a side's own students tell of the differences that another's could show on these rows."""
 
 import math
 from itertools import combinations

@@ -1,9 +1,10 @@
 """Claims: what each process is asking for right now, so that no other asks it, too.
 
 Every process has one small file beside the segments that holds the keys in its hands. A claim only
-keeps others waiting for an answer; nothing goes wrong when it is missed, but that an answer is
-asked for twice. So no lock is needed, which network file systems and kills do not go well with: the
-file of a process that is gone, or that has not touched its file for a while, counts for nothing.
+keeps others waiting for a completion; nothing goes wrong when it is missed, but that a completion
+is asked for twice. So no lock is needed, which network file systems and kills do not go well with:
+the file of a process that is gone, or that has not touched its file for a while, counts for
+nothing.
 """
 
 import os

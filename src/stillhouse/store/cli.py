@@ -1,4 +1,4 @@
-"""`stillhouse store ...`: look after the answers that were paid for."""
+"""`stillhouse store ...`: look after the completions that were paid for."""
 
 import dataclasses
 import json
@@ -14,7 +14,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="The completion store: teacher answers, each paid for once.",
+    help="The completion store: teacher completions, each paid for once.",
 )
 Report = (
     commands.Stats
@@ -37,17 +37,17 @@ def _show(report: Report, as_json: bool, text: str) -> None:
 
 @app.command("stats")
 def stats(as_json: Json = False) -> None:
-    """How many answers there are, of which models, and how large they are."""
+    """How many completions there are, of which models, and how large they are."""
     report = commands.stats(_store())
     lines = [
-        f"{report.answers:,} answers, {report.bytes / 1e6:,.1f} MB",
+        f"{report.completions:,} completions, {report.bytes / 1e6:,.1f} MB",
         f"  {report.segments} segments in {report.live}",
         f"  {report.published_segments} more in {', '.join(report.published) or 'data/store'}",
     ]
     if report.damaged:
         lines.append(f"{report.damaged} damaged segments were set aside")
     lines += [
-        f"  {name}: {model.answers:,} answers ({model.cut:,} cut short), "
+        f"  {name}: {model.completions:,} completions ({model.cut:,} cut short), "
         f"{model.prompt_tokens:,} prompt and {model.completion_tokens:,} completion tokens"
         for name, model in report.models.items()
     ]
@@ -74,7 +74,7 @@ def pack(as_json: Json = False) -> None:
 
 @app.command("publish")
 def publish(as_json: Json = False) -> None:
-    """Copy new answers to data/store and put it under DVC."""
+    """Copy new completions to data/store and put it under DVC."""
     report = commands.publish(_store())
     text = f"{report.segments} segments ({report.bytes / 1e6:,.1f} MB) added to {report.folder}"
     _show(report, as_json, f"{text}; now `git add {report.folder}.dvc`, commit, and `dvc push`")
@@ -82,7 +82,7 @@ def publish(as_json: Json = False) -> None:
 
 @app.command("merge")
 def merge(as_json: Json = False) -> None:
-    """After `git merge`: put the answers that both sides published into data/store.
+    """After `git merge`: put the completions that both sides published into data/store.
 
     Also when Git or a merge driver has already taken one side.
     """

@@ -20,18 +20,18 @@ from stillhouse.store.versions import fetch_published, settle
 
 @dataclass
 class ModelStats:
-    """The answers of one model."""
+    """The completions of one model."""
 
-    answers: int = 0
+    completions: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cut: int = 0
-    """Answers that the limit cut short."""
+    """Completions that the limit cut short."""
 
 
 @dataclass(frozen=True)
 class Stats:
-    """What a store holds; `bytes` on disk, `answers` with repeats counted once."""
+    """What a store holds; `bytes` on disk, `completions` with repeats counted once."""
 
     live: str
     published: list[str]
@@ -39,7 +39,7 @@ class Stats:
     published_segments: int
     damaged: int
     bytes: int
-    answers: int
+    completions: int
     models: dict[str, ModelStats]
 
 
@@ -86,7 +86,7 @@ class Imported:
 
 
 def stats(store: Store) -> Stats:
-    """Count segments, bytes, and answers by model."""
+    """Count segments, bytes, and completions by model."""
     paths = store.paths()
     names = {path.name for path in segments.segment_paths(store.live)}
     rows = _all_rows(paths)
@@ -97,7 +97,7 @@ def stats(store: Store) -> Stats:
         published_segments=sum(path.name not in names for path in paths),
         damaged=len(list(store.live.glob(f"*{segments.DAMAGED}"))),
         bytes=sum(path.stat().st_size for path in paths),
-        answers=rows.num_rows,
+        completions=rows.num_rows,
         models=_by_model(rows),
     )
 
@@ -123,7 +123,7 @@ def _by_model(rows: pa.Table) -> dict[str, ModelStats]:
     )
     return {
         row["model"]: ModelStats(
-            answers=row["count_all"],
+            completions=row["count_all"],
             prompt_tokens=row["prompt_tokens_sum"] or 0,
             completion_tokens=row["completion_tokens_sum"] or 0,
             cut=row["cut_sum"] or 0,
@@ -166,7 +166,7 @@ def publish(store: Store, *, track: bool = True) -> Published:
 
     Published segments are never changed or removed: what others have published is kept, also where
     it was not pulled, or a merge took one side. This machine keeps its own copy: checking out an
-    older revision must not lose paid answers.
+    older revision must not lose paid completions.
     """
     target = location.PUBLISHED
     if track:

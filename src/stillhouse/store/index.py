@@ -1,10 +1,11 @@
 """Indexes: a file for each segment, by which a look-up reads what it returns and little else.
 
-An index holds its segment's answers once more, in blocks that can be read one by one, and before
-them the beginning of every key with the row it is of. It is a function of the segment's content:
-made when the segment is first seen and has its checksum verified, never changed, and named after
-it. Its time is that of the file that was verified, so that a segment whose size or time is another
-one is verified again. It has checksums of its own, so that what it gives is what was verified.
+An index holds its segment's completions once more, in blocks that can be read one by one, and
+before them the beginning of every key with the row it is of. It is a function of the segment's
+content: made when the segment is first seen and has its checksum verified, never changed, and named
+after it. Its time is that of the file that was verified, so that a segment whose size or time is
+another one is verified again. It has checksums of its own, so that what it gives is what was
+verified.
 
 All indexes may be deleted at any time. One that is missing, damaged or cannot be written costs time
 alone: the segment itself is read. They are read by position and not mapped into memory, which would
@@ -16,7 +17,7 @@ end the process where a file of a network file system goes away.
 | blocks   | BLOCK: of each block its place, its size unpacked and its checksum               |
 | prefixes | the first 8 bytes of every key as a number, ascending                            |
 | rows     | of each prefix the row                                                           |
-| answers  | the blocks: rows as in the segment, an Arrow record batch each, packed by LZ4    |
+| content  | the blocks: rows as in the segment, an Arrow record batch each, packed by LZ4    |
 """
 
 import os
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
 FOLDER = "index"
 SUFFIX = ".index"
 SCHEMA = pa.schema(
-    [segments.SCHEMA.field(name) for name in ("key", "max_tokens", "created", *segments.ANSWER)]
+    [segments.SCHEMA.field(name) for name in ("key", "max_tokens", "created", *segments.COMPLETION)]
 )
 EMPTY = pa.Table.from_batches([], SCHEMA)
 HEADER = struct.Struct("<16sQqIIII")

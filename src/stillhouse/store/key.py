@@ -1,11 +1,11 @@
-"""The key of an answer: what changes it, and nothing else.
+"""The key of a completion: what changes it, and nothing else.
 
 The key is the SHA-256 of canonical JSON (sorted keys, no spaces, ASCII escapes) of `payload`:
 
 | field    | holds                                                                         |
 |----------|-------------------------------------------------------------------------------|
 | version  | KEY_VERSION                                                                   |
-| model    | name and pinned source; `dtype` unless it is `auto`, the checkpoint's own;    |
+| model    | name and pinned source; `dtype` unless it is `auto`, the stored one;         |
 |          | `engine` when there is any                                                    |
 | format   | chat or plain                                                                 |
 | messages | role and content of every message (chat)                                      |
@@ -15,12 +15,13 @@ The key is the SHA-256 of canonical JSON (sorted keys, no spaces, ASCII escapes)
 |          | when sampled, since greedy decoding ignores both                              |
 | sample   | index of the sample; 0 when greedy                                            |
 
-Not in the key, because they do not change the answer: row id, order, k, parser, engine, host,
-device, batch size, retries, price. Not in it either: `max_tokens`, since an answer that ended by
-itself is the same under any larger limit; `reuse` decides which stored answer serves which limit.
+Not in the key, because they do not change the completion: row id, order, k, parser, backend, host,
+device, batch size, retries, price. Not in it either: `max_tokens`, since a completion that ended by
+itself is the same under any larger limit; `reuse` decides which stored completion serves which
+limit.
 
-A change of this function makes every answer on file unreachable. It needs a new KEY_VERSION; the
-golden values in the tests say so.
+A change of this function makes every completion on file unreachable. It needs a new KEY_VERSION;
+the golden values in the tests say so.
 """
 
 import hashlib
@@ -39,7 +40,7 @@ KEY_BYTES = 32
 
 
 def is_greedy(decoding: Decoding) -> bool:
-    """Whether the answer is a function of the prompt alone."""
+    """Whether the completion is a function of the prompt alone."""
     return decoding.temperature == 0
 
 
@@ -84,7 +85,7 @@ def _payload(conf: TeacherConf, prompt: object, sample: int) -> dict[str, Any]:
 
 
 def payload(conf: TeacherConf, messages: Sequence[Message], sample: int) -> dict[str, Any]:
-    """All that changes the answer number `sample` to `messages`, as plain data."""
+    """All that changes the completion number `sample` to `messages`, as plain data."""
     return _payload(conf, _prompt(conf, messages), sample)
 
 
@@ -93,13 +94,13 @@ def canonical(value: object) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 
 
-def answer_key(conf: TeacherConf, messages: Sequence[Message], sample: int) -> bytes:
-    """The key of one answer, 32 bytes: the definition."""
+def completion_key(conf: TeacherConf, messages: Sequence[Message], sample: int) -> bytes:
+    """The key of one completion, 32 bytes: the definition."""
     return hashlib.sha256(canonical(payload(conf, messages, sample)).encode()).digest()
 
 
 def key_function(conf: TeacherConf, sample: int) -> Callable[[str], bytes]:
-    """`answer_key` as a function of the prompt's canonical JSON, all else settled beforehand."""
+    """`completion_key` as a function of the prompt's canonical JSON, all else settled before."""
     head, tail = _around_prompt(conf, sample)
     start, end = hashlib.sha256(head.encode()), tail.encode()
 

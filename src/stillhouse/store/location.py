@@ -1,4 +1,4 @@
-"""Where answers are kept: this machine's store, and what was published with the data."""
+"""Where completions are kept: this machine's store, and what was published with the data."""
 
 import os
 from pathlib import Path

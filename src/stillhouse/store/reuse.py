@@ -1,4 +1,4 @@
-"""Which stored answers serve a request."""
+"""Which stored completions serve a request."""
 
 from typing import Any, cast
 

@@ -1,4 +1,4 @@
-"""Segments: immutable Parquet files of answers, each named by the SHA-256 of its bytes."""
+"""Segments: immutable Parquet files of completions, each named by the SHA-256 of its bytes."""
 
 import errno
 import hashlib
@@ -30,11 +30,12 @@ FIELDS: list["pa.Field[Any]"] = [
     pa.field("backend", pa.string(), nullable=False),
 ]
 SCHEMA = pa.schema(FIELDS)
-"""`max_tokens` is the limit an answer was asked under, `created` its arrival in milliseconds since
-1970; `model` and `backend` are for people (`store stats`) and decide nothing. `reasoning` is what a
-server says the model thought, kept beside the text; segments written before it was kept lack it."""
-ANSWER = ["text", "reasoning", "finish_reason", "prompt_tokens", "completion_tokens"]
-"""The columns of a row that are the answer."""
+"""`max_tokens` is the limit a completion was asked under, `created` its arrival in milliseconds
+since 1970; `model` and `backend` are for people (`store stats`) and decide nothing. `reasoning` is
+what a server gives as the model's reasoning, kept beside the text; segments written before it was
+kept lack it."""
+COMPLETION = ["text", "reasoning", "finish_reason", "prompt_tokens", "completion_tokens"]
+"""The columns of a row that are the completion."""
 LATER = frozenset({"reasoning"})
 """Columns that older segments lack: read as nulls."""
 

@@ -1,10 +1,10 @@
 """In which order this machine first saw the segments: what is in use stays in use.
 
-A row's time says when its answer arrived somewhere. That alone would let a segment that is brought
-in later, by a pull, an import or a clock set back, win over the answer that a table here was built
-from. So a store notes, beside its segments, what it had seen and up to which time: a row that turns
-up later with an older time counts as later than all of that. Where nothing was in use before, times
-alone decide, on every machine alike.
+A row's time says when its completion arrived somewhere. That alone would let a segment that is
+brought in later, by a pull, an import or a clock set back, win over the completion that a table
+here was built from. So a store notes, beside its segments, what it had seen and up to which time: a
+row that turns up later with an older time counts as later than all of that. Where nothing was in
+use before, times alone decide, on every machine alike.
 
 Notes are small immutable files, as segments are: no locks, and a kill loses none of them.
 """
@@ -95,7 +95,7 @@ class Sightings:
 
 
 def clock(folder: Path) -> "Clock":
-    """The time of answers that arrive from now on, which come after all that was seen."""
+    """The time of completions that arrive from now on, which come after all that was seen."""
     return Clock(Sightings.read(folder).latest + 1)
 
 

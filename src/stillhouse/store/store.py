@@ -1,4 +1,4 @@
-"""The store as its users see it: look answers up, write answers down."""
+"""The store as its users see it: look completions up, write completions down."""
 
 import os
 from collections.abc import Callable, Iterable
@@ -16,7 +16,7 @@ from stillhouse.store import index, location, segments
 from stillhouse.store.claims import Claims
 from stillhouse.store.index import UnusableIndexError
 from stillhouse.store.reuse import serves
-from stillhouse.store.segments import ANSWER, DamagedSegmentError
+from stillhouse.store.segments import COMPLETION, DamagedSegmentError
 from stillhouse.store.sightings import Sightings, latest_time
 from stillhouse.store.writer import Writer, require_writable
 
@@ -53,21 +53,22 @@ class Store:
         return [found[name] for name in sorted(found)]
 
     def look_up(self, keys: "pa.Array[Any]", max_tokens: int) -> pa.Table:
-        """One row for each key, in order, with the columns ANSWER; nulls where there is no answer.
+        """One row for each key, in order, with the columns COMPLETION; nulls where there is no
+        completion.
 
-        Of several answers that serve, the one that arrived here first is taken, for good: what
-        later runs, merges, packs, imports or pulls add never changes an answer already given.
+        Of several completions that serve, the one that arrived here first is taken, for good: what
+        later runs, merges, packs, imports or pulls add never changes a completion already given.
         """
         rows = self._serving(self.paths, keys, max_tokens, note=True)
         places = pc.index_in(keys, value_set=rows["key"])
-        if len(pc.unique(places.drop_null())) < rows.num_rows:  # some answers are not the first
-            order = ("arrived", "created", *ANSWER)
+        if len(pc.unique(places.drop_null())) < rows.num_rows:  # some completions are not the first
+            order = ("arrived", "created", *COMPLETION)
             rows = rows.sort_by([(column, "ascending") for column in order])
             places = pc.index_in(keys, value_set=rows["key"])
-        return rows.select(ANSWER).take(places)
+        return rows.select(COMPLETION).take(places)
 
     def known(self, paths: Iterable[Path], keys: "pa.Array[Any]", max_tokens: int) -> set[bytes]:
-        """The keys among `keys` that an answer in these segments serves."""
+        """The keys among `keys` that a completion in these segments serves."""
         listed = list(paths)
         # Without a note: segments that others are writing right now are soon merged away.
         rows = self._serving(
@@ -76,11 +77,11 @@ class Store:
         return {key for key in rows["key"].to_pylist() if key is not None}
 
     def writer(self, *, max_tokens: int, model: str, backend: str) -> Writer:
-        """A writer of answers that are asked under the limit `max_tokens`."""
+        """A writer of completions that are asked under the limit `max_tokens`."""
         return Writer(self.live, max_tokens, model, backend)
 
     def require_writable(self) -> None:
-        """Raise when answers could not be kept; to be called before any is paid for."""
+        """Raise when completions could not be kept; to be called before any is paid for."""
         require_writable(self.live)
 
     def claims(self) -> Claims:

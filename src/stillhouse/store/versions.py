@@ -2,9 +2,9 @@
 
 Published segments are never changed or removed, so the store of two branches is simply all of both.
 Git cannot know that: `data/store.dvc` names a folder by the hash of its listing, two branches give
-two hashes, and whichever is taken in a merge loses the other's answers. DVC's merge driver takes
-one side, too, where it has no common ancestor to compare with. So the versions are read from Git
-itself, before or after a merge is committed, and however its conflict was settled.
+two hashes, and whichever is taken in a merge loses the other's completions. DVC's merge driver
+takes one side, too, where it has no common ancestor to compare with. So the versions are read from
+Git itself, before or after a merge is committed, and however its conflict was settled.
 """
 
 import subprocess
@@ -92,9 +92,9 @@ def _fetch(commit: str, target: Path) -> int:
         ) from error
     except Exception as error:  # DVC's, or that of whatever kind of remote it is
         raise StillhouseError(
-            f"The answers that were published at commit {commit[:10]} are neither in DVC's cache "
-            f"nor in its remote ({error}). Run `dvc push` where they were published, or set the "
-            "remote (`dvc remote add --default ...`), and try again."
+            f"The completions that were published at commit {commit[:10]} are neither in DVC's "
+            f"cache nor in its remote ({error}). Run `dvc push` where they were published, or set "
+            "the remote (`dvc remote add --default ...`), and try again."
         ) from error
     return brought
 

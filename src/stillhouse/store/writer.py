@@ -1,4 +1,4 @@
-"""The writer: answers become a segment every so many rows or seconds; nothing runs in between."""
+"""The writer: completions become a segment every so many rows or seconds, without a thread."""
 
 import os
 import shutil
@@ -24,12 +24,12 @@ FLUSH_ROWS = 2_000
 FLUSH_SECONDS = 1.0
 """At most this much is lost by a kill, beyond what was in flight."""
 TRIED_BYTES = 64 << 10
-"""More than the answers of an ordinary second take."""
+"""More than the completions of an ordinary second take."""
 T = TypeVar("T")
 
 
 class UnwritableStoreError(StillhouseError):
-    """Answers cannot be kept: nothing more must be asked for."""
+    """Completions cannot be kept: nothing more must be asked for."""
 
 
 def require_writable(folder: Path) -> None:
@@ -45,7 +45,7 @@ def require_writable(folder: Path) -> None:
 def _make_room(folder: Path, write: Callable[[], T]) -> T:
     """What `write` returns; when it fails it is tried once more, without the indexes.
 
-    Those can be made again, and answers cannot.
+    Those can be made again, and completions cannot.
     """
     try:
         return write()
@@ -67,14 +67,14 @@ def _unwritable(folder: Path, needed: int, error: OSError) -> UnwritableStoreErr
 
 
 class Writer:
-    """Collects answers and writes them as segments; leaving the block writes the rest."""
+    """Collects completions and writes them as segments; leaving the block writes the rest."""
 
     def __init__(self, folder: Path, max_tokens: int, model: str, backend: str) -> None:
         self.folder = folder
         self.written: set[str] = set()
         """Names of the segments made of this writer's rows alone."""
         self.problem: UnwritableStoreError | None = None
-        """Why answers could not be written, the last time that they could not."""
+        """Why completions could not be written, the last time that they could not."""
         self._common = {"max_tokens": max_tokens, "model": model, "backend": backend}
         self._clock = clock(folder)
         self._rows: list[dict[str, Any]] = []
@@ -91,15 +91,15 @@ class Writer:
     ) -> None:
         self.close()
         if self._rows and kind:
-            announce(f"warning: {len(self._rows):,} answers were lost. {self.problem}")
+            announce(f"warning: {len(self._rows):,} completions were lost. {self.problem}")
 
     @property
     def unwritten(self) -> int:
-        """How many answers are in memory alone; once closed, these are lost."""
+        """How many completions are in memory alone; once closed, these are lost."""
         return len(self._rows)
 
     def add(self, key: bytes, completion: Completion) -> None:
-        """Take an answer; `flush_if_due` decides when it is written."""
+        """Take a completion; `flush_if_due` decides when it is written."""
         self._rows.append(
             {
                 "key": key,

@@ -98,9 +98,9 @@ def packed(groups: Sequence[Sequence[TokenSequence]], family: Family, start: int
 
     `input_ids` (1, N), and `slots` (R, L) with the places of the tokens that attend to each other;
     for decoders also `position_ids` (1, N) and `branch` (R, L), for T5 `decoder_input_ids` (1, M),
-    `decoder_slots`, and `asked`, the row of `slots` that each row of those answers. `keep` (T,) are
-    the places whose output predicts a target token, `targets` (T,) those tokens, `member` (T,) the
-    place of each one's sequence in its group.
+    `decoder_slots`, and `asked`, the row of `slots` that each row of those belongs to. `keep` (T,)
+    are the places whose output predicts a target token, `targets` (T,) those tokens, `member` (T,)
+    the place of each one's sequence in its group.
     """
     import torch
 
@@ -175,14 +175,14 @@ def _encoder_decoder_inputs(groups: Sequence[Sequence[TokenSequence]], start: in
         }
         prompts += first
         asked += [first[sequence.prompt] for sequence in group]
-    answers = [[start, *sequence.target[:-1]] for group in groups for sequence in group]
+    decoder_inputs = [[start, *sequence.target[:-1]] for group in groups for sequence in group]
     return {
         "input_ids": torch.tensor([list(chain(*prompts))]),
         "slots": _padded(_places(prompts)),
-        "decoder_input_ids": torch.tensor([list(chain(*answers))]),
-        "decoder_slots": _padded(_places(answers)),
+        "decoder_input_ids": torch.tensor([list(chain(*decoder_inputs))]),
+        "decoder_slots": _padded(_places(decoder_inputs)),
         "asked": torch.tensor(asked),
-        "keep": torch.arange(sum(map(len, answers))),
+        "keep": torch.arange(sum(map(len, decoder_inputs))),
     }
 
 

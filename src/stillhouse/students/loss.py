@@ -33,11 +33,11 @@ def packing(batch: Batch) -> Packing:
     """Who attends to whom. Branches see the tokens they share and their own, not each other's."""
     rows = Rows(batch["slots"])
     if "decoder_slots" in batch:
-        answers, asked = Rows(batch["decoder_slots"]), Rows(batch["slots"][batch["asked"]])
+        decoder, asked = Rows(batch["decoder_slots"]), Rows(batch["slots"][batch["asked"]])
         return Packing(
-            own=Part(answers, answers, _causal(answers)),
+            own=Part(decoder, decoder, _causal(decoder)),
             encoder=Part(rows, rows, rows.real[:, None].expand(-1, rows.width, -1)),
-            cross=Part(answers, asked, asked.real[:, None].expand(-1, answers.width, -1)),
+            cross=Part(decoder, asked, asked.real[:, None].expand(-1, decoder.width, -1)),
         )
     branch = batch["branch"]
     related = (branch[:, None] == TRUNK) | (branch[:, None] == branch[:, :, None])

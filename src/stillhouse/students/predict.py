@@ -156,7 +156,7 @@ def _require_choices(queries: Mapping[str, str], choices: Choices) -> int:
     without = [id_ for id_ in queries if not choices.get(id_)]
     if without:
         raise StillhouseError(
-            f"The student's conf says `decode: choices`, but {len(without)} of {len(queries)} rows "
-            f"have none (row {without[0]!r}). Use `decode: generate` for this dataset."
+            f"The student's entry says `decode: choices`, but {len(without)} of {len(queries)} "
+            f"rows have none (row {without[0]!r}). Use `decode: generate` for this dataset."
         )
     return max((len(choices[id_]) for id_ in queries), default=1)

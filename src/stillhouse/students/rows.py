@@ -120,7 +120,7 @@ def _label_target(row: Mapping[str, Any], text: StudentText) -> list[int]:
         raise StillhouseError(
             f"The label of row {row['id']!r} takes {len(target)} tokens, over "
             f"training.max_target_tokens ({text.max_target_tokens}): {row['label'][:80]!r}. "
-            "Raise the limit in the student's conf; labels are never cut."
+            "Raise the limit in the student's entry; labels are never cut."
         )
     return target
 

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 from stillhouse.config.student import Family, Precision, StudentConf
 from stillhouse.core.errors import StillhouseError, did_you_mean
-from stillhouse.sources.checkpoints import checkpoint
-from stillhouse.sources.code import ANSWERING, NEVER, needs_code
 from stillhouse.sources.model_files import loading, require_all_weights
+from stillhouse.sources.model_folder import model_folder
+from stillhouse.sources.remote_code import LANGUAGE_MODELS, NEVER, needs_code
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,12 +25,12 @@ def load_weights(
     Random weights come from torch's current seed.
     """
     if conf.source is not None:
-        folder = checkpoint(conf.source, conf.mirror)
+        folder = model_folder(conf.source, conf.mirror)
         device = "cpu" if quantization and conf.compute.device == "cpu" else None
         model = read_model(folder, conf.family, "float32", quantization, device)
         return model, read_tokenizer(folder)
     assert conf.tokenizer is not None and conf.architecture is not None
-    tokenizer = read_tokenizer(checkpoint(conf.tokenizer, conf.mirror))
+    tokenizer = read_tokenizer(model_folder(conf.tokenizer, conf.mirror))
     return _random_model(conf.architecture, conf.family, tokenizer), tokenizer
 
 
@@ -53,7 +53,7 @@ def read_model(
     quantization: "BitsAndBytesConfig | None" = None,
     device: str | None = None,
 ) -> "PreTrainedModel":
-    """The model of a local folder, its weights in `precision`; the family must be the conf's.
+    """The model of a local folder, its weights in `precision`; the family must be the entry's.
 
     What is quantised is put on `device` at once, by default the current GPU. No code of the
     folder's runs.
@@ -61,7 +61,7 @@ def read_model(
     from transformers import AutoConfig
 
     what = f"The model in {folder}"
-    needs_code(folder, str(folder), ANSWERING, allowed=False, advice=NEVER)
+    needs_code(folder, str(folder), LANGUAGE_MODELS, allowed=False, advice=NEVER)
     with loading(what):
         config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     _require_family(config.is_encoder_decoder, family, config.model_type)

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from stillhouse.config.agreement import Chosen, contradictions
+from stillhouse.config.contradictions import Chosen, contradictions
 from stillhouse.config.knobs import Knobs
 from stillhouse.config.messages import look_alike
 from stillhouse.config.whole import GROUPS, Entries, checked_conf, fail_on, names, problems_of

@@ -30,7 +30,7 @@ def run_study(name: str, conditions: Sequence[Condition]) -> list[Found]:
     """Run what has no result yet; returns the state of all conditions afterwards.
 
     A condition that fails leaves a message and the others run. An interruption loses the stage that
-    was running, but for the answers in the store and the checkpoints of a training.
+    was running, but for the completions in the store and the checkpoints of a training.
     """
     require_committed(conditions)
     before = find(conditions)

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from stillhouse.core.errors import StillhouseError
 from stillhouse.experiments.compare import WIDTH, p_value, percent, points
-from stillhouse.experiments.runs import Run, read_run, require_same_rows
+from stillhouse.experiments.revisions import Revision, read_revision, require_same_rows
 from stillhouse.statistics.intervals import Interval
 from stillhouse.statistics.method import LEAST_SEEDS
 from stillhouse.statistics.paired import Accuracy, Comparison, compare, measure
@@ -62,8 +62,8 @@ class Results:
 
 def results(name: str, study: Study, found: Sequence[Found], *, small: bool) -> Results:
     """Read every condition's predictions and compare them with the reference's."""
-    runs = {
-        (each.condition.row, each.condition.column): read_run(each.experiment.commit)
+    revisions = {
+        (each.condition.row, each.condition.column): read_revision(each.experiment.commit)
         for each in found
         if each.experiment
     }
@@ -72,11 +72,11 @@ def results(name: str, study: Study, found: Sequence[Found], *, small: bool) -> 
     cells = {}
     for each in found:
         row, column = each.condition.row, each.condition.column
-        run, reference = runs.get((row, column)), runs.get((compared_with, column))
+        revision, reference = (revisions.get((row, column)), revisions.get((compared_with, column)))
         cells[rows[row].title, columns[column].title] = Cell(
             found=each,
-            accuracy=measure(run.seeds, run.groups) if run else None,
-            comparison=_compared(reference, run) if row != compared_with else None,
+            accuracy=measure(revision.seeds, revision.groups) if revision else None,
+            comparison=_compared(reference, revision) if row != compared_with else None,
         )
     _adjust(cells)
     # Published figures are of the papers' students: beside another one's they would mislead.
@@ -126,14 +126,14 @@ def _method_p(cell: Cell) -> float | None:
     return method.p_value if method else None
 
 
-def _compared(reference: Run | None, run: Run | None) -> Comparison | None:
-    if reference is None or run is None:
+def _compared(reference: Revision | None, revision: Revision | None) -> Comparison | None:
+    if reference is None or revision is None:
         return None
     try:
-        require_same_rows(reference, run)
+        require_same_rows(reference, revision)
     except StillhouseError:
         return None  # a column whose rows have different datasets
-    return compare(reference.seeds, run.seeds, run.groups)
+    return compare(reference.seeds, revision.seeds, revision.groups)
 
 
 @dataclass(frozen=True)
@@ -236,10 +236,10 @@ def _comparisons(found: Results) -> list[str | Table]:
         Table(COMPARED, [_students(found.cells[titles], titles) for titles in compared]),
     ]
     if not methods:
-        return [*shown, f"The method: no verdict. It needs {LEAST_SEEDS} seeds a side."]
+        return [*shown, f"The method: nothing can be said without {LEAST_SEEDS} seeds a side."]
     said = "The method: intervals and t-test over seeds and test rows."
     if len(methods) < len(compared):
-        said += f" Conditions with fewer than {LEAST_SEEDS} seeds a side have no verdict."
+        said += f" Nothing can be said of conditions with fewer than {LEAST_SEEDS} seeds a side."
     return [*shown, said, Table(COMPARED, methods)]
 
 

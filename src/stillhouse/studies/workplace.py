@@ -3,7 +3,7 @@
 `dvc exp run` takes uncommitted edits along, changes params.yaml and resets the working tree. A
 study runs for hours, so it does that in a clone: the user's tree is free and stays as it is, every
 condition runs the same code, and a kill leaves nothing to repair. DVC's cache and `.stillhouse`,
-with the teacher's answers and the checkpoints of trainings, are the repository's own.
+with the teacher's completions and the checkpoints of trainings, are the repository's own.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Asking a teacher for what is missing, with every answer stored as it arrives."""
+"""Asking a teacher for what is missing, with every completion stored as it arrives."""
 
 import time
 from collections import defaultdict
@@ -23,11 +23,11 @@ from stillhouse.teacher_generate.estimate import (
 from stillhouse.teacher_generate.feed import Elsewhere, Feed, Portions
 from stillhouse.teacher_generate.parent import Parent
 from stillhouse.teacher_generate.plan import Plan
-from stillhouse.teacher_generate.protocol import Answer, Completion, Failure, Teacher
+from stillhouse.teacher_generate.protocol import Completion, Failure, Outcome, Teacher
 from stillhouse.teacher_generate.registry import backend, open_teacher
 from stillhouse.teacher_generate.spending import Ledger, Tokens
 
-NO_ANSWER = "the backend returned no answer"
+NO_COMPLETION = "the backend returned no completion"
 
 
 @dataclass
@@ -35,10 +35,10 @@ class Run:
     """What happened while asking."""
 
     asked: int = 0
-    """Requests that were answered or failed."""
+    """Requests that have an outcome."""
     retried: int = 0
     elsewhere: int = 0
-    """Answers that another process gave meanwhile."""
+    """Completions that another process gave meanwhile."""
     left: int = 0
     """Requests that the budget kept back."""
     failures: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
@@ -47,7 +47,7 @@ class Run:
     unaffordable: Tokens | None = None
     """The most that one request may cost which the budget did not admit."""
     lost: int = 0
-    """Answers that came and could not be written."""
+    """Completions that came and could not be written."""
     in_flight: int = 0
     """Requests that were open when the run was given up."""
     seconds: float = 0.0
@@ -61,7 +61,7 @@ class Run:
 
 
 def ask(plan: Plan, conf: TeacherConf, store: Store, ledger: Ledger | None = None) -> Run:
-    """Ask for every missing answer; whatever ends it, the answers so far are in the store.
+    """Ask for every missing completion; whatever ends it, the completions so far are in the store.
 
     A fault of the whole run ends up in `error`; a store that cannot be written, or a prompt that
     exceeds the context, raises before anything is asked.
@@ -123,40 +123,40 @@ class _Asking:
     bar: Progress
     note: _Note
     parent: Parent
-    outcome: Run = field(default_factory=Run)
+    so_far: Run = field(default_factory=Run)
 
     def run(self, teacher: Teacher) -> Run:
-        outcome = self.outcome
+        run = self.so_far
         try:
             while self.feed.left and (self._round(teacher) or self._wait()):
                 pass
         except StillhouseError as error:
-            outcome.error = str(error)
-            outcome.in_flight = self.feed.open
-        outcome.left = self.feed.left
-        outcome.unaffordable = self.feed.unaffordable
-        outcome.elsewhere = self.feed.answered_elsewhere
-        outcome.spent = self.ledger.spent - self.note.before
-        outcome.seconds = time.monotonic() - self.note.started
-        return outcome
+            run.error = str(error)
+            run.in_flight = self.feed.open
+        run.left = self.feed.left
+        run.unaffordable = self.feed.unaffordable
+        run.elsewhere = self.feed.completed_elsewhere
+        run.spent = self.ledger.spent - self.note.before
+        run.seconds = time.monotonic() - self.note.started
+        return run
 
     def _round(self, teacher: Teacher) -> bool:
         """Ask what is handed out; whether there was anything."""
-        before = self.outcome.asked
-        for answers in teacher.generate(self.feed):
-            for answer in answers:
-                self._take(answer)
+        before = self.so_far.asked
+        for outcomes in teacher.generate(self.feed):
+            for outcome in outcomes:
+                self._take(outcome)
             if self.writer.flush_if_due():
                 self.feed.release()
-            note = self.note.text(self.outcome.failed, self.ledger.spent)
-            self.bar.advance(len(answers), note)
+            note = self.note.text(self.so_far.failed, self.ledger.spent)
+            self.bar.advance(len(outcomes), note)
             self.parent.require_alive()
-        for id_, _sample in self.feed.take_unanswered():
-            self.outcome.asked += 1
-            self.outcome.failures[NO_ANSWER].append(id_)
+        for id_, _sample in self.feed.take_forgotten():
+            self.so_far.asked += 1
+            self.so_far.failures[NO_COMPLETION].append(id_)
         self.writer.flush()
         self.feed.release()
-        return self.outcome.asked > before
+        return self.so_far.asked > before
 
     def _wait(self) -> bool:
         """Wait a moment when all that is left is asked by others; False when it is not."""
@@ -167,14 +167,14 @@ class _Asking:
         time.sleep(feed.LOOK_SECONDS)
         return True
 
-    def _take(self, answer: Answer) -> None:
-        key = self.feed.settle(answer)
-        self.outcome.asked += 1
-        self.outcome.retried += answer.retries
-        match answer.outcome:
+    def _take(self, outcome: Outcome) -> None:
+        key = self.feed.settle(outcome)
+        self.so_far.asked += 1
+        self.so_far.retried += outcome.retries
+        match outcome.result:
             case Completion() as completion:
                 self.writer.add(key, completion)
             case Failure(reason):
                 # A server's words may hold terminal escapes: show none of them.
                 shown = "".join(c if c.isprintable() else " " for c in reason)
-                self.outcome.failures[shown].append(answer.request.id)
+                self.so_far.failures[shown].append(outcome.request.id)

@@ -1,4 +1,4 @@
-"""The check, before anything is asked, that prompts and answers fit the teacher's context."""
+"""The check, before anything is asked, that prompts and completions fit the teacher's context."""
 
 from array import array
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ CHUNK = 1_000
 
 
 def count_prompt_tokens(teacher: Teacher, plan: Plan) -> Sequence[int] | None:
-    """Prompt tokens of every missing answer, in order; None when the teacher cannot tell."""
+    """Prompt tokens of every missing completion, in order; None when the teacher cannot tell."""
     if teacher.prompt_tokens([]) is None:
         return None
     counts = array("q")
@@ -35,7 +35,7 @@ def check_context(plan: Plan, conf: TeacherConf, tokens: Sequence[int] | None) -
     raise StillhouseError(
         f"{too_long:,} of {len(tokens):,} prompts do not fit the teacher's context. The longest is "
         f"row {row!r}: {tokens[longest]:,} prompt tokens and {conf.decoding.max_tokens:,} for the "
-        f"answer (decoding.max_tokens) exceed the context of {conf.context:,}. Nothing was asked. "
-        "Use a smaller k or a shorter prompt, lower decoding.max_tokens, or take a teacher with a "
-        "larger context."
+        f"completion (decoding.max_tokens) exceed the context of {conf.context:,}. Nothing was "
+        "asked. Use a smaller k or a shorter prompt, lower decoding.max_tokens, or take a teacher "
+        "with a larger context."
     )

@@ -17,7 +17,7 @@ SHORTEST_SECONDS = 1e-6
 
 
 def expected_tokens(plan: Plan, conf: TeacherConf, prompt_tokens: Sequence[int] | None) -> Tokens:
-    """The tokens that asking will probably take, judged by the answers at hand."""
+    """The tokens that asking will probably take, judged by the completions at hand."""
     asked = len(plan.missing)
     prompt = sum(prompt_tokens) if prompt_tokens is not None else _prompt_guess(plan)
     mean = pc.mean(plan.found["completion_tokens"]).as_py()
@@ -55,12 +55,12 @@ def expected_seconds(
 
 
 def describe(plan: Plan, conf: TeacherConf, expected: Tokens, seconds: float | None) -> str:
-    """One line: answers to ask and reused, tokens, money, time."""
+    """One line: completions to ask and reused, tokens, money, time."""
     asked = len(plan.missing)
     reused, total = plan.reused, len(plan.keys)
     if not backend(conf.compute.backend).stored:
-        return f"{conf.model.name}: {total:,} recorded answers are read; nobody is asked."
-    head = f"{conf.model.name}: {reused:,} of {total:,} answers are in the store"
+        return f"{conf.model.name}: {total:,} recorded completions are read; nobody is asked."
+    head = f"{conf.model.name}: {reused:,} of {total:,} completions are in the store"
     if not asked:
         return f"{head}; nothing to ask."
     repeats = total - reused - asked

@@ -13,7 +13,7 @@ from stillhouse.store.claims import Claims
 from stillhouse.store.store import Store
 from stillhouse.store.writer import Writer
 from stillhouse.teacher_generate.plan import Plan
-from stillhouse.teacher_generate.protocol import Answer, Request
+from stillhouse.teacher_generate.protocol import Outcome, Request
 from stillhouse.teacher_generate.spending import Ledger, Tokens, most_prompt_tokens
 
 LOOK_SECONDS = 1.0
@@ -23,7 +23,7 @@ TRY_SECONDS = 0.05
 
 
 class Elsewhere:
-    """The answers that other processes have put into the store since the plan was made.
+    """The completions that other processes have put into the store since the plan was made.
 
     Opening a teacher takes a while, so the plan is not new when the first request goes out.
     """
@@ -36,13 +36,13 @@ class Elsewhere:
         self._looked = -math.inf
 
     def has(self, key: bytes) -> bool:
-        """Whether the answer has arrived from elsewhere, as of a look at most seconds ago."""
+        """Whether the completion has arrived from elsewhere, as of a look at most seconds ago."""
         if time.monotonic() - self._looked > LOOK_SECONDS:
             self.look()
         return key in self._known
 
     def look(self) -> None:
-        """Look for answers that have arrived since the last look."""
+        """Look for completions that have arrived since the last look."""
         new = [path for path in self._store.paths() if path.name not in self._seen]
         self._seen |= {path.name for path in new}
         others = [path for path in new if path.name not in self._writer.written]
@@ -73,15 +73,15 @@ class Portions:
 @dataclass(frozen=True)
 class _Item:
     index: int
-    """Its place among the plan's missing answers."""
+    """Its place among the plan's missing completions."""
     key: bytes
     position: int
 
 
 class Feed:
-    """Hands out requests within the budget, leaving out what others have answered meanwhile.
+    """Hands out requests within the budget, leaving out what others have completed meanwhile.
 
-    Rows are claimed in portions. What another process has claimed is kept for later: its answer
+    Rows are claimed in portions. What another process has claimed is kept for later: its completion
     comes, or its process ends. Iterating again goes on where the last iteration stopped, which is
     at the end of a portion (unless the backend streams), at the budget (which open requests hold
     back until they have come back for less), or at rows that others are asking.
@@ -100,7 +100,7 @@ class Feed:
         claims: Claims,
         portions: Portions,
     ) -> None:
-        self.answered_elsewhere = 0
+        self.completed_elsewhere = 0
         self.left = len(plan.missing)
         """How many requests were not handed out."""
         self.unaffordable: Tokens | None = None
@@ -110,7 +110,7 @@ class Feed:
         self._claims, self._portions = claims, portions
         self._open: dict[tuple[str, int], tuple[bytes, Tokens]] = {}
         self._settled: set[bytes] = set()
-        """Keys of answers that may not be on the disk yet, so that nobody else can see them."""
+        """Keys of completions that may not be on the disk yet, so that nobody else can see them."""
         items = [_Item(n, key, at) for n, (key, at) in enumerate(plan.missing.items())]
         if prompt_tokens is not None:
             items.sort(key=lambda item: (-prompt_tokens[item.index], item.key))
@@ -120,7 +120,7 @@ class Feed:
 
     @property
     def open(self) -> int:
-        """How many requests are handed out and not answered."""
+        """How many requests are handed out and have no outcome."""
         return len(self._open)
 
     @property
@@ -153,12 +153,13 @@ class Feed:
             yield request
 
     def _take_portion(self) -> bool:
-        """Claim the next rows that nobody has answered or claimed; whether there are any."""
+        """Claim the next rows that nobody has completed or claimed; whether there are any."""
         for tried in range(TRIES):
             wanted = self._next_unclaimed(self._claims.others())
             self._hold(wanted)
             # Again, now that all can see the claim: another may have made the same one meanwhile.
-            # And the store is looked at after that: who gives up a claim has written its answer.
+            # And the store is looked at after that: who gives up a claim has written its
+            # completion.
             others = self._claims.others()
             self._elsewhere.look()
             raced = [item for item in wanted if item.key in others]
@@ -193,18 +194,18 @@ class Feed:
         self._claims.hold(asking | self._settled | {item.key for item in wanted})
 
     def _count_elsewhere(self, count: int) -> None:
-        self.answered_elsewhere += count
+        self.completed_elsewhere += count
         self.left -= count
 
-    def settle(self, answer: Answer) -> bytes:
-        """Close the request of an answer; returns its key. An unasked answer is a KeyError."""
-        key, most = self._open.pop((answer.request.id, answer.request.sample))
+    def settle(self, outcome: Outcome) -> bytes:
+        """Close the request of an outcome; returns its key. One that nobody asked is a KeyError."""
+        key, most = self._open.pop((outcome.request.id, outcome.request.sample))
         self._settled.add(key)
-        self._ledger.settle(most, answer)
+        self._ledger.settle(most, outcome)
         return key
 
-    def take_unanswered(self) -> list[tuple[str, int]]:
-        """The requests handed out that got no answer; they are closed."""
+    def take_forgotten(self) -> list[tuple[str, int]]:
+        """The requests handed out that got no outcome; they are closed."""
         forgotten = list(self._open)
         for _key, most in self._open.values():
             self._ledger.reserved -= most
@@ -212,6 +213,6 @@ class Feed:
         return forgotten
 
     def release(self) -> None:
-        """The answers so far are on the disk: their rows need no claim any more."""
+        """The completions so far are on the disk: their rows need no claim any more."""
         self._settled.clear()
         self._hold(item for item, _ in self._portion)

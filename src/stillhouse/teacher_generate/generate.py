@@ -1,4 +1,4 @@
-"""The stage's one function: completions from prompts, a teacher and the answers in the store."""
+"""The stage's one function: completions from prompts, a teacher and the store."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,8 +14,8 @@ from stillhouse.config.teacher import TeacherConf
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.log import record
 from stillhouse.core.progress import announce
+from stillhouse.core.reasoning import is_closed_only, split_reasoning
 from stillhouse.core.tables import COMPLETIONS, Row
-from stillhouse.core.thinking import is_closed_only, split_thinking
 from stillhouse.store.store import Store
 from stillhouse.teacher_generate.asking import Run, ask
 from stillhouse.teacher_generate.estimate import describe, has_price, money
@@ -29,7 +29,7 @@ SHOWN_REASONS = 10
 
 @dataclass(frozen=True)
 class Generated:
-    """The completions table and its metrics, functions of prompts, teacher and answers alone."""
+    """The completions table and its metrics, functions of prompts, teacher and store alone."""
 
     completions: pa.Table
     metrics: dict[str, float]
@@ -44,19 +44,20 @@ def generate(
     """One completion for each prompt and sample; the teacher is asked only what nobody asked yet.
 
     A stage that asks in several runs hands them one `ledger`, so that its budget holds for all.
-    Raises StillhouseError when rows remain without an answer (more than `allow_failures`), when the
-    budget is used up or the run is given up; every answer that arrived is kept for the next run.
+    Raises StillhouseError when rows remain without a completion (more than `allow_failures`), when
+    the budget is used up or the run is given up; every completion that arrived is kept for the next
+    run.
     """
-    with _store(conf, store) as answers:
-        plan = make_plan(prompts, conf, answers)
+    with _store(conf, store) as kept:
+        plan = make_plan(prompts, conf, kept)
         if not plan.missing:
             announce(describe(plan, conf, Tokens(), None))
             _log(plan, conf, Run())
             return _generated(plan)
-        run = ask(plan, conf, answers, ledger)
+        run = ask(plan, conf, kept, ledger)
         _log(plan, conf, run)
         # Read back, so that the table is what the store holds, whoever asked it first.
-        complete = replace(plan, found=answers.look_up(plan.keys, conf.decoding.max_tokens))
+        complete = replace(plan, found=kept.look_up(plan.keys, conf.decoding.max_tokens))
         _require_complete(complete, conf, run)
         return _generated(complete)
 
@@ -72,30 +73,31 @@ def _store(conf: TeacherConf, store: Store | None) -> Iterator[Store]:
 
 
 def _generated(plan: Plan) -> Generated:
-    answers, each = range(len(plan.keys)), plan.decoding.samples
-    rows = pa.array([answer // each for answer in answers], pa.int64())
-    samples = pa.array([answer % each for answer in answers], pa.int32())
+    places, each = range(len(plan.keys)), plan.decoding.samples
+    rows = pa.array([place // each for place in places], pa.int64())
+    samples = pa.array([place % each for place in places], pa.int32())
     columns = {"id": plan.prompts["id"].take(rows), "sample": samples}
     columns |= {name: plan.found[name] for name in plan.found.column_names}
     table = pa.table(columns).select(COMPLETIONS.schema.names)
-    answered = table.filter(pc.is_valid(table["text"])).cast(COMPLETIONS.schema)
-    completions = without_thinking(answered)
+    given = table.filter(pc.is_valid(table["text"])).cast(COMPLETIONS.schema)
+    completions = without_reasoning(given)
     return Generated(completions, teacher_metrics(completions))
 
 
-def without_thinking(completions: pa.Table) -> pa.Table:
-    """The table with the thinking taken out of `text` into `reasoning`.
+def without_reasoning(completions: pa.Table) -> pa.Table:
+    """The table with the blocks of reasoning taken out of `text` into `reasoning`.
 
-    The store keeps the raw text, so that a better rule for it costs no call. A reply that ended
-    while it was thinking has no text, and is cut short, whatever its server says.
+    The store keeps the raw text, so that a better rule for it costs no call. A completion that
+    ended within its reasoning has no text, and is cut short, whatever its server says.
     """
     if not pc.any(pc.match_substring(completions["text"], "<")).as_py():
         return completions
     raw = completions.select(["text", "reasoning", "finish_reason"]).to_pylist()
-    # Where replies close a block that they did not open, the chat template opens it: then a reply
-    # that was cut before the closing tag has no tag at all, and is thinking all the same.
+    # Where completions close a block that they did not open, the chat template opens it: then a
+    # completion that was cut before the closing tag has no tag at all, and is reasoning all
+    # the same.
     opened = any(is_closed_only(row["text"]) for row in raw)
-    rows = [_without_thinking(row, opened=opened) for row in raw]
+    rows = [_without_reasoning(row, opened=opened) for row in raw]
     for name in ("text", "reasoning", "finish_reason"):
         field = completions.schema.field(name)
         place = completions.schema.get_field_index(name)
@@ -104,12 +106,12 @@ def without_thinking(completions: pa.Table) -> pa.Table:
     return completions
 
 
-def _without_thinking(row: Row, *, opened: bool) -> Row:
+def _without_reasoning(row: Row, *, opened: bool) -> Row:
     cut = row["finish_reason"] == "length"
-    thought = split_thinking(row["text"], opened=opened and cut)
-    reasoning = "\n\n".join(filter(None, [row["reasoning"], thought.reasoning])) or None
-    finish = "length" if thought.unclosed else row["finish_reason"]
-    return {"text": thought.text, "reasoning": reasoning, "finish_reason": finish}
+    split = split_reasoning(row["text"], opened=opened and cut)
+    reasoning = "\n\n".join(filter(None, [row["reasoning"], split.reasoning])) or None
+    finish = "length" if split.unclosed else row["finish_reason"]
+    return {"text": split.text, "reasoning": reasoning, "finish_reason": finish}
 
 
 def teacher_metrics(completions: pa.Table) -> dict[str, float]:
@@ -160,7 +162,7 @@ def _require_complete(plan: Plan, conf: TeacherConf, run: Run) -> None:
         return
     spent = f", {money(run.spent.money(conf.price), conf.price)}" if has_price(conf.price) else ""
     kept = (
-        f"{total - missing:,} of {total:,} answers are in the store, and none is asked twice "
+        f"{total - missing:,} of {total:,} completions are in the store, and none is asked twice "
         f"(this run: {run.asked:,} asked, {run.spent.total:,} tokens{spent})."
     )
     if run.error:
@@ -170,22 +172,22 @@ def _require_complete(plan: Plan, conf: TeacherConf, run: Run) -> None:
         raise StillhouseError(
             f"The budget of this run ({_budget(conf)}) is less than one request may cost, which is "
             f"up to {_price(run.unaffordable, conf)}. {kept} Raise `compute.budget` in the "
-            "teacher's conf, or lower `decoding.max_tokens`."
+            "teacher's entry, or lower `decoding.max_tokens`."
         )
     if run.left:
         raise StillhouseError(
             f"The budget of this run ({_budget(conf)}) is used up: the next request might pass it. "
-            f"{kept} Raise `compute.budget` in the teacher's conf, or run `dvc repro` to spend as "
+            f"{kept} Raise `compute.budget` in the teacher's entry, or run `dvc repro` to spend as "
             "much again on the rest."
         )
     if not run.failures or missing > conf.compute.allow_failures * total:
         raise StillhouseError(
-            f"{missing:,} of {total:,} answers are missing:\n{_listed(run)}\n{kept} Run "
+            f"{missing:,} of {total:,} completions are missing:\n{_listed(run)}\n{kept} Run "
             "`dvc repro` to ask for the rest again, or let a share of rows fail with "
             "`compute.allow_failures`."
         )
     announce(
-        f"warning: {missing:,} of {total:,} answers are missing, as allow_failures permits:\n"
+        f"warning: {missing:,} of {total:,} completions are missing, as allow_failures permits:\n"
         f"{_listed(run)}\n`dvc repro --force teacher_generate` asks for them again."
     )
 
@@ -193,7 +195,9 @@ def _require_complete(plan: Plan, conf: TeacherConf, run: Run) -> None:
 def _gone(run: Run) -> str:
     """What was paid for, or may have been, and is in no store."""
     parts = [
-        f" {run.lost:,} answers that came could not be written and are lost." if run.lost else "",
+        f" {run.lost:,} completions that came could not be written and are lost."
+        if run.lost
+        else "",
         f" {run.in_flight:,} requests were open and may have been billed." if run.in_flight else "",
     ]
     return "".join(parts)
@@ -203,7 +207,7 @@ def _price(most: Tokens, conf: TeacherConf) -> str:
     """Tokens as people read them, and what they cost where tokens cost anything."""
     said = (
         f"{most.total:,} tokens ({most.prompt:,} of the prompt, where nobody counts them one a "
-        f"byte, and {most.completion:,} of the answer, `decoding.max_tokens`)"
+        f"byte, and {most.completion:,} of the completion, `decoding.max_tokens`)"
     )
     return f"{money(most.money(conf.price), conf.price)}: {said}" if has_price(conf.price) else said
 

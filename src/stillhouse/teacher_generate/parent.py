@@ -1,4 +1,4 @@
-"""Whether the `dvc` that started a stage is still there: without it nobody wants the answers."""
+"""Whether the `dvc` that started a stage is still there: without it nobody wants completions."""
 
 import os
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a run has to do: the key of every answer, and which of them nobody has given yet."""
+"""What a run has to do: the key of every completion, and which of them nobody has given yet."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -28,20 +28,20 @@ CHUNK = 256
 
 @dataclass(frozen=True)
 class Plan:
-    """The answers of one run; with n samples, answer p is sample p % n of row p // n."""
+    """The completions of one run; with n samples, completion p is sample p % n of row p // n."""
 
     prompts: pa.Table
     decoding: Decoding
     keys: "pa.Array[Any]"
-    """The key of every answer, binary(32)."""
+    """The key of every completion, binary(32)."""
     found: pa.Table
-    """What the store had for every answer, nulls where nothing."""
+    """What the store had for every completion, nulls where nothing."""
     looked_through: frozenset[str] = frozenset()
     """Names of the segments that this was found in; whatever else there is came later."""
 
     @cached_property
     def missing(self) -> dict[bytes, int]:
-        """One answer for each distinct key without one: equal prompts are asked once."""
+        """One completion for each distinct key without one: equal prompts are asked once."""
         positions = pc.indices_nonzero(self.found["text"].is_null())
         keys: list[Any] = self.keys.take(positions).to_pylist()
         first: dict[bytes, int] = {}
@@ -51,11 +51,11 @@ class Plan:
 
     @property
     def reused(self) -> int:
-        """How many answers the store had."""
+        """How many completions the store had."""
         return len(self.keys) - self.found["text"].null_count
 
     def requests(self, positions: Iterable[int]) -> Iterator[Request]:
-        """The requests for some answers, made a chunk at a time as they are taken."""
+        """The requests for some completions, made a chunk at a time as they are taken."""
         left, samples = iter(positions), self.decoding.samples
         while chunk := list(islice(left, CHUNK)):
             rows = self.prompts.take(pa.array([position // samples for position in chunk]))
@@ -70,20 +70,20 @@ class Plan:
 
 
 def make_plan(prompts: pa.Table, conf: TeacherConf, store: Store) -> Plan:
-    """Look up every answer that `prompts` needs of this teacher."""
-    keys = answer_keys(prompts, conf)
+    """Look up every completion that `prompts` needs of this teacher."""
+    keys = completion_keys(prompts, conf)
     listed = frozenset(path.name for path in store.paths())
     found = store.look_up(keys, conf.decoding.max_tokens)
     return Plan(prompts, conf.decoding, keys, found, listed)
 
 
-def answer_keys(prompts: pa.Table, conf: TeacherConf) -> "pa.Array[Any]":
-    """The keys of all answers, row by row and sample by sample."""
+def completion_keys(prompts: pa.Table, conf: TeacherConf) -> "pa.Array[Any]":
+    """The keys of all completions, row by row and sample by sample."""
     samples = range(conf.decoding.samples)
     if backend(conf.compute.backend).stored:
         by_sample = [key_function(conf, sample) for sample in samples]
         keys = [key(prompt) for prompt in _prompts(prompts, conf) for key in by_sample]
-    else:  # the answer belongs to the row, whatever its prompt
+    else:  # the completion belongs to the row, whatever its prompt
         ids = prompts["id"].to_pylist()
         keys = [sha256(canonical([id_, n]).encode()).digest() for id_ in ids for n in samples]
     joined = pa.py_buffer(b"".join(keys))

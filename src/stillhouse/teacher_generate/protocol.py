@@ -1,4 +1,4 @@
-"""What every backend is: a stream of answers to a stream of requests."""
+"""What every backend is: a stream of outcomes to a stream of requests."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,10 +18,10 @@ class Message(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One answer asked for: sample number `sample` of row `id`.
+    """One completion asked for: sample number `sample` of row `id`.
 
-    `seed` is the random seed of a sampled answer (a function of the prompt, the sample index and
-    the teacher's seed, below 2**31), and None when decoding is greedy.
+    `seed` is the random seed of a sampled completion (a function of the prompt, the sample index
+    and the teacher's seed, below 2**31), and None when decoding is greedy.
     """
 
     id: str
@@ -36,8 +36,8 @@ class Completion:
 
     `completion_tokens` counts what was generated, an end-of-text token included where the engine
     includes it. `finish_reason` is "length" only when `max_tokens` cut the text, and "refusal" when
-    the model, or a filter around it, declined to answer: that is paid for and kept, as any answer.
-    `reasoning` is what the server gave as the model's thinking, apart from the text.
+    the model, or a filter around it, declined: that is paid for and kept, as any completion.
+    `reasoning` is what the server gave as the model's reasoning, apart from the text.
     """
 
     text: str
@@ -49,21 +49,21 @@ class Completion:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a request has no answer, in words that repeat (they are counted) and hold no secret."""
+    """Why a request has no completion, in words that repeat (they are counted), with no secret."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Outcome:
     """The outcome of one request.
 
     `retries` counts the attempts before the last. `charged` counts failed attempts that the server
-    may have billed all the same (timeouts, replies cut off): a budget takes them as spent.
+    may have billed all the same (timeouts, responses cut off): a budget takes them as spent.
     """
 
     request: Request
-    outcome: Completion | Failure
+    result: Completion | Failure
     retries: int = 0
     charged: int = 0
 
@@ -74,8 +74,8 @@ class Teacher(Protocol):
     def prompt_tokens(self, requests: Sequence[Request]) -> list[int] | None:
         """Tokens of each request's prompt, template included; None without a tokenizer at hand."""
 
-    def generate(self, requests: Iterable[Request]) -> Iterator[list[Answer]]:
-        """Answer every request, in any order, as lists of what arrived together.
+    def generate(self, requests: Iterable[Request]) -> Iterator[list[Outcome]]:
+        """The outcome of every request, in any order, as lists of what arrived together.
 
         `requests` is lazy and may end early (a budget): pull a request only when it will be asked,
         and hold no more of them than one chunk. Each yielded list is stored before the next is

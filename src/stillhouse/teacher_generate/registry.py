@@ -11,11 +11,11 @@ from stillhouse.teacher_generate.protocol import OpenTeacher, Teacher
 
 @dataclass(frozen=True)
 class Backend:
-    """Where a backend lives, and what is true of its answers."""
+    """Where a backend lives, and what is true of its completions."""
 
     module: str
     stored: bool = True
-    """Answers depend on the prompt alone, so they are kept in the store and served again.
+    """Completions depend on the prompt alone, so they are kept in the store and served again.
 
     False where they belong to a row (outputs on file): those are read anew, which costs nothing.
     """

@@ -17,7 +17,7 @@ def messages_from(
 
 
 def as_text(messages: Sequence[Message]) -> str:
-    """One message stays verbatim; several become titled turns that end where the reply begins."""
+    """One message stays verbatim; several become titled turns, the last one left to the model."""
     if len(messages) == 1:
         return messages[0].content
     turns = [f"{message.role.capitalize()}: {message.content}" for message in messages]

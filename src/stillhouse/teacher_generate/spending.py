@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from stillhouse.config.compute import Budget
 from stillhouse.config.teacher import Price
-from stillhouse.teacher_generate.protocol import Answer, Completion, Message
+from stillhouse.teacher_generate.protocol import Completion, Message, Outcome
 
 MESSAGE_TOKENS = 16
 """More than any chat template adds for one message."""
@@ -65,15 +65,15 @@ class Ledger:
         """A request goes out that costs at most this."""
         self.reserved += most
 
-    def settle(self, most: Tokens, answer: Answer) -> None:
+    def settle(self, most: Tokens, outcome: Outcome) -> None:
         """A request came back: what it really cost replaces what was held for it.
 
         A count that nobody gave, and an attempt that may have been billed, are taken at the most.
         """
         self.reserved -= most
-        self.spent += most.times(answer.charged)
-        if isinstance(answer.outcome, Completion):
-            prompt, completion = answer.outcome.prompt_tokens, answer.outcome.completion_tokens
+        self.spent += most.times(outcome.charged)
+        if isinstance(outcome.result, Completion):
+            prompt, completion = outcome.result.prompt_tokens, outcome.result.completion_tokens
             self.spent += Tokens(
                 most.prompt if prompt is None else prompt,
                 most.completion if completion is None else completion,

@@ -1,8 +1,8 @@
 """Replies in JSON, enforced where the backend can: it can then write nothing but the form.
 
 The form becomes a decoding option, `response_format`, in the words of OpenAI-compatible servers.
-So it is part of an answer's key, the same for each backend that enforces it, and absent where none
-does: `transformers` leaves a reply's form to the parser.
+So it is part of a completion's key, the same for each backend that enforces it, and absent where
+none does: `transformers` leaves a reply's form to the parser.
 """
 
 from typing import Any
@@ -12,7 +12,7 @@ from stillhouse.config.teacher import TeacherConf
 
 ENFORCING = ("openai", "vllm", "ray")
 OWN_FORMS = ("response_format", "structured_outputs", "json_schema", "grammar")
-"""Options of engines that set a form; a conf that has one keeps it."""
+"""Options of engines that set a form; an entry that has one keeps it."""
 
 
 def json_schema(reply: Reply) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Training in several processes: the stage starts itself again under the conf's launcher.
+"""Training in several processes: the stage starts itself again under the entry's launcher.
 
 The launcher (`accelerate launch ...`, `torchrun ...`) sets RANK and WORLD_SIZE for each process.
 Every process holds the whole model and takes its share of each batch; process 0 alone reports and

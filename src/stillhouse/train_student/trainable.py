@@ -47,7 +47,7 @@ def _require_bitsandbytes(device: str) -> None:
 
 
 def prepare(model: "PreTrainedModel", conf: StudentConf) -> "nn.Module":
-    """The model with the parameters that the conf trains, and no others, requiring gradients."""
+    """The model with the parameters that the entry trains, and no others, requiring gradients."""
     from stillhouse.modeling.fused import fuse
 
     prepared: nn.Module = model
@@ -96,7 +96,7 @@ def last_layers(model: "nn.Module", number: int) -> list[str]:
     for name, stack in stacks(model).items():
         if number > len(stack):
             raise StillhouseError(
-                f"The student's conf names the last {number} layers, but the stack {name!r} has "
+                f"The student's entry names the last {number} layers, but the stack {name!r} has "
                 f"only {len(stack)}."
             )
         names += [f"{name}.{place}" for place in range(len(stack) - number, len(stack))]

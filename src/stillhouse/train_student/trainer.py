@@ -266,7 +266,7 @@ def _require_agreement(trainer: MultiTaskTrainer, step: int) -> None:
 def _require_plain_processes(args: TrainingArguments) -> None:
     if args.world_size != processes():
         raise StillhouseError(
-            f"{args.world_size} processes train here, but the student's conf started "
+            f"{args.world_size} processes train here, but the student's entry started "
             f"{processes()}. Put what starts them into `compute.launcher`."
         )
     if args.fsdp_plugin_args or args.deepspeed_plugin:

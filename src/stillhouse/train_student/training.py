@@ -59,7 +59,7 @@ def train_student(
     The saved model is merged and whole, adapters included, so that its folder alone predicts.
     Equal rows, conf, lambda and seed give equal weights on one machine, also when training was
     interrupted: it goes on from its newest checkpoint. `validation` has the columns `id`, `query`
-    and `label`, and is read when the conf asks for it.
+    and `label`, and is read when the entry asks for it.
     """
     from transformers import set_seed
 
@@ -204,7 +204,7 @@ def _require_device(device: str) -> None:
 
     if device == "cuda" and not torch.cuda.is_available():
         raise StillhouseError(
-            "The student's conf says `compute.device: cuda`, but torch finds no CUDA device. "
+            "The student's entry says `compute.device: cuda`, but torch finds no CUDA device. "
             "Set it to `auto` or `cpu`."
         )
     if processes() > 1 and torch.cuda.is_available():

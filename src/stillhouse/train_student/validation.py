@@ -15,11 +15,11 @@ Score = tuple[int, float]
 
 
 def require_validation(rows: Sequence[Mapping[str, Any]], conf: Validation | None) -> None:
-    """Fail when the conf asks for validation and the dataset has no rows for it."""
+    """Fail when the entry asks for validation and the dataset has no rows for it."""
     if conf is not None and not rows:
         raise StillhouseError(
-            "The student's conf asks for `training.validation`, but the dataset has no validation "
-            "rows. Hold some out in the dataset's conf, `splits: validation: {hold_out_from: "
+            "The student's entry asks for `training.validation`, but the dataset has no validation "
+            "rows. Hold some out in the dataset's entry, `splits: validation: {hold_out_from: "
             "train, share: 0.1}`, or set `validation: null`. Test rows are never used instead."
         )
 

@@ -86,8 +86,8 @@ class Decoder:
     ) -> list[Completion]:
         """A completion for each prompt (token ids, none empty), in order.
 
-        A sampled row draws from a stream seeded by its own seed, so its answer does not depend on
-        the other rows, but for rounding in the logits.
+        A sampled row draws from a stream seeded by its own seed, so its completion does not depend
+        on the other rows, but for rounding in the logits.
         """
         drafts = [
             Draft(len(prompt), stream(seed), self.ending)

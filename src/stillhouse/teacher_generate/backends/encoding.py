@@ -15,11 +15,11 @@ from jinja2 import TemplateError
 
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.core.errors import StillhouseError
-from stillhouse.core.thinking import opening
+from stillhouse.core.reasoning import opening
 from stillhouse.modeling.control_tokens import control_tokens
-from stillhouse.sources.checkpoints import checkpoint
-from stillhouse.sources.code import ANSWERING, needs_code
 from stillhouse.sources.model_files import loading
+from stillhouse.sources.model_folder import model_folder
+from stillhouse.sources.remote_code import LANGUAGE_MODELS, needs_code
 from stillhouse.teacher_generate.protocol import Request
 from stillhouse.teacher_generate.rendering import as_text
 
@@ -32,21 +32,21 @@ TAIL = 16
 
 
 def teacher_folder(conf: TeacherConf) -> Path:
-    """The checkpoint of the teacher's weights."""
+    """The folder of the teacher's model."""
     model = conf.model
-    return checkpoint(model.source, model.mirror, code=model.trust_remote_code)
+    return model_folder(model.source, model.mirror, code=model.trust_remote_code)
 
 
 def runs_code(conf: TeacherConf, folder: Path) -> bool:
-    """Whether code of the teacher's folder is needed, which its conf must allow by name."""
+    """Whether code of the teacher's folder is needed, which its entry must allow by name."""
     allowed = conf.model.trust_remote_code
-    return needs_code(folder, conf.model.source, ANSWERING, allowed=allowed)
+    return needs_code(folder, conf.model.source, LANGUAGE_MODELS, allowed=allowed)
 
 
 def load_tokenizer(
     folder: Path, form: Format, name: str, *, code: bool = False
 ) -> "PreTrainedTokenizerBase":
-    """The tokenizer of a checkpoint; a chat teacher needs one with a chat template.
+    """The tokenizer of a model folder; a chat teacher needs one with a chat template.
 
     With `code`, the folder's own code may run.
     """
@@ -59,7 +59,7 @@ def load_tokenizer(
     if form == "chat" and not tokenizer.chat_template:
         raise StillhouseError(
             f"The teacher {name!r} has `format: chat`, but its tokenizer has no chat template. "
-            "Write `format: plain` in its conf, or take a model tuned for chat."
+            "Write `format: plain` in its entry, or take a model tuned for chat."
         )
     return tokenizer
 
@@ -87,9 +87,9 @@ def check_template(tokenizer: "PreTrainedTokenizerBase", conf: TeacherConf) -> N
 
 
 def prompt_opening(tokenizer: "PreTrainedTokenizerBase", tokens: Sequence[int]) -> str:
-    """The tag of a block of thinking that a prompt ends in, or nothing.
+    """The tag of a block of reasoning that a prompt ends in, or nothing.
 
-    It is put in front of the answer, whose text would else not tell that it begins with thinking.
+    It is put in front of the completion, whose text would else not tell that it begins within.
     """
     return opening(str(tokenizer.decode(list(tokens[-TAIL:]), skip_special_tokens=False)))
 

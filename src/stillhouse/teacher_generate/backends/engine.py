@@ -17,14 +17,14 @@ from stillhouse.teacher_generate.backends.encoding import (
     prompt_opening,
     runs_code,
 )
-from stillhouse.teacher_generate.protocol import Answer, Failure, Request
+from stillhouse.teacher_generate.protocol import Failure, Outcome, Request
 from stillhouse.teacher_generate.structured import for_vllm
 
 EMPTY = "the prompt is empty"
 
 
 def engine_options(conf: TeacherConf, folder: Path) -> dict[str, Any]:
-    """Arguments of a vLLM engine that serves `conf` from the checkpoint in `folder`.
+    """Arguments of a vLLM engine that serves `conf` from the model in `folder`.
 
     `model.engine` and `compute.engine` add options; the configuration has checked which may.
     """
@@ -35,7 +35,7 @@ def engine_options(conf: TeacherConf, folder: Path) -> dict[str, Any]:
         "max_model_len": conf.context,
         "tensor_parallel_size": conf.compute.tensor_parallel,
         "enable_prefix_caching": True,
-        # The decoding is the conf's alone: a checkpoint's own defaults would change answers.
+        # The decoding is the entry's alone: a model folder's own defaults would change completions.
         "generation_config": "vllm",
         "seed": 0,
         "trust_remote_code": runs_code(conf, folder),
@@ -44,7 +44,7 @@ def engine_options(conf: TeacherConf, folder: Path) -> dict[str, Any]:
 
 
 def weights_dtype(conf: TeacherConf, folder: Path) -> str:
-    """The type of the weights: `model.dtype`, where `auto` is the checkpoint's own.
+    """The type of the weights: `model.dtype`, where `auto` is the stored one.
 
     The engine's own `auto` would round float32 weights, and differently on different hardware,
     under one and the same key.
@@ -53,7 +53,7 @@ def weights_dtype(conf: TeacherConf, folder: Path) -> str:
 
 
 def own_dtype(folder: Path) -> str:
-    """The type that a checkpoint names as that of its weights; float32 where it names none."""
+    """The type that a model folder names as that of its weights; float32 where it names none."""
     try:
         config = json.loads((folder / "config.json").read_bytes())
     except FileNotFoundError:
@@ -92,8 +92,8 @@ class Encoded:
     tokens: list[int]
 
 
-class Encoder:
-    """The tokenizer of a teacher's checkpoint."""
+class PromptEncoder:
+    """The tokenizer of a teacher's model folder."""
 
     def __init__(self, conf: TeacherConf, folder: Path) -> None:
         self._format = conf.format
@@ -116,13 +116,13 @@ class Encoder:
         return encode(self._tokenizer, requests, self._format, self._template)
 
     def opening(self, tokens: Sequence[int]) -> str:
-        """The tag of a block of thinking that a prompt ends in: the answer's text begins there."""
+        """The tag of a block of reasoning that a prompt ends in: the completion begins within."""
         return prompt_opening(self._tokenizer, tokens)
 
-    def in_order(self, requests: Sequence[Request]) -> tuple[list[Encoded], list[Answer]]:
+    def in_order(self, requests: Sequence[Request]) -> tuple[list[Encoded], list[Outcome]]:
         """The requests sorted so that shared beginnings meet, and failures for empty prompts."""
         encoded = self._encode(requests)
         rows = [Encoded(*pair) for pair in zip(requests, encoded, strict=True)]
-        failures = [Answer(row.request, Failure(EMPTY)) for row in rows if not row.tokens]
+        failures = [Outcome(row.request, Failure(EMPTY)) for row in rows if not row.tokens]
         filled = [row for row in rows if row.tokens]
         return sorted(filled, key=lambda r: (r.tokens, r.request.id, r.request.sample)), failures

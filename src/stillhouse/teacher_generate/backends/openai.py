@@ -14,16 +14,16 @@ from stillhouse.config.compute import OpenAICompute, is_loopback
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.progress import announce
+from stillhouse.core.reasoning import opening
 from stillhouse.core.text import printable
-from stillhouse.core.thinking import opening
-from stillhouse.teacher_generate.openai_api.messages import endpoint, request_body
 from stillhouse.teacher_generate.openai_api.rate_limit import RateLimit
-from stillhouse.teacher_generate.openai_api.replies import (
-    ErrorReplyError,
-    MalformedReplyError,
-    UnusableReplyError,
+from stillhouse.teacher_generate.openai_api.requests import endpoint, request_body
+from stillhouse.teacher_generate.openai_api.responses import (
+    ErrorResponseError,
+    MalformedResponseError,
+    UnusableResponseError,
     completion_in,
-    parse_reply,
+    parse_response,
     said_in_error,
 )
 from stillhouse.teacher_generate.openai_api.retrying import (
@@ -32,7 +32,7 @@ from stillhouse.teacher_generate.openai_api.retrying import (
     parse_retry_after,
     wait_before,
 )
-from stillhouse.teacher_generate.protocol import Answer, Completion, Failure, Request
+from stillhouse.teacher_generate.protocol import Completion, Failure, Outcome, Request
 from stillhouse.teacher_generate.rendering import as_text
 from stillhouse.teacher_generate.spending import most_prompt_tokens
 
@@ -41,14 +41,14 @@ if TYPE_CHECKING:
 
 TICK_SECONDS = 0.05
 START_SECONDS = 5.0
-"""How long a server that never answered may refuse connections before the run is given up."""
+"""How long a server that never responded may refuse connections before the run is given up."""
 CONNECT_SECONDS = 10.0
 FIRST_REFUSALS = 12
-"""So many refused rows before any answer, and the run is given up: the rest would be refused too.
-Until an answer has come, no more than these are asked at once."""
+"""So many refused rows before any completion, and the run is given up: the rest would be refused
+too. Until a completion has come, no more than these are asked at once."""
 SHOWN_CHARACTERS = 200
 LEAST_KEY = 8
-"""Keys shorter than this (`EMPTY`, `none`) are no secret, and may be words of an answer."""
+"""Keys shorter than this (`EMPTY`, `none`) are no secret, and may be words of a completion."""
 SPENT_QUOTA = "insufficient_quota"
 
 
@@ -111,7 +111,7 @@ class _AttemptError(Exception):
 
 
 class _RowError(Exception):
-    """One request will not be answered, however often it is asked."""
+    """One request will not be completed, however often it is asked."""
 
     def __init__(self, reason: str, *, charged: bool = False) -> None:
         super().__init__(reason)
@@ -131,13 +131,13 @@ class OpenAITeacher:
         self._session: aiohttp.ClientSession | None = None
         self._requests = RateLimit(compute.requests_per_minute)
         self._tokens = RateLimit(compute.tokens_per_minute)
-        self._done: list[Answer] = []
+        self._done: list[Outcome] = []
         self._proxy = _proxy(self._url)
         self._key_forms = (key, quote(key, safe=""), html.escape(key)) if key else ()
         """How the key may be written in a reply: as it is, in an address, in a page."""
         self._other_models: set[str] = set()
-        self._started = self._last_answer = 0.0
-        self._connected = self._answered = False
+        self._started = self._last_completion = 0.0
+        self._connected = self._completed = False
         self._refused = 0
         self._open = asyncio.Event()
         """Set once all workers may ask."""
@@ -147,11 +147,11 @@ class OpenAITeacher:
         del requests
         return None
 
-    def generate(self, requests: Iterable[Request]) -> Iterator[list[Answer]]:
-        """Answer as the protocol says; a tick at least every TICK_SECONDS."""
+    def generate(self, requests: Iterable[Request]) -> Iterator[list[Outcome]]:
+        """The outcomes, as the protocol says; a tick at least every TICK_SECONDS."""
         if self._session is None:
             self._session = self._loop.run_until_complete(self._connect())
-        self._started = self._last_answer = self._loop.time()
+        self._started = self._last_completion = self._loop.time()
         pending = iter(requests)
         workers = [
             self._loop.create_task(self._work(pending, place))
@@ -173,7 +173,7 @@ class OpenAITeacher:
             self._loop.run_until_complete(self._session.close())
         self._loop.close()
 
-    def _take(self) -> list[Answer]:
+    def _take(self) -> list[Outcome]:
         done, self._done = self._done, []
         return done
 
@@ -193,43 +193,43 @@ class OpenAITeacher:
         if place >= FIRST_REFUSALS:
             await self._open.wait()
         for request in pending:
-            answer = await self._answer(request)
-            self._done.append(answer)
-            self._check_life(answer)
+            outcome = await self._outcome(request)
+            self._done.append(outcome)
+            self._check_life(outcome)
         self._open.set()  # nothing is left to be careful with
 
-    def _check_life(self, answer: Answer) -> None:
+    def _check_life(self, outcome: Outcome) -> None:
         now = self._loop.time()
-        if isinstance(answer.outcome, Completion):
-            self._last_answer = now
-            self._answered = True
+        if isinstance(outcome.result, Completion):
+            self._last_completion = now
+            self._completed = True
             self._open.set()
-        elif self._refused >= FIRST_REFUSALS and not self._answered:
+        elif self._refused >= FIRST_REFUSALS and not self._completed:
             raise StillhouseError(
                 f"The first {self._refused} requests to {self._url} were all refused, the last "
-                f"one so: {answer.outcome.reason}. The others would be, too: correct the teacher's "
+                f"one so: {outcome.result.reason}. The others would be, too: correct the teacher's "
                 "conf."
             )
-        elif now - self._last_answer > self._compute.deadline_s:
+        elif now - self._last_completion > self._compute.deadline_s:
             raise StillhouseError(
-                f"No answer came from {self._url} for {now - self._last_answer:.0f} s "
-                f"(compute.deadline_s is {self._compute.deadline_s:g}): {answer.outcome.reason}. "
+                f"No completion came from {self._url} for {now - self._last_completion:.0f} s "
+                f"(compute.deadline_s is {self._compute.deadline_s:g}): {outcome.result.reason}. "
                 "See whether the server is up."
             )
 
-    async def _answer(self, request: Request) -> Answer:
+    async def _outcome(self, request: Request) -> Outcome:
         body = request_body(self._conf, request)
         deadline = self._loop.time() + self._compute.deadline_s
         attempt = charged = 0
         while True:
             try:
                 completion = await self._attempt(body, request, deadline)
-                return Answer(request, completion, attempt, charged)
+                return Outcome(request, completion, attempt, charged)
             except _RowError as error:
                 # Where rows may fail, a run may consist of none but those that always do.
                 self._refused += not self._compute.allow_failures
                 failure = Failure(self._shown(error.reason))
-                return Answer(request, failure, attempt, charged + error.charged)
+                return Outcome(request, failure, attempt, charged + error.charged)
             except _AttemptError as error:
                 charged += error.charged
                 attempt += 1
@@ -239,7 +239,7 @@ class OpenAITeacher:
                 gone = self._given_up(attempt, wait, deadline)
                 if gone:
                     failure = Failure(f"{self._shown(error.reason)} ({gone})")
-                    return Answer(request, failure, attempt - 1, charged)
+                    return Outcome(request, failure, attempt - 1, charged)
                 await asyncio.sleep(wait)
 
     def _check_start(self, reason: str, wait: float) -> None:
@@ -273,10 +273,10 @@ class OpenAITeacher:
                 allow_redirects=False,
                 proxy=self._proxy,
                 timeout=aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_SECONDS),
-            ) as reply:
+            ) as response:
                 self._connected = True
-                content = await reply.read()
-                after = parse_retry_after(reply.headers.get("Retry-After"))
+                content = await response.read()
+                after = parse_retry_after(response.headers.get("Retry-After"))
         except aiohttp.ConnectionTimeoutError as error:
             reason = f"no connection within {CONNECT_SECONDS:g} s"
             raise _AttemptError(reason, connected=False) from error
@@ -293,8 +293,8 @@ class OpenAITeacher:
             ) from error
         except (aiohttp.ClientError, OSError) as error:
             raise _AttemptError("the connection broke off", charged=True) from error
-        if reply.status != 200:
-            raise self._error(reply.status, said_in_error(content), content, after)
+        if response.status != 200:
+            raise self._error(response.status, said_in_error(content), content, after)
         completion = self._completion(content, after)
         if self._conf.format == "plain":  # the text may begin within a block that the prompt opened
             begun = opening(as_text(request.messages))
@@ -303,16 +303,16 @@ class OpenAITeacher:
 
     def _completion(self, content: bytes, after: float | None) -> Completion:
         try:
-            reply = parse_reply(content)
-            completion = completion_in(self._conf, reply)
-        except ErrorReplyError as error:
+            response = parse_response(content)
+            completion = completion_in(self._conf, response)
+        except ErrorResponseError as error:
             status, words = error.status, str(error)
             raise self._error(status, words, content, after, inside=True) from error
-        except MalformedReplyError as error:
+        except MalformedResponseError as error:
             raise _AttemptError(str(error), charged=error.charged) from error
-        except UnusableReplyError as error:
+        except UnusableResponseError as error:
             raise _RowError(str(error), charged=True) from error
-        self._notice_model(reply.get("model"))
+        self._notice_model(response.get("model"))
         if not self._key or len(self._key) < LEAST_KEY:
             return completion
         reasoning = completion.reasoning and self._clean(completion.reasoning)
@@ -324,8 +324,8 @@ class OpenAITeacher:
         self._other_models.add(name)
         announce(
             f"warning: the teacher {self._conf.model.name!r} was asked for, and the server says "
-            f"that '{self._shown(name)}' answered. Its answers are kept as the teacher's: see that "
-            "both are the same model."
+            f"that '{self._shown(name)}' wrote. Its completions are kept as the teacher's: see "
+            "that both are the same model."
         )
 
     def _error(
@@ -342,7 +342,7 @@ class OpenAITeacher:
         `inside`: it came with the status 200, and what it says is all that there is to go by.
         """
         code = "" if status is None else f" {status}"
-        said = f"an error instead of a reply{code}" if inside else f"HTTP{code}"
+        said = f"an error instead of a response{code}" if inside else f"HTTP{code}"
         full = f"{said}: {words}" if words else said
         if status in FATAL or SPENT_QUOTA.encode() in content:
             return StillhouseError(f"{self._url} refuses: {self._shown(full)}.{self._hint(status)}")
@@ -359,7 +359,7 @@ class OpenAITeacher:
         return " Check compute.base_url and your account."
 
     def _clean(self, text: str) -> str:
-        """A server may repeat the key, in its error or even in an answer."""
+        """A server may repeat the key, in its error or even in a completion."""
         for form in self._key_forms:
             text = text.replace(form, "[key]")
         return text

@@ -1,8 +1,8 @@
 """The backend `ray`: the vLLM engine under Ray Data, on as many machines as the cluster has.
 
-The driver, this process, encodes the requests, takes the answers and is the only one that writes
+The driver, this process, encodes the requests, takes the outcomes and is the only one that writes
 the store. Ray runs blocks of rows on `compute.workers` engines and runs a block again when its
-worker dies; answers that come twice are taken once.
+worker dies; outcomes that come twice are taken once.
 
 Without RAY_ADDRESS a cluster of this machine alone is started, and stopped in the end.
 """
@@ -17,12 +17,12 @@ from stillhouse.config.teacher import TeacherConf
 from stillhouse.core.errors import StillhouseError
 from stillhouse.teacher_generate.backends.encoding import teacher_folder
 from stillhouse.teacher_generate.backends.engine import (
-    Encoder,
+    PromptEncoder,
     engine_options,
     quiet,
     sampling_options,
 )
-from stillhouse.teacher_generate.protocol import Answer, Completion, Failure, Request
+from stillhouse.teacher_generate.protocol import Completion, Failure, Outcome, Request
 from stillhouse.teacher_generate.rendering import cut
 
 CHUNK = 100_000
@@ -41,7 +41,7 @@ def open_teacher(conf: TeacherConf) -> "RayTeacher":
     quiet()
     started = _connect()
     folder = teacher_folder(conf)
-    encoder = Encoder(conf, folder)
+    encoder = PromptEncoder(conf, folder)
     return RayTeacher(EncodedRows(conf, encoder), vllm_process(conf, folder, encoder.ends), started)
 
 
@@ -69,14 +69,14 @@ def _connect() -> bool:
 class EncodedRows:
     """Requests as rows for the vLLM stage, sorted so that shared beginnings meet."""
 
-    def __init__(self, conf: TeacherConf, encoder: Encoder) -> None:
+    def __init__(self, conf: TeacherConf, encoder: PromptEncoder) -> None:
         self._decoding, self._encoder = conf.decoding, encoder
 
     def prompt_tokens(self, requests: Sequence[Request]) -> list[int]:
         """Tokens of each prompt, template included."""
         return self._encoder.prompt_tokens(requests)
 
-    def rows(self, requests: Sequence[Request]) -> tuple[list[Row], list[Answer]]:
+    def rows(self, requests: Sequence[Request]) -> tuple[list[Row], list[Outcome]]:
         """One row for each request, and failures for those that cannot be asked."""
         encoded, failures = self._encoder.in_order(requests)
         keep_stop = {"include_stop_str_in_output": True}
@@ -119,13 +119,13 @@ def vllm_process(conf: TeacherConf, folder: Path, ends: frozenset[int]) -> Proce
     stop, limit = conf.decoding.stop, conf.decoding.max_tokens
 
     def postprocess(row: Row) -> Row:
-        return engine_answer(row, stop, ends, limit)
+        return engine_outcome(row, stop, ends, limit)
 
     process: Process = build_processor(config, postprocess=postprocess)
     return process
 
 
-def engine_answer(
+def engine_outcome(
     row: Mapping[str, Any], stop: Sequence[str], ends: frozenset[int], limit: int
 ) -> Row:
     """What Ray's vLLM stage returns, as an answer's row.
@@ -148,7 +148,7 @@ def engine_answer(
 
 
 class RayTeacher:
-    """A cluster that answers."""
+    """A cluster of engines."""
 
     def __init__(self, encoder: EncodedRows, process: Process, started: bool) -> None:
         self._encoder, self._process, self._started = encoder, process, started
@@ -157,8 +157,8 @@ class RayTeacher:
         """Tokens of each prompt, as the driver counts them."""
         return self._encoder.prompt_tokens(requests)
 
-    def generate(self, requests: Iterable[Request]) -> Iterator[list[Answer]]:
-        """Answers block by block, as the workers finish them."""
+    def generate(self, requests: Iterable[Request]) -> Iterator[list[Outcome]]:
+        """Outcomes block by block, as the workers finish them."""
         stream = iter(requests)
         while chunk := list(islice(stream, CHUNK)):
             rows, failures = self._encoder.rows(chunk)
@@ -169,7 +169,7 @@ class RayTeacher:
 
     def _run(
         self, rows: list[Row], waiting: dict[tuple[str, int], Request]
-    ) -> Iterator[list[Answer]]:
+    ) -> Iterator[list[Outcome]]:
         import ray
         from ray.exceptions import RayError
 
@@ -192,21 +192,21 @@ class RayTeacher:
 
 def _take(
     rows: Iterable[Mapping[str, Any]], waiting: dict[tuple[str, int], Request]
-) -> list[Answer]:
-    answers = []
+) -> list[Outcome]:
+    outcomes = []
     for row in rows:
-        # A block that ran again on another worker may bring an answer a second time.
+        # A block that ran again on another worker may bring an outcome a second time.
         request = waiting.pop((row["id"], row["sample"]), None)
         if request is not None:
-            answers.append(_as_answer(request, row))
-    return answers
+            outcomes.append(_as_outcome(request, row))
+    return outcomes
 
 
-def _as_answer(request: Request, row: Mapping[str, Any]) -> Answer:
+def _as_outcome(request: Request, row: Mapping[str, Any]) -> Outcome:
     error = row.get("error") or row.get("__inference_error__")
     if error:
-        return Answer(request, Failure(f"the engine failed: {error}"))
-    return Answer(
+        return Outcome(request, Failure(f"the engine failed: {error}"))
+    return Outcome(
         request,
         Completion(
             row["text"], row["finish_reason"], row["prompt_tokens"], row["completion_tokens"]

@@ -15,7 +15,7 @@ from stillhouse.core.errors import StillhouseError, did_you_mean
 from stillhouse.core.json_text import parse_json
 from stillhouse.core.templates import of_row, render
 from stillhouse.sources.resolve import resolve
-from stillhouse.teacher_generate.protocol import Answer, Completion, Failure, Request
+from stillhouse.teacher_generate.protocol import Completion, Failure, Outcome, Request
 from stillhouse.teacher_generate.rendering import cut
 
 CHUNK = 1_000
@@ -30,12 +30,12 @@ def open_teacher(conf: TeacherConf) -> "RecordedTeacher":
     sets = conf.model.recorded
     if not sets:
         raise StillhouseError(
-            f"The teacher {conf.model.name!r} has the backend 'recorded', but its conf lists no "
+            f"The teacher {conf.model.name!r} has the backend 'recorded', but its entry lists no "
             "files under `model.recorded`."
         )
     if conf.decoding.samples > 1:
         raise StillhouseError(
-            f"The teacher {conf.model.name!r} is recorded: it has one answer for each row, so "
+            f"The teacher {conf.model.name!r} is recorded: it has one completion for each row, so "
             f"`decoding.samples: {conf.decoding.samples}` cannot be had. Write `samples: 1`."
         )
     require_pinned(conf.model.source)
@@ -142,11 +142,11 @@ class RecordedTeacher:
     def prompt_tokens(self, requests: Sequence[Request]) -> None:
         """Nobody counted them."""
 
-    def generate(self, requests: Iterable[Request]) -> Iterator[list[Answer]]:
+    def generate(self, requests: Iterable[Request]) -> Iterator[list[Outcome]]:
         """Look every row up; the prompt plays no part."""
         stream = iter(requests)
         while chunk := list(islice(stream, CHUNK)):
-            yield [Answer(r, self._completions.get(r.id) or Failure(NO_OUTPUT)) for r in chunk]
+            yield [Outcome(r, self._completions.get(r.id) or Failure(NO_OUTPUT)) for r in chunk]
 
     def close(self) -> None:
         """Nothing is held."""

@@ -1,4 +1,4 @@
-"""A teacher without a model: its answers are a template over the prompt, for tests and demos.
+"""A teacher without a model: its completions are a template over the prompt, for tests and demos.
 
 `model.source` is `scripted:` and a Jinja2 template that sees `prompt` (the messages as text),
 `messages`, `sample`, and `digest`, a number made from the prompt, the seed and the sample index.
@@ -11,7 +11,7 @@ from stillhouse.config.teacher import TeacherConf
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.sampling import digest
 from stillhouse.core.templates import render
-from stillhouse.teacher_generate.protocol import Answer, Completion, Request
+from stillhouse.teacher_generate.protocol import Completion, Outcome, Request
 from stillhouse.teacher_generate.rendering import as_text
 
 PREFIX = "scripted:"
@@ -19,7 +19,7 @@ CHUNK = 64
 
 
 def open_teacher(conf: TeacherConf) -> "ScriptedTeacher":
-    """The teacher whose answers the source's template makes."""
+    """The teacher whose completions the source's template makes."""
     if not conf.model.source.startswith(PREFIX):
         raise StillhouseError(
             f"The backend `scripted` wants a source like {PREFIX!r} and a template, such as "
@@ -39,11 +39,11 @@ class ScriptedTeacher:
         """Words of each prompt."""
         return [len(as_text(request.messages).split()) for request in requests]
 
-    def generate(self, requests: Iterable[Request]) -> Iterator[list[Answer]]:
-        """Answer in order, a chunk at a time."""
+    def generate(self, requests: Iterable[Request]) -> Iterator[list[Outcome]]:
+        """The outcomes in order, a chunk at a time."""
         pending = iter(requests)
         while chunk := list(islice(pending, CHUNK)):
-            yield [Answer(request, self._complete(request)) for request in chunk]
+            yield [Outcome(request, self._complete(request)) for request in chunk]
 
     def close(self) -> None:
         """Nothing is held."""

@@ -31,10 +31,10 @@ from stillhouse.teacher_generate.backends.encoding import (
     teacher_folder,
 )
 from stillhouse.teacher_generate.backends.engine import own_dtype
-from stillhouse.teacher_generate.protocol import Answer, Completion, Failure, Request
+from stillhouse.teacher_generate.protocol import Completion, Failure, Outcome, Request
 
 CHUNK = 8_192
-"""Requests sorted together. The order in which a chunk arrives does not matter to its answers."""
+"""Requests sorted together. The order in which a chunk arrives changes none of its completions."""
 EXTRA = ("top_k",)
 
 
@@ -85,7 +85,7 @@ def load_model(folder: Path, device: str, dtype: str, *, code: bool = False) -> 
 
 
 def computing_dtype(folder: Path, device: str) -> torch.dtype:
-    """In what to compute with weights of the checkpoint's own type, without rounding them.
+    """In what to compute with weights of the stored type, without rounding them.
 
     That is their own type, or float32, which holds each of them exactly, where the hardware does
     not multiply their own.
@@ -111,7 +111,7 @@ def _require_room(model: PreTrainedModel, conf: TeacherConf) -> None:
     places = getattr(model.config, "max_position_embeddings", None)
     if places and not model.config.is_encoder_decoder and conf.context > places:
         raise StillhouseError(
-            f"The teacher's conf has `context: {conf.context}`, but {conf.model.name} has "
+            f"The teacher's entry has `context: {conf.context}`, but {conf.model.name} has "
             f"{places} positions. Lower `context`."
         )
 
@@ -154,17 +154,17 @@ class LocalTeacher:
     def _encode(self, requests: Sequence[Request]) -> list[list[int]]:
         return encode(self._tokenizer, requests, self._format, self._template)
 
-    def generate(self, requests: Iterable[Request]) -> Iterator[list[Answer]]:
-        """Answer one chunk after the other, the longest prompts first."""
+    def generate(self, requests: Iterable[Request]) -> Iterator[list[Outcome]]:
+        """The outcomes of one chunk after the other, the longest prompts first."""
         stream = iter(requests)
         while chunk := list(islice(stream, CHUNK)):
             encoded = self._encode(chunk)
             rows = [_Row(*pair) for pair in zip(chunk, encoded, strict=True)]
             if empty := [row.request for row in rows if not row.tokens]:
-                yield [Answer(request, Failure("the prompt is empty")) for request in empty]
-            yield from self._answer(sorted((row for row in rows if row.tokens), key=_Row.rank))
+                yield [Outcome(request, Failure("the prompt is empty")) for request in empty]
+            yield from self._outcomes(sorted((row for row in rows if row.tokens), key=_Row.rank))
 
-    def _answer(self, rows: list[_Row]) -> Iterator[list[Answer]]:
+    def _outcomes(self, rows: list[_Row]) -> Iterator[list[Outcome]]:
         while rows:
             size = max(1, self._batch_tokens // self._most_tokens(rows[0]))
             batch = rows[:size]
@@ -173,7 +173,7 @@ class LocalTeacher:
             except (RuntimeError, MemoryError) as error:
                 self._shrink(error, batch)
                 continue
-            yield [Answer(row.request, done) for row, done in zip(batch, completions, strict=True)]
+            yield [Outcome(row.request, done) for row, done in zip(batch, completions, strict=True)]
             rows = rows[size:]
 
     def _complete(self, batch: Sequence[_Row]) -> list[Completion]:

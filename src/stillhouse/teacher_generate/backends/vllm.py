@@ -2,7 +2,7 @@
 
 Requests are taken a chunk at a time and sorted by their tokens, so that shared beginnings meet in
 the engine's prefix cache. The engine is kept full across chunks: the next one is taken when fewer
-requests are left than it can run at once, and answers are handed over as they finish.
+requests are left than it can run at once, and outcomes are handed over as they finish.
 """
 
 import time
@@ -15,12 +15,12 @@ from stillhouse.core.errors import StillhouseError
 from stillhouse.teacher_generate.backends.encoding import teacher_folder
 from stillhouse.teacher_generate.backends.engine import (
     Encoded,
-    Encoder,
+    PromptEncoder,
     engine_options,
     quiet,
     sampling_options,
 )
-from stillhouse.teacher_generate.protocol import Answer, Completion, Failure, Request
+from stillhouse.teacher_generate.protocol import Completion, Failure, Outcome, Request
 
 CHUNK = 4_096
 HAND_OVER_SECONDS = 1.0
@@ -45,7 +45,7 @@ def open_teacher(conf: TeacherConf) -> "VllmTeacher":
         raise StillhouseError(
             f"vLLM does not start for the teacher {conf.model.name!r}: {error}"
         ) from error
-    return VllmTeacher(conf, llm, Encoder(conf, folder))
+    return VllmTeacher(conf, llm, PromptEncoder(conf, folder))
 
 
 def _params(decoding: Decoding, seed: int | None, **options: Any) -> Any:
@@ -63,7 +63,7 @@ def _params(decoding: Decoding, seed: int | None, **options: Any) -> Any:
 class VllmTeacher:
     """An engine, fed request by request."""
 
-    def __init__(self, conf: TeacherConf, llm: Any, encoder: Encoder) -> None:
+    def __init__(self, conf: TeacherConf, llm: Any, encoder: PromptEncoder) -> None:
         from vllm.sampling_params import RequestOutputKind
 
         self._decoding, self._encoder = conf.decoding, encoder
@@ -78,21 +78,21 @@ class VllmTeacher:
         """Tokens of each prompt, template included."""
         return self._encoder.prompt_tokens(requests)
 
-    def generate(self, requests: Iterable[Request]) -> Iterator[list[Answer]]:
-        """Answer the requests as they finish."""
+    def generate(self, requests: Iterable[Request]) -> Iterator[list[Outcome]]:
+        """The outcomes of requests, as they finish."""
         stream = iter(requests)
         ready = self._fill(stream)
         handed_over = time.monotonic()
         while self._open or ready:
             if self._open:
-                ready += [self._answer(each) for each in self._engine.step() if each.finished]
+                ready += [self._outcome(each) for each in self._engine.step() if each.finished]
             if len(self._open) < 2 * self._at_once:
                 ready += self._fill(stream)
             if time.monotonic() - handed_over > HAND_OVER_SECONDS or not self._open:
                 yield ready
                 ready, handed_over = [], time.monotonic()
 
-    def _fill(self, stream: Iterator[Request]) -> list[Answer]:
+    def _fill(self, stream: Iterator[Request]) -> list[Outcome]:
         """Hand the engine another chunk; returns what fails at once."""
         rows, failures = self._encoder.in_order(list(islice(stream, CHUNK)))
         for row in rows:
@@ -103,23 +103,23 @@ class VllmTeacher:
                 rendered = self._engine.renderer.render_cmpl([{"prompt_token_ids": row.tokens}])
                 self._engine.add_request(name, rendered[0], params)
             except (ValueError, TypeError) as error:
-                failures.append(Answer(row.request, Failure(f"the engine refuses it: {error}")))
+                failures.append(Outcome(row.request, Failure(f"the engine refuses it: {error}")))
             else:
                 self._open[name] = row
         return failures
 
-    def _answer(self, output: Any) -> Answer:
+    def _outcome(self, output: Any) -> Outcome:
         row, written = self._open.pop(output.request_id), output.outputs[0]
         if written.finish_reason not in ("stop", "length"):
             reason = f"the engine ended it with {written.finish_reason!r}"
-            return Answer(row.request, Failure(reason))
+            return Outcome(row.request, Failure(reason))
         completion = Completion(
             text=self._encoder.opening(row.tokens) + written.text,
             finish_reason=written.finish_reason,
             prompt_tokens=len(row.tokens),
             completion_tokens=len(written.token_ids),
         )
-        return Answer(row.request, completion)
+        return Outcome(row.request, completion)
 
     def close(self) -> None:
         """Stop the engine's processes, whatever is still open in them."""

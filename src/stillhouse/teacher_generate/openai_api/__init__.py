@@ -1,1 +1,1 @@
-"""Talking to OpenAI-compatible servers: bodies and replies, retries, rate limits."""
+"""Talking to OpenAI-compatible servers: bodies and responses, retries, rate limits."""

@@ -1,4 +1,4 @@
-"""What is asked of a judge about the teacher's and the student's answers, and its verdicts."""
+"""What a judge is asked about the teacher's labels and the student's predictions; its verdicts."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,8 +26,8 @@ TEACHER_FIRST, STUDENT_FIRST = "teacher_first", "student_first"
 
 
 @dataclass(frozen=True)
-class Answers:
-    """A training row with what the teacher and the student answered; gold where there is one."""
+class JudgedRow:
+    """A training row, the teacher's label and the student's prediction; gold where there is one."""
 
     id: str
     query: str
@@ -37,37 +37,37 @@ class Answers:
     student: str
 
 
-def paired_answers(
-    examples: Iterable[Row], parsed: Sequence[Row], answers: Iterable[Row]
-) -> list[Answers]:
-    """The rows that the student answered, each with the teacher's first answer.
+def rows_to_judge(
+    examples: Iterable[Row], parsed: Sequence[Row], predictions: Iterable[Row]
+) -> list[JudgedRow]:
+    """The rows of which there is a prediction, each with the teacher's first label.
 
     Test and validation rows have no business here: they are an error.
     """
-    known, given = by_id(examples, "examples"), by_id(answers, "answers")
+    known, given = by_id(examples, "examples"), by_id(predictions, "feedback_predictions")
     teacher = by_id([row for row in parsed if row["sample"] == 0], "parsed")
-    require_ids(given, known, "answers", "examples")
+    require_ids(given, known, "feedback_predictions", "examples")
     for id_ in given:
         if known[id_]["split"] not in ("train", "unlabelled"):
             raise StillhouseError(
-                f"Table 'answers' holds the {known[id_]['split']} row {id_!r}: feedback is given "
-                "on training rows alone. Run `dvc repro`."
+                f"Table 'feedback_predictions' holds the {known[id_]['split']} row {id_!r}: "
+                "feedback is given on training rows alone. Run `dvc repro`."
             )
     return [
-        Answers(
+        JudgedRow(
             id_,
             query=known[id_]["query"],
             choices=known[id_]["choices"],
             gold=known[id_]["label"],
             teacher=teacher[id_]["label"] if id_ in teacher else None,
-            student=row["answer"],
+            student=row["prediction"],
         )
         for id_, row in sorted(given.items())
     ]
 
 
-def judge_answers(
-    rows: Sequence[Answers],
+def judge_rows(
+    rows: Sequence[JudgedRow],
     feedback: Feedback,
     metric: Metric,
     judge: JudgeConf,
@@ -77,8 +77,8 @@ def judge_answers(
 ) -> tuple[list[Row], Metrics]:
     """Rows of table `verdicts`, and the content of metrics/judge.json.
 
-    `wrong` compares the student's answer with the row's gold label and asks nobody. Otherwise the
-    judge scores both answers: a pairwise one twice, with their places swapped.
+    `wrong` compares the prediction with the row's gold label and asks nobody. Otherwise the judge
+    scores both answers: a pairwise one twice, with their places swapped.
     """
     if feedback == "none" or not rows:
         return [], {"rows": 0}
@@ -97,7 +97,7 @@ def judge_answers(
     return [*map(_equal, equal), *verdicts], counts | judge_metrics(verdicts)
 
 
-def _by_metric(rows: Sequence[Answers], metric: Metric) -> tuple[list[Row], Metrics]:
+def _by_metric(rows: Sequence[JudgedRow], metric: Metric) -> tuple[list[Row], Metrics]:
     scores = {
         row.id: kind_of(metric, row.choices).score(row.student, row.gold)
         for row in rows
@@ -105,18 +105,18 @@ def _by_metric(rows: Sequence[Answers], metric: Metric) -> tuple[list[Row], Metr
     }
     if not scores:
         raise StillhouseError(
-            "`feedback: wrong` compares the student's answers with gold labels, and none of the "
+            "`feedback: wrong` compares predictions with gold labels, and none of the "
             f"{len(rows)} chosen rows has one. Use `feedback: hard`, which asks a judge."
         )
     table = [_row(id_, METRIC, student=score) for id_, score in scores.items()]
     return table, {"rows": len(rows), "student_accuracy": fmean(scores.values())}
 
 
-def _agree(row: Answers, metric: Metric) -> bool:
+def _agree(row: JudgedRow, metric: Metric) -> bool:
     return kind_of(metric, row.choices).score(row.student, row.teacher or "") == 1
 
 
-def _cases(row: Answers, judge: JudgeConf) -> list[tuple[str, Case]]:
+def _cases(row: JudgedRow, judge: JudgeConf) -> list[tuple[str, Case]]:
     """What is asked about one row: its name within the row, and the case."""
     both = {"teacher": row.teacher, "student": row.student}
     values: dict[str, dict[str, Any]]
@@ -137,7 +137,7 @@ def _cases(row: Answers, judge: JudgeConf) -> list[tuple[str, Case]]:
     ]
 
 
-def _verdict(row: Answers, asked: str, verdict: Verdict | None) -> Row:
+def _verdict(row: JudgedRow, asked: str, verdict: Verdict | None) -> Row:
     if verdict is None:
         return _row(row.id, asked)
     match asked:
@@ -151,7 +151,7 @@ def _verdict(row: Answers, asked: str, verdict: Verdict | None) -> Row:
             return _row(row.id, asked, student=verdict[0])
 
 
-def _equal(row: Answers) -> Row:
+def _equal(row: JudgedRow) -> Row:
     return _row(row.id, EQUAL)
 
 
@@ -162,8 +162,8 @@ def _row(id_: str, asked: str, teacher: float | None = None, student: float | No
 def judge_metrics(verdicts: Sequence[Row]) -> Metrics:
     """How far the judge can be trusted, over what it was asked.
 
-    `missing`: share of replies without a verdict. Of rows with both orders: `order_agreement`, the
-    share that both orders decide alike (better, worse or equal), `prefers_first` and
+    `missing`: share of completions without a verdict. Of rows with both orders: `order_agreement`,
+    the share that both orders decide alike (better, worse or equal), `prefers_first` and
     `prefers_second`, shares of verdicts, and `position_bias`, the mean score of what stands first
     minus that of what stands second, in points.
     """
@@ -190,16 +190,16 @@ def _leads(verdicts: Iterable[Mapping[str, Any]]) -> tuple[float, float] | None:
     return (gaps[TEACHER_FIRST], -gaps[STUDENT_FIRST]) if len(gaps) == 2 else None
 
 
-def _require_answers(rows: Sequence[Answers], judge: JudgeConf) -> None:
+def _require_answers(rows: Sequence[JudgedRow], judge: JudgeConf) -> None:
     if judge.form == "query":
         raise StillhouseError(
-            "`judge` in params.yaml names a judge of questions (form `query`), which sees no "
+            "`judge` in params.yaml names a judge of queries (form `query`), which sees no "
             "answers: `feedback` needs one that does, such as `judge: pairwise`."
         )
     if all(row.teacher is None for row in rows):
         raise StillhouseError(
-            f"The teacher answered none of the {len(rows)} chosen rows, so there is nothing to "
-            "compare the student's answers with. Either the prompt shows the label (`reply: "
+            f"None of the {len(rows)} chosen rows has a teacher label, so there is nothing to "
+            "compare the student's predictions with. Either the prompt shows the label (`reply: "
             "rationale`), or no completion could be read (see metrics/parse.json). Choose another "
             "`prompt`, or `feedback: wrong`, which compares with gold labels."
         )

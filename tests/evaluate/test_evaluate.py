@@ -6,7 +6,7 @@ import pytest
 
 from stillhouse.config.dataset import Answer
 from stillhouse.config.student import StudentCompute, StudentConf, StudentDecoding
-from stillhouse.evaluate.students import evaluate_student
+from stillhouse.evaluate.evaluate import evaluate_student
 from stillhouse.students.folder import load_student, untrained_student
 from stillhouse.train_student.training import train_student
 from tests.evaluate.test_scoring import row
@@ -16,7 +16,7 @@ from tests.students.conftest import TEMPLATES, TINY, TRAINING
 @pytest.fixture
 def conf(tiny_models: Path, monkeypatch: pytest.MonkeyPatch) -> StudentConf:
     monkeypatch.setattr(
-        "stillhouse.students.weights.checkpoint",
+        "stillhouse.students.weights.model_folder",
         lambda source, mirror: tiny_models / source.removeprefix(TINY),
     )
     return StudentConf.model_validate(
@@ -35,7 +35,7 @@ def test_a_trained_student_beats_the_untrained_one(tmp_path: Path, conf: Student
     colours = ["true", "false", "neutral", "yes"]
     examples = [row(f"t{i}", colours[i]) for i in range(4)] + [row("other", "no", "train")]
     held = [row("v0", "true", "validation"), row("v1", "false", "validation")]
-    # Answered as its query says, which is another row's.
+    # Predicted as its query says, which is another row's.
     examples += [r | {"query": f"question t{i}"} for i, r in enumerate(held)]
     training = [
         {"id": r["id"], "query": r["query"], "label": r["label"], "rationale": None}

@@ -32,13 +32,13 @@ def parse_completions(
 
 
 def parse_row(completion: Row, choices: Sequence[str], form: Form) -> Row:
-    """One row of `parsed`; of the example it sees the choices alone."""
+    """One row of `parsed`; of the dataset's row it sees the choices alone."""
     result = parse_completion(
         completion["text"],
         completion["finish_reason"],
         form,
         choices,
-        thought=completion.get("reasoning") is not None,
+        reasoned=completion.get("reasoning") is not None,
     )
     return {"id": completion["id"], "sample": completion["sample"]} | result._asdict()
 
@@ -94,12 +94,12 @@ def _measure_split(
     return measures
 
 
-def _group(example: Mapping[str, Any]) -> Hashable:
+def _group(row: Mapping[str, Any]) -> Hashable:
     """What a completion shares with others: several samples of a row are not several rows."""
-    group = example["group"]
-    return ("row", example["id"]) if group is None else ("group", group)
+    group = row["group"]
+    return ("row", row["id"]) if group is None else ("group", group)
 
 
-def _score(row: Row, example: Mapping[str, Any], form: Form) -> float:
-    label = row["label"]
-    return 0.0 if label is None else form.kind(example["choices"]).score(label, example["label"])
+def _score(parsed: Row, row: Mapping[str, Any], form: Form) -> float:
+    label = parsed["label"]
+    return 0.0 if label is None else form.kind(row["choices"]).score(label, row["label"])

@@ -1,4 +1,4 @@
-"""The replies of OpenAI-compatible servers, as pure functions.
+"""The responses of OpenAI-compatible servers, as pure functions.
 
 What a server says in an error is handed on whole: whoever shows it takes the key out first, and
 cuts it after, since half a key behind a cut would not be found.
@@ -33,62 +33,62 @@ PASSING_REASONS = frozenset(
 )
 """A fault of the server while it wrote: another attempt may end well."""
 NO_REASON = "null"
-"""What a missing finish_reason is called in the conf."""
+"""What a missing finish_reason is called in the entry."""
 
 
-class MalformedReplyError(Exception):
-    """A reply with status 200 that holds no usable completion; another attempt may bring one."""
+class MalformedResponseError(Exception):
+    """A response with status 200 that holds no usable completion; another attempt may bring one."""
 
     def __init__(self, said: str, *, charged: bool = True) -> None:
         super().__init__(said)
         self.charged = charged
 
 
-class UnusableReplyError(Exception):
-    """A reply that cannot be used, and asking again would bring the same."""
+class UnusableResponseError(Exception):
+    """A response that cannot be used, and asking again would bring the same."""
 
 
-class ErrorReplyError(Exception):
-    """A reply with status 200 that is an error: what the server says, and its code if it is one."""
+class ErrorResponseError(Exception):
+    """A response with status 200 that is an error: what the server says, and its code if any."""
 
     def __init__(self, said: str, status: int | None) -> None:
         super().__init__(said)
         self.status = status
 
 
-def parse_reply(content: bytes) -> dict[str, Any]:
-    """A reply's JSON object, if it is no error."""
+def parse_response(content: bytes) -> dict[str, Any]:
+    """A response's JSON object, if it is no error."""
     try:
-        reply = json.loads(content)
+        response = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise _no_json(content) from error
-    if not isinstance(reply, dict):
-        raise MalformedReplyError(f"a malformed reply: {_one_line(content)}")
-    if (said := _error(reply)) is not None:
-        raise ErrorReplyError(_words(said), _code(said))
-    return reply
+    if not isinstance(response, dict):
+        raise MalformedResponseError(f"a malformed response: {_one_line(content)}")
+    if (said := _error(response)) is not None:
+        raise ErrorResponseError(_words(said), _code(said))
+    return response
 
 
-def completion_in(conf: TeacherConf, reply: Mapping[str, Any]) -> Completion:
-    """The completion that a reply holds."""
+def completion_in(conf: TeacherConf, response: Mapping[str, Any]) -> Completion:
+    """The completion that a response holds."""
     try:
-        choice = reply["choices"][0]
+        choice = response["choices"][0]
         message = choice["message"] if conf.format == "chat" else {"content": choice["text"]}
         refusal, content = message.get("refusal"), message.get("content")
         reason = choice.get("finish_reason")
-        usage = reply.get("usage") or {}
+        usage = response.get("usage") or {}
         prompt, completion = _count(usage, "prompt_tokens"), _count(usage, "completion_tokens")
     except (LookupError, TypeError, AttributeError) as error:
-        raise MalformedReplyError(f"a malformed reply: {json.dumps(reply)}") from error
+        raise MalformedResponseError(f"a malformed response: {json.dumps(response)}") from error
     parts = list(_parts(content))
     reasoning = _reasoning(message) or _reasoning(choice) or _join(parts, "reasoning")
     refusal = (refusal if isinstance(refusal, str) else None) or _join(parts, "refusal")
     text = _join(parts, "text")
     finish = "refusal" if refusal else _finish(conf, reason, completion)
     if text is None and (refusal or reasoning or finish != "stop"):
-        text = refusal or ""  # cut before it began to answer, or declined without a word
+        text = refusal or ""  # cut before it began to write, or declined without a word
     if text is None:
-        raise MalformedReplyError(f"a reply without a text: {json.dumps(reply)}")
+        raise MalformedResponseError(f"a response without a text: {json.dumps(response)}")
     return Completion(
         whole(text), finish, prompt, completion, whole(reasoning) if reasoning else None
     )
@@ -97,11 +97,11 @@ def completion_in(conf: TeacherConf, reply: Mapping[str, Any]) -> Completion:
 def said_in_error(content: bytes) -> str:
     """The server's own words about an error, on one line."""
     try:
-        reply = json.loads(content)
+        response = json.loads(content)
     except (ValueError, RecursionError):
         return _one_line(content)
-    error = _error(reply) if isinstance(reply, dict) else reply
-    return _words(reply if error is None else error)
+    error = _error(response) if isinstance(response, dict) else response
+    return _words(response if error is None else error)
 
 
 def _finish(conf: TeacherConf, reason: object, completion_tokens: int | None) -> FinishReason:
@@ -114,15 +114,15 @@ def _finish(conf: TeacherConf, reason: object, completion_tokens: int | None) ->
     if reason is None and completion_tokens is not None:
         return "length" if completion_tokens >= conf.decoding.max_tokens else "stop"
     if name.lower() in PASSING_REASONS:
-        raise MalformedReplyError(f"the completion ended with finish_reason {name!r}")
-    raise UnusableReplyError(
+        raise MalformedResponseError(f"the completion ended with finish_reason {name!r}")
+    raise UnusableResponseError(
         f"the completion ended with finish_reason {name!r}; `compute.finish_reasons` of the "
-        "teacher's conf can say what that means"
+        "teacher's entry can say what that means"
     )
 
 
 def _count(usage: object, name: str) -> int | None:
-    """A number of tokens; what is no such number is not known, since the answer is paid for."""
+    """A number of tokens; what is no such number is not known, since the completion is paid for."""
     value = usage.get(name) if isinstance(usage, dict) else None
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
@@ -162,7 +162,7 @@ def _join(parts: Iterable[tuple[str, str]], kind: str) -> str | None:
 
 
 def _reasoning(message: Mapping[str, Any]) -> str | None:
-    """What a server gives apart from the content as the model's thinking."""
+    """What a server gives apart from the content as the model's reasoning."""
     for name in ("reasoning_content", "reasoning", "reasoning_details"):
         value = message.get(name)
         texts = [text for _kind, text in _parts(value)]
@@ -171,17 +171,17 @@ def _reasoning(message: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _error(reply: Mapping[str, Any]) -> Any:
-    """The error that a reply is, or holds in its only choice; None where there is none."""
-    choices = reply.get("choices")
+def _error(response: Mapping[str, Any]) -> Any:
+    """The error that a response is, or holds in its only choice; None where there is none."""
+    choices = response.get("choices")
     if choices:
         choice = choices[0] if isinstance(choices, list) else None
         return choice.get("error") if isinstance(choice, dict) else None
-    if reply.get("error"):
-        return reply["error"]
-    if reply.get("object") == "error" or (choices is None and "message" in reply):
-        return reply
-    return reply.get("detail") or reply.get("errors")
+    if response.get("error"):
+        return response["error"]
+    if response.get("object") == "error" or (choices is None and "message" in response):
+        return response
+    return response.get("detail") or response.get("errors")
 
 
 def _code(error: object) -> int | None:
@@ -196,12 +196,14 @@ def _words(error: object) -> str:
     return " ".join(text.split())
 
 
-def _no_json(content: bytes) -> MalformedReplyError:
+def _no_json(content: bytes) -> MalformedResponseError:
     if not content.strip():
-        return MalformedReplyError("an empty reply", charged=False)
+        return MalformedResponseError("an empty response", charged=False)
     if content.lstrip()[:1] == b"<":  # a page of a proxy or of a login, not of the model
-        return MalformedReplyError(f"HTML instead of a reply: {_one_line(content)}", charged=False)
-    return MalformedReplyError(f"a malformed reply: {_one_line(content)}")
+        return MalformedResponseError(
+            f"HTML instead of a response: {_one_line(content)}", charged=False
+        )
+    return MalformedResponseError(f"a malformed response: {_one_line(content)}")
 
 
 def _one_line(content: bytes) -> str:

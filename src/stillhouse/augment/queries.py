@@ -1,4 +1,4 @@
-"""Seeds, and asking the teacher for questions like them."""
+"""Seed queries, and asking the teacher for queries like them."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from stillhouse.config.augment import AugmentConf, QuestionPrompt
+from stillhouse.config.augment import AugmentConf, QueryPrompt
 from stillhouse.config.dataset import Metric, Task
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.core.sampling import shuffled
@@ -19,45 +19,45 @@ from stillhouse.teacher_generate.rendering import messages_from
 from stillhouse.teacher_generate.spending import Ledger
 
 SEEDS = "augment"
-"""Seeds the order of the seeds. Fixed: more questions begin with those of fewer."""
+"""Seeds the order of the seed queries. Fixed: more queries begin with those of fewer."""
 
 
 @dataclass(frozen=True)
-class Seed:
-    """A question that new ones are made from; `origin` is the training row that it goes back to."""
+class SeedQuery:
+    """A query that new ones are made from; `origin` is the training row that it goes back to."""
 
     id: str
-    query: str
+    text: str
     choices: tuple[str, ...]
     origin: str
     difficulty: Difficulty
 
 
 @dataclass(frozen=True)
-class Attempt:
-    """The question number `sample` that is asked for one seed."""
+class QueryRequest:
+    """A request for a new query: number `sample` of those for one seed query."""
 
-    seed: Seed
+    seed: SeedQuery
     sample: int
 
 
 @dataclass(frozen=True)
-class Reply:
-    """What the teacher wrote as a question, stripped."""
+class WrittenQuery:
+    """A query as the teacher wrote it, stripped."""
 
     text: str
     finish_reason: str
 
 
-def attempts(seeds: Iterable[Seed], questions_per_seed: int) -> list[Attempt]:
+def query_requests(seeds: Iterable[SeedQuery], queries_per_seed: int) -> list[QueryRequest]:
     """Every seed once, in an order that depends on ids alone, then every seed again."""
     by_id = {seed.id: seed for seed in seeds}
     order = [by_id[id_] for id_ in shuffled(by_id, SEEDS)]
-    return [Attempt(seed, sample) for sample in range(questions_per_seed) for seed in order]
+    return [QueryRequest(seed, sample) for sample in range(queries_per_seed) for seed in order]
 
 
-def ask_questions(
-    wanted: Sequence[Attempt],
+def ask_queries(
+    wanted: Sequence[QueryRequest],
     conf: AugmentConf,
     teacher: TeacherConf,
     *,
@@ -65,14 +65,14 @@ def ask_questions(
     metric: Metric,
     store: Store | None = None,
     ledger: Ledger | None = None,
-) -> list[Reply | None]:
-    """The reply to each attempt, in order; None where the teacher gave none."""
+) -> list[WrittenQuery | None]:
+    """What was written for each request, in order; None where the teacher gave no completion."""
     # Samples below the wanted ones are in the store: they were asked for in earlier waves.
-    last = {attempt.seed: attempt.sample for attempt in sorted(wanted, key=lambda a: a.sample)}
-    by_sample: dict[int, list[Seed]] = defaultdict(list)
+    last = {request.seed: request.sample for request in sorted(wanted, key=lambda r: r.sample)}
+    by_sample: dict[int, list[SeedQuery]] = defaultdict(list)
     for seed, sample in last.items():
         by_sample[sample].append(seed)
-    replies: dict[tuple[str, int], Reply] = {}
+    written: dict[tuple[str, int], WrittenQuery] = {}
     for sample, seeds in by_sample.items():
         asked = _asking(teacher, conf, sample + 1)
         prompts = [
@@ -80,8 +80,10 @@ def ask_questions(
         ]
         table = pa.Table.from_pylist(prompts, PROMPTS.schema)
         for row in generate(table, asked, store, ledger).completions.to_pylist():
-            replies[row["id"], row["sample"]] = Reply(row["text"].strip(), row["finish_reason"])
-    return [replies.get((attempt.seed.id, attempt.sample)) for attempt in wanted]
+            written[row["id"], row["sample"]] = WrittenQuery(
+                row["text"].strip(), row["finish_reason"]
+            )
+    return [written.get((request.seed.id, request.sample)) for request in wanted]
 
 
 def _asking(teacher: TeacherConf, conf: AugmentConf, samples: int) -> TeacherConf:
@@ -90,10 +92,12 @@ def _asking(teacher: TeacherConf, conf: AugmentConf, samples: int) -> TeacherCon
     )
 
 
-def _messages(seed: Seed, conf: AugmentConf, task: Task, metric: Metric) -> list[dict[str, str]]:
-    prompt: QuestionPrompt = getattr(conf.prompts, seed.difficulty)
+def _messages(
+    seed: SeedQuery, conf: AugmentConf, task: Task, metric: Metric
+) -> list[dict[str, str]]:
+    prompt: QueryPrompt = getattr(conf.prompts, seed.difficulty)
     values: Mapping[str, Any] = {
-        "query": seed.query,
+        "query": seed.text,
         "choices": seed.choices,
         "task": task,
         "metric": metric,

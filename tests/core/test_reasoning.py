@@ -1,4 +1,4 @@
-"""Thinking is never taken for the answer, and the answer never for thinking."""
+"""Reasoning is never taken for the answer, and the answer never for reasoning."""
 
 import json
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stillhouse.core.thinking import NAMES, opening, split_thinking
+from stillhouse.core.reasoning import NAMES, opening, split_reasoning
 from tests.conftest import REPOSITORY
 
 CASES = {
@@ -23,9 +23,9 @@ CASES = {
     "a second closing tag": ("<think>A?</think> So (a)? </think> B", "A?\n\nSo (a)?", "B"),
     "a tag spoken of": ("The tag `<think>` opens it.", None, "The tag `<think>` opens it."),
     "a pair spoken of": ("`<think>…</think>` hides it.", None, "`<think>…</think>` hides it."),
-    "spoken of while thinking": ("<think>then `</think>` and\nB?</think>C", None, "C"),
+    "spoken of while reasoning": ("<think>then `</think>` and\nB?</think>C", None, "C"),
     "fenced code": ("See:\n```\n<think>\n```\n(b)", None, "See:\n```\n<think>\n```\n(b)"),
-    "fenced code while thinking": (
+    "fenced code while reasoning": (
         "<think>```\nx</think>B\n```\ny\n```",
         "```\nx",
         "B\n```\ny\n```",
@@ -36,17 +36,17 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_what_is_thought_and_what_is_said(name):
+def test_what_is_reasoned_and_what_is_said(name):
     text, reasoning, said = CASES[name]
-    thought = split_thinking(text)
-    assert (thought.text, thought.unclosed) == (said, False)
-    if name != "spoken of while thinking":
-        assert thought.reasoning == reasoning
+    split = split_reasoning(text)
+    assert (split.text, split.unclosed) == (said, False)
+    if name != "spoken of while reasoning":
+        assert split.reasoning == reasoning
 
 
 @pytest.mark.parametrize("tag", NAMES)
 def test_every_known_tag(tag):
-    assert split_thinking(f"<{tag}>A?</{tag}>B") == ("A?", "B", False)
+    assert split_reasoning(f"<{tag}>A?</{tag}>B") == ("A?", "B", False)
 
 
 @pytest.mark.parametrize(
@@ -60,15 +60,15 @@ def test_every_known_tag(tag):
     ],
 )
 def test_a_block_that_never_closes_leaves_no_answer(text):
-    thought = split_thinking(text)
-    assert (thought.text, thought.unclosed) == ("", True)
+    split = split_reasoning(text)
+    assert (split.text, split.unclosed) == ("", True)
 
 
 def test_a_block_that_the_prompt_opened():
-    assert split_thinking("Maybe (a)", opened=True) == ("Maybe (a)", "", True)
-    assert split_thinking("A?</think>B", opened=True) == ("A?", "B", False)
-    assert split_thinking("<think>\nA?</think>B", opened=True) == ("A?", "B", False)
-    assert split_thinking("", opened=True) == (None, "", True)
+    assert split_reasoning("Maybe (a)", opened=True) == ("Maybe (a)", "", True)
+    assert split_reasoning("A?</think>B", opened=True) == ("A?", "B", False)
+    assert split_reasoning("<think>\nA?</think>B", opened=True) == ("A?", "B", False)
+    assert split_reasoning("", opened=True) == (None, "", True)
 
 
 @pytest.mark.parametrize(
@@ -91,16 +91,16 @@ PIECES = ["<think>", "</think>", "<Thought>", "`", "```\n", "a", " ", "\n", "<",
 
 @given(st.lists(st.sampled_from(PIECES), max_size=14).map("".join), st.booleans())
 def test_no_tag_is_lost_and_nothing_is_made_up(text, opened):
-    thought = split_thinking(text, opened=opened)
-    assert not (thought.unclosed and thought.text)
-    for part in (thought.text, thought.reasoning or ""):
+    split = split_reasoning(text, opened=opened)
+    assert not (split.unclosed and split.text)
+    for part in (split.text, split.reasoning or ""):
         assert set(part) <= set(text) | {"\n"}
     if not opened and "<" not in text:
-        assert thought == (None, text, False)
+        assert split == (None, text, False)
     # What is said holds nothing that would be taken off again, but where a part taken out
     # joined its neighbours.
-    if "`" not in text and "<" not in thought.text.replace("<think>", ""):
-        assert not split_thinking(thought.text).unclosed
+    if "`" not in text and "<" not in split.text.replace("<think>", ""):
+        assert not split_reasoning(split.text).unclosed
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_no_tag_is_lost_and_nothing_is_made_up(text, opened):
     ids=lambda text: text[:12],
 )
 def test_a_megabyte_takes_a_moment(text):
-    split_thinking(text)  # hours, were the time not linear in the length
+    split_reasoning(text)  # hours, were the time not linear in the length
 
 
 def test_the_shared_cases():
@@ -128,9 +128,9 @@ def test_the_shared_cases():
         pytest.skip(f"the cases are not here ({path})")
     for line in path.read_text(encoding="utf-8").splitlines():
         case = json.loads(line)
-        thought = split_thinking(case["text"])
-        assert "<" not in thought.text
+        split = split_reasoning(case["text"])
+        assert "<" not in split.text
         if case["finish_reason"] == "length":
-            assert thought.unclosed
+            assert split.unclosed
         if case["expected"]:
-            assert case["expected"] in thought.text
+            assert case["expected"] in split.text

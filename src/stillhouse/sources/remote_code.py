@@ -15,7 +15,7 @@ from stillhouse.core.errors import StillhouseError
 from stillhouse.core.json_text import read_json_object
 from stillhouse.sources.model_files import sentence_modules
 
-ANSWERING = ("AutoModelForCausalLM", "AutoModelForSeq2SeqLM")
+LANGUAGE_MODELS = ("AutoModelForCausalLM", "AutoModelForSeq2SeqLM")
 EMBEDDING = ("AutoModel",)
 NAMING = ("config.json", "tokenizer_config.json")
 OWN = "sentence_transformers."

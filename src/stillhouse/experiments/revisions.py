@@ -1,4 +1,4 @@
-"""The results of one revision, read through DVC without checking anything out."""
+"""The results of a revision, read through DVC without checking anything out."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,8 +20,8 @@ COMPARED = ("query", "label", "choices")
 
 
 @dataclass(frozen=True)
-class Run:
-    """The score of each test row, for each seed, and the test rows themselves."""
+class Revision:
+    """A revision's results: by seed the score of each test row, and the test rows themselves."""
 
     name: str
     seeds: Mapping[int, Scores]
@@ -33,18 +33,18 @@ class Run:
         return {id_: row["group"] for id_, row in self.test.items()}
 
 
-def read_run(revision: str) -> Run:
-    """Read the predictions of a Git revision, a DVC experiment, or `workspace`.
+def read_revision(revision: str) -> Revision:
+    """Read the predictions of a revision: a commit, a branch, an experiment, or `workspace`.
 
     Nothing is checked out; what is not in DVC's cache is read from its remote. In a clone where
-    nothing was built, the workspace is what HEAD's run gave.
+    nothing was built, HEAD stands for the workspace.
     """
     if revision == WORKSPACE:
         seeds = _seeds(revision, paths.PARAMS.read_text(encoding="utf-8"))
         if any(table.path.exists() for table in _tables(seeds)):
             return _read(revision, seeds, Path())
-        announce("Nothing is built here, so what HEAD's run gave stands for the workspace.")
-        return read_run("HEAD")
+        announce("Nothing is built here, so HEAD stands for the workspace.")
+        return read_revision("HEAD")
     commit = resolve(revision)
     params = read_text(commit, paths.PARAMS)
     if params is None:
@@ -55,16 +55,16 @@ def read_run(revision: str) -> Run:
         return _read(revision, seeds, Path(folder))
 
 
-def require_same_rows(one: Run, other: Run) -> None:
-    """Fail unless both runs were tested on the same rows with the same gold labels."""
+def require_same_rows(one: Revision, other: Revision) -> None:
+    """Fail unless both revisions were tested on the same rows with the same gold labels."""
     if one.test.keys() != other.test.keys():
         lone = one.test.keys() ^ other.test.keys()
         example = min(lone)
         owner = one.name if example in one.test else other.name
         raise StillhouseError(
             f"{one.name!r} and {other.name!r} were tested on other rows: {len(lone)} ids are in "
-            f"one alone, such as {example!r} of {owner!r}. Only runs over the same test rows can "
-            "be compared; see `dataset` in their params.yaml."
+            f"one alone, such as {example!r} of {owner!r}. Only revisions with the same test rows "
+            "can be compared; see `dataset` in their params.yaml."
         )
     for id_, row in one.test.items():
         for key in COMPARED:
@@ -111,7 +111,7 @@ def _tables(seeds: list[int]) -> list[Table]:
     return [EXAMPLES, *(predictions(f"seed={seed}") for seed in seeds)]
 
 
-def _read(revision: str, seeds: list[int], folder: Path) -> Run:
+def _read(revision: str, seeds: list[int], folder: Path) -> Revision:
     examples, *predicted = (table.of(folder) for table in _tables(seeds))
     test = by_id(split_rows(examples.read_rows(), "test"), "examples")
     scores = {}
@@ -121,4 +121,4 @@ def _read(revision: str, seeds: list[int], folder: Path) -> Run:
         require_ids(test, rows, f"examples of {revision}", name)
         require_ids(rows, test, name, f"examples of {revision}")
         scores[seed] = {id_: row["score"] for id_, row in rows.items()}
-    return Run(revision, scores, test)
+    return Revision(revision, scores, test)

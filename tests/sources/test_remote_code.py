@@ -12,9 +12,9 @@ from stillhouse.config.embedder import EmbedderConf
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.core.errors import StillhouseError
 from stillhouse.embed.embed import embeddings_for
-from stillhouse.sources.checkpoints import checkpoint
-from stillhouse.sources.code import EMBEDDING, needs_code
+from stillhouse.sources.model_folder import model_folder
 from stillhouse.sources.pin import pin
+from stillhouse.sources.remote_code import EMBEDDING, needs_code
 from stillhouse.students import weights
 from stillhouse.students.folder import load_student
 from stillhouse.teacher_generate.backends import engine
@@ -124,7 +124,7 @@ USES = {
     "predict": lambda folder: load_student(manifest(folder)),
     "teacher": lambda folder: local.open_teacher(teacher(folder)),
     "engine": lambda folder: engine.engine_options(teacher(folder, "vllm"), folder),
-    "engine's tokenizer": lambda folder: engine.Encoder(teacher(folder), folder),
+    "engine's tokenizer": lambda folder: engine.PromptEncoder(teacher(folder), folder),
 }
 
 
@@ -261,7 +261,7 @@ def test_adapters_beside_the_weights_are_refused(tmp_path, tiny_models):
     shutil.copytree(tiny_models / "decoder", tmp_path / "model")
     (tmp_path / "model/adapter_config.json").write_text('{"base_model_name_or_path": "a/b"}')
     with pytest.raises(StillhouseError, match=r"adapter_config\.json says that adapters"):
-        checkpoint(pin(tmp_path / "model"))
+        model_folder(pin(tmp_path / "model"))
 
 
 @pytest.mark.parametrize("name", ["config.json", "tokenizer_config.json"])
@@ -290,5 +290,5 @@ def test_a_hub_repositorys_code_is_fetched_only_where_it_may_run(monkeypatch):
     monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot)
     for code in (False, True):
         with pytest.raises(StillhouseError):
-            checkpoint(f"hf://org/model@{'a' * 40}", code=code)
+            model_folder(f"hf://org/model@{'a' * 40}", code=code)
     assert asked == [(False, True), (True, False)]

@@ -1,6 +1,6 @@
-"""Replies as models write them, each with the label that a careful reader is certain of, or none.
+"""Completions as models write them, with the label that a careful reader is certain of, or none.
 
-`replies/` has a file for each kind; `stillhouse parse check` reads the same format.
+`completions/` has a file for each kind; `stillhouse parse check` reads the same format.
 """
 
 import io
@@ -15,12 +15,12 @@ from stillhouse import cli
 from stillhouse.config.dataset import Answer
 from stillhouse.config.prompt import Reply
 from stillhouse.core.errors import StillhouseError
-from stillhouse.parse.check import check_replies, read_replies
+from stillhouse.parse.check import check_completions, read_completions
 from stillhouse.parse.completion import parse_completion
 from stillhouse.parse.form import Form
 from tests.conftest import REPOSITORY
 
-OWN = sorted((Path(__file__).parent / "replies").glob("*.jsonl"))
+OWN = sorted((Path(__file__).parent / "completions").glob("*.jsonl"))
 # Read as ambiguous here, and as a label there: two readings of one form contradict each other
 # (`6 squared` has none), or a word before the choice may turn it (`clinical`, as `fake` would).
 LEFT_OUT = (
@@ -30,10 +30,10 @@ LEFT_OUT = (
 
 
 def misread(path):
-    checks = check_replies(read_replies(path, io.StringIO()))
+    checks = check_completions(read_completions(path, io.StringIO()))
     assert checks
     return [
-        (check.reply.text, check.parsed.label, check.reply.expected)
+        (check.completion.text, check.parsed.label, check.completion.expected)
         for check in checks
         if not check.correct
     ]
@@ -74,7 +74,7 @@ def test_every_choice_of_a_dataset_is_read_as_itself_or_not_at_all(shared_data):
             for phrasing in phrasings:
                 said = phrasing.format(letter=letter, capital=letter.upper(), text=text)
                 lines = io.StringIO(json.dumps({"text": said, "choices": choices}))
-                (check,) = check_replies(read_replies(Path("-"), lines))
+                (check,) = check_completions(read_completions(Path("-"), lines))
                 label = check.parsed.label
                 assert label is None or label.strip().casefold() == text.strip().casefold(), said
                 missed += label is None
@@ -87,7 +87,7 @@ def parse_check(*arguments, stdin=None):
 
 
 def test_the_command_prints_what_was_read_and_fails_where_it_differs(tmp_path):
-    file = tmp_path / "replies.jsonl"
+    file = tmp_path / "completions.jsonl"
     lines = [
         {"text": "It rains. The answer is wet.", "expected": "wet"},
         {"text": "Sums. The answer is 42.", "metric": "number", "expected": "43"},
@@ -120,15 +120,15 @@ def test_the_command_prints_what_was_read_and_fails_where_it_differs(tmp_path):
         ("[" * 100_000, "line 1 is no JSON object"),
     ],
 )
-def test_a_line_that_is_no_reply_is_named(tmp_path, line, message):
+def test_a_line_that_is_no_completion_is_named(tmp_path, line, message):
     with pytest.raises(StillhouseError, match=message):
-        read_replies(Path("-"), io.StringIO(line))
+        read_completions(Path("-"), io.StringIO(line))
 
 
-def test_a_byte_order_mark_and_line_ends_of_windows_are_no_part_of_a_reply(tmp_path):
-    file = tmp_path / "replies.jsonl"
+def test_a_byte_order_mark_and_line_ends_of_windows_are_no_part_of_a_completion(tmp_path):
+    file = tmp_path / "completions.jsonl"
     file.write_bytes(b'\xef\xbb\xbf{"text": "The answer is 4.", "metric": "number"}\r\n\r\n')
-    (check,) = check_replies(read_replies(file, io.StringIO()))
+    (check,) = check_completions(read_completions(file, io.StringIO()))
     assert check.parsed.label == "4"
 
 
@@ -138,7 +138,7 @@ PAGE = (REPOSITORY / "docs/parsing.md").read_text(encoding="utf-8")
 def test_the_example_lines_of_the_page_are_read_as_it_says():
     (block,) = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)
     source = io.StringIO(block)
-    checks = check_replies(read_replies(Path("-"), source))
+    checks = check_completions(read_completions(Path("-"), source))
     assert [check.correct for check in checks] == [True, True]
 
 

@@ -27,7 +27,7 @@ def evaluate_student(
 ) -> tuple[list[Row], Metrics]:
     """The predictions table of the test rows, and the metrics.
 
-    Beside the shares: `mean_answer_tokens`, of the student's answers with their end tokens; and
+    Beside the shares: `mean_answer_tokens`, of the predictions with their end tokens; and
     where the dataset has validation rows, the accuracy on these, which may choose what comes next.
     """
 
@@ -41,12 +41,12 @@ def evaluate_student(
     table, metrics = score(predictions, test, answer)
     lengths = [len(student.text.target(text)) for text in predictions.values()]
     metrics["mean_answer_tokens"] = round(fmean(lengths), DIGITS)
-    # By itself: together with others a prompt may be answered otherwise in the last bits.
+    # By itself: together with others a row may be predicted otherwise in the last bits.
     return table, metrics | _on_validation(predict(validation), validation, answer)
 
 
 def evaluate_majority(examples: Sequence[Mapping[str, Any]], answer: Answer) -> Metrics:
-    """The metrics of always answering with the majority class of the train split."""
+    """The metrics of always predicting the majority class of the train split."""
     train, test = split_rows(examples, "train"), split_rows(examples, "test")
     metrics = score(majority_predictions(train, test), test, answer)[1]
     validation = labelled_rows(examples, VALIDATION)

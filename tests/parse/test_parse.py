@@ -7,7 +7,7 @@ from stillhouse.config.prompt import Reply
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.tables import PARSED
 from stillhouse.parse.form import Form
-from stillhouse.parse.table import parse_completions
+from stillhouse.parse.parse import parse_completions
 from stillhouse.statistics.intervals import mean_ends
 
 ANSWER = Answer(markers=("The answer is",), metric="choice")

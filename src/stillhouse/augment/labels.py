@@ -1,4 +1,4 @@
-"""The teacher's answers to new questions: prompted, parsed and stored as those to real ones."""
+"""The teacher's labels for new queries: prompted, parsed and stored as those for real ones."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +16,7 @@ from stillhouse.core.tables import PROMPTS, Row
 from stillhouse.feedback_judge.ask import Case, ask_judge
 from stillhouse.kinds.registry import kind_of
 from stillhouse.parse.form import reply_form
-from stillhouse.parse.table import parse_row
+from stillhouse.parse.parse import parse_row
 from stillhouse.prompt.render import render_rows
 from stillhouse.store.store import Store
 from stillhouse.teacher_generate.generate import generate
@@ -24,30 +24,30 @@ from stillhouse.teacher_generate.spending import Ledger
 from stillhouse.teacher_generate.structured import enforced
 
 Doubt = Literal["no_label", "disagreement", "no_verdict", "low_score"]
-"""Why an answer is not believed."""
+"""Why a label is not believed."""
 
 
 @dataclass(frozen=True)
-class Question:
-    """A new question; its exemplars are those of the row `origin`."""
+class Query:
+    """A new query; its exemplars are those of the row `origin`."""
 
     id: str
-    query: str
+    text: str
     choices: tuple[str, ...]
     origin: str
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What the teacher answers: a label, and a rationale if it gave one."""
+class Label:
+    """The teacher's label for a query, and its rationale if it gave one."""
 
-    label: str
+    text: str
     rationale: str | None
 
 
 @dataclass(frozen=True)
-class Answering:
-    """All that answers to new questions depend on."""
+class Labelling:
+    """All that the labels of new queries depend on."""
 
     dataset: DatasetConf
     prompt: PromptConf
@@ -56,36 +56,34 @@ class Answering:
     verify: Verify
     examples: Sequence[Row]
     exemplars: Mapping[str, Sequence[Row]]
-    """By row, its exemplars: new questions are shown those of their seed."""
+    """By row, its exemplars: new queries are shown those of their seed query."""
     store: Store | None = None
     ledger: Ledger | None = None
-    """Of the teacher: its budget is for questions and answers of all waves together."""
+    """Of the teacher: its budget is for queries and labels of all waves together."""
     judge_ledger: Ledger | None = None
 
-    def answers(self, questions: Sequence[Question]) -> list[Answer | Doubt]:
-        """An answer to each question, in order, or why there is none to be believed."""
-        if not questions:
+    def labels(self, queries: Sequence[Query]) -> list[Label | Doubt]:
+        """A label for each query, in order, or why there is none to be believed."""
+        if not queries:
             return []
-        parsed = self._parsed(questions)
+        parsed = self._parsed(queries)
         metric, verify = self.dataset.answer.metric, self.verify
-        found = [
-            agreed(parsed[question.id], metric, question.choices, verify) for question in questions
-        ]
-        return found if verify.min_score is None else self._judged(questions, found)
+        found = [agreed(parsed[query.id], metric, query.choices, verify) for query in queries]
+        return found if verify.min_score is None else self._judged(queries, found)
 
-    def _parsed(self, questions: Sequence[Question]) -> Mapping[str, list[Row]]:
-        asked = [_as_example(question) for question in questions]
+    def _parsed(self, queries: Sequence[Query]) -> Mapping[str, list[Row]]:
+        asked = [_as_row(query) for query in queries]
         rows = [
-            row | {"id": question.id}
-            for question in questions
-            for row in self.exemplars.get(question.origin, ())
+            row | {"id": query.id}
+            for query in queries
+            for row in self.exemplars.get(query.origin, ())
         ]
         answer, task = self.dataset.answer, self.dataset.task
         prompts = render_rows(
             self.prompt, task, answer, asked, examples=self.examples, exemplars=rows
         )
         table = pa.Table.from_pylist(prompts, PROMPTS.schema)
-        choices = {question.id: question.choices for question in questions}
+        choices = {query.id: query.choices for query in queries}
         form = reply_form(self.prompt, self.dataset)
         parsed: dict[str, list[Row]] = defaultdict(list)
         completions = generate(table, self._decoded(), self.store, self.ledger).completions
@@ -101,37 +99,37 @@ class Answering:
         return enforced(self.teacher.model_copy(update={"decoding": decoding}), self.prompt.reply)
 
     def _judged(
-        self, questions: Sequence[Question], found: Sequence[Answer | Doubt]
-    ) -> list[Answer | Doubt]:
+        self, queries: Sequence[Query], found: Sequence[Label | Doubt]
+    ) -> list[Label | Doubt]:
         cases = [
-            Case(question.id, self._shown(question, answer))
-            for question, answer in zip(questions, found, strict=True)
-            if isinstance(answer, Answer)
+            Case(query.id, self._shown(query, label))
+            for query, label in zip(queries, found, strict=True)
+            if isinstance(label, Label)
         ]
         model = judging_model(self.judge, self.teacher)
         verdicts = ask_judge(cases, self.judge, model, self.store, self.judge_ledger)
         least = self.verify.min_score or 0.0
-        judged: list[Answer | Doubt] = []
-        for question, answer in zip(questions, found, strict=True):
-            verdict = verdicts.get(question.id)
-            if isinstance(answer, Answer) and verdict is None:
+        judged: list[Label | Doubt] = []
+        for query, label in zip(queries, found, strict=True):
+            verdict = verdicts.get(query.id)
+            if isinstance(label, Label) and verdict is None:
                 judged.append("no_verdict")
-            elif isinstance(answer, Answer) and verdict is not None and verdict[0] < least:
+            elif isinstance(label, Label) and verdict is not None and verdict[0] < least:
                 judged.append("low_score")
             else:
-                judged.append(answer)
+                judged.append(label)
         return judged
 
-    def _shown(self, question: Question, answer: Answer) -> dict[str, Any]:
+    def _shown(self, query: Query, label: Label) -> dict[str, Any]:
         if self.judge.form == "query":
-            return {"query": question.query}
-        said = "\n".join(filter(None, [answer.rationale, answer.label]))
-        return {"query": question.query, "answer": said, "history": []}
+            return {"query": query.text}
+        said = "\n".join(filter(None, [label.rationale, label.text]))
+        return {"query": query.text, "answer": said, "history": []}
 
 
 def agreed(
     parsed: Iterable[Row], metric: Metric, choices: Sequence[str], verify: Verify
-) -> Answer | Doubt:
+) -> Label | Doubt:
     """The label of most samples (Wang et al. 2023), if it is that of enough of them.
 
     Ties go to the label that came first; the rationale is that of its first sample.
@@ -147,13 +145,13 @@ def agreed(
     if votes < verify.agreement * verify.samples:
         return "disagreement"
     row = next(row for form, row in labelled if form == best)
-    return Answer(row["label"], row["rationale"])
+    return Label(row["label"], row["rationale"])
 
 
-def _as_example(question: Question) -> Row:
+def _as_row(query: Query) -> Row:
     return {
-        "id": question.id,
-        "query": question.query,
-        "choices": list(question.choices),
+        "id": query.id,
+        "query": query.text,
+        "choices": list(query.choices),
         "label": None,
     }

@@ -1,4 +1,4 @@
-"""Questions for a student: a text, lines, or tables with a column `query`."""
+"""Queries for a student: a text, lines, or tables with a column `query`."""
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -12,29 +12,29 @@ from stillhouse.ingest import files
 from stillhouse.ingest.files import RawRow
 
 
-class Question(BaseModel):
-    """One question; other columns of its row are passed over."""
+class Query(BaseModel):
+    """One query; other columns of its row are passed over."""
 
     model_config = ConfigDict(frozen=True, coerce_numbers_to_str=True)
 
     id: str
-    query: Annotated[str, Field(pattern=r"\S")]
+    text: Annotated[str, Field(alias="query", pattern=r"\S")]
     choices: tuple[str, ...] = ()
 
 
-def read_questions(
+def read_queries(
     text: str | None, file: Path | None, stdin: TextIO, json_lines: bool
-) -> list[Question]:
-    """The questions of `text`, else of `file`, else of standard input.
+) -> list[Query]:
+    """The queries of `text`, else of `file`, else of standard input.
 
     A table (`.jsonl`, `.csv`, `.parquet` ...) has a column `query`, and may have `id` and
     `choices`; without ids rows are counted from 1. Any other file, and standard input unless
-    `json_lines`, has one question a line. Half a character, as a terminal or a cut text may give,
+    `json_lines`, has one query a line. Half a character, as a terminal or a cut text may give,
     becomes U+FFFD.
     """
     read = files.json_lines if json_lines else _lines
     if text is not None:
-        return [_question(RawRow("the text", {"query": text}), 1)]
+        return [_query(RawRow("the text", {"query": text}), 1)]
     if file is None:
         rows = _rows(read, stdin, "standard input")
     elif not file.is_file():
@@ -46,12 +46,10 @@ def read_questions(
         with files.open_text(file) as source:
             rows = _rows(read, source, str(file))
     if not rows:
-        raise StillhouseError(
-            "There is no question. Give a text, a file, or lines on standard input."
-        )
-    questions = [_question(row, number) for number, row in enumerate(rows, 1)]
-    _require_unique(questions)
-    return questions
+        raise StillhouseError("There is no query. Give a text, a file, or lines on standard input.")
+    queries = [_query(row, number) for number, row in enumerate(rows, 1)]
+    _require_unique(queries)
+    return queries
 
 
 def _rows(
@@ -71,14 +69,14 @@ def _lines(source: TextIO, name: str) -> Iterable[RawRow]:
     )
 
 
-def _question(row: RawRow, number: int) -> Question:
+def _query(row: RawRow, number: int) -> Query:
     values: dict[str, Any] = {"id": str(number)} | {
         k: whole(v) for k, v in row.values.items() if v is not None
     }
     if "query" not in values:
         raise StillhouseError(f"{row.where} has no `query`.{did_you_mean('query', row.values)}")
     try:
-        return Question.model_validate(values)
+        return Query.model_validate(values)
     except ValidationError as error:
         detail = error.errors()[0]
         where = ".".join(map(str, detail["loc"]))
@@ -86,11 +84,9 @@ def _question(row: RawRow, number: int) -> Question:
         raise StillhouseError(f"{row.where}: `{where}` is {found}: {detail['msg']}.") from error
 
 
-def _require_unique(questions: Sequence[Question]) -> None:
+def _require_unique(queries: Sequence[Query]) -> None:
     seen: set[str] = set()
-    for question in questions:
-        if question.id in seen:
-            raise StillhouseError(
-                f"The id {question.id!r} occurs twice; give every question its own."
-            )
-        seen.add(question.id)
+    for query in queries:
+        if query.id in seen:
+            raise StillhouseError(f"The id {query.id!r} occurs twice; give every query its own.")
+        seen.add(query.id)

@@ -1,10 +1,10 @@
-"""One definition of the same question, and that everything that keeps repeats apart uses it."""
+"""One definition of the same query, and that everything that keeps repeats apart uses it."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stillhouse.core.same_question import question_key
+from stillhouse.core.same_query import query_key
 
 SAME = [
     ("What is it?", "what  is\n it"),
@@ -46,27 +46,27 @@ DIFFERENT = [
 
 @pytest.mark.parametrize(("one", "other"), SAME)
 def test_case_space_width_and_framing_marks_make_no_difference(one, other):
-    assert question_key(one) == question_key(other)
-    assert question_key(f"Is {one} so") == question_key(f"is {other} so.")
+    assert query_key(one) == query_key(other)
+    assert query_key(f"Is {one} so") == query_key(f"is {other} so.")
 
 
 @pytest.mark.parametrize(("one", "other"), DIFFERENT)
 def test_signs_that_carry_meaning_make_a_difference(one, other):
-    assert question_key(one) != question_key(other)
+    assert query_key(one) != query_key(other)
     if one not in ("?", "!"):
-        assert question_key(f"What is {one}") != question_key(f"What is {other}")
+        assert query_key(f"What is {one}") != query_key(f"What is {other}")
 
 
 @given(st.text(max_size=40))
 def test_any_text_has_a_key_and_outer_marks_do_not_change_it(text):
-    key = question_key(text)
-    assert key == question_key(f"  {text} \n")
+    key = query_key(text)
+    assert key == query_key(f"  {text} \n")
     assert key == " ".join(key.split())
     assert bool(key) or not text.strip() or not text.isprintable()
 
 
 def test_every_use_takes_the_same_definition():
-    """Retrieval, overlap, hold-outs and new questions: the same pairs are one question in each."""
+    """Retrieval, overlap, hold-outs and new queries: the same pairs are one query in each."""
     from stillhouse.augment.augment import content_id
     from stillhouse.augment.filters import HeldOut
     from stillhouse.ingest.overlap import overlap

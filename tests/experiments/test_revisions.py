@@ -3,13 +3,13 @@
 import pytest
 
 from stillhouse.core.errors import StillhouseError
-from stillhouse.experiments.runs import Run, require_same_rows
+from stillhouse.experiments.revisions import Revision, require_same_rows
 
 ROW = {"query": "What colour?", "label": "red", "choices": ["red", "blue"], "group": None}
 
 
 def run(name, **rows):
-    return Run(name, {0: dict.fromkeys(rows, 1.0)}, rows)
+    return Revision(name, {0: dict.fromkeys(rows, 1.0)}, rows)
 
 
 def test_what_plays_no_part_in_the_answer_may_differ():

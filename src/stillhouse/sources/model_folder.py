@@ -9,20 +9,20 @@ from typing import Any
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.files import require_disk_space, sha256_file
 from stillhouse.core.progress import progress
-from stillhouse.sources.cache import cache_root, entry
+from stillhouse.sources.cache import cache_root, cached
 from stillhouse.sources.gguf_layout import MAGIC, require_gguf
 from stillhouse.sources.model_files import loading, naming, require_all_weights, require_sound
 from stillhouse.sources.pickled import convert_pickled, pickled_files
 from stillhouse.sources.resolve import resolve
 
-# Parts of the cache entries' names: raise one when its conversion changes.
+# Parts of cached folders' names: raise one when its conversion changes.
 CONVERSION = "v1-bfloat16"
 UNPICKLING = "v1"
 # A quantized weight takes four bits or more, so sixteen-bit weights take at most four times more.
 GROWTH = 4
 
 
-def checkpoint(source: str, mirror: str | None = None, *, code: bool = False) -> Path:
+def model_folder(source: str, mirror: str | None = None, *, code: bool = False) -> Path:
     """A folder with config.json, the tokenizer and *.safetensors for a model source.
 
     With `code`, also the Python files of a hub repository; nothing here runs them. `mirror` is
@@ -34,7 +34,7 @@ def checkpoint(source: str, mirror: str | None = None, *, code: bool = False) ->
     if gguf:
         require_gguf(gguf, source)
         name = f"gguf/{gguf.stem[:40]}-{sha256_file(gguf)[:16]}-{CONVERSION}"
-        return entry(name, lambda folder: _convert(gguf, source, folder))
+        return cached(name, lambda folder: _convert(gguf, source, folder))
     if not (path / "config.json").is_file():
         raise StillhouseError(
             f"The source {source!r} is not a model: {path} has neither a config.json nor one .gguf "
@@ -63,7 +63,7 @@ def _unpickled(path: Path, source: str, mirror: str | None) -> Path:
         )
     digest = hashlib.sha256("".join(sha256_file(path / name) for name in names).encode())
     key = f"pickled/{digest.hexdigest()[:16]}-{UNPICKLING}"
-    return entry(key, lambda folder: convert_pickled(path, folder))
+    return cached(key, lambda folder: convert_pickled(path, folder))
 
 
 def _gguf_file(path: Path) -> Path | None:

@@ -1,4 +1,4 @@
-"""When two queries ask the same question: the one definition, for whatever keeps repeats apart.
+"""When two queries are the same: the one definition, for whatever keeps repeats apart.
 
 Case, white space, width and the marks that only frame or separate words make no difference. Signs
 that carry meaning do: `3.5` is not `35`, `-5` not `5`, `C++` not `C`, `5!` not `5`.
@@ -56,8 +56,8 @@ _HYPHENS, _QUOTES = "\N{MINUS SIGN}", '"`\N{ACUTE ACCENT}\N{PRIME}'
 _EM_DASHES = "\N{EM DASH}\N{HORIZONTAL BAR}"
 
 
-def question_key(query: str) -> str:
-    """The same text for two queries exactly when they ask the same question."""
+def query_key(query: str) -> str:
+    """The same text for two queries exactly when they are the same query."""
     text = _FRACTIONS.sub(" ", _SUPERSCRIPTS.sub(r"^\g<0>", query))
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
     marked = _spaced(folded.translate(_CHARACTERS))

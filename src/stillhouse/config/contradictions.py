@@ -43,8 +43,8 @@ class Chosen:
         return self.knobs.feedback in ("hard", "mixed")
 
     @property
-    def asks_judge_of_questions(self) -> bool:
-        """Whether the judge scores new questions and their answers."""
+    def asks_judge_of_queries(self) -> bool:
+        """Whether the judge scores new queries and their labels."""
         return self.knobs.synthetic > 0 and self.augment.verify.min_score is not None
 
 
@@ -103,7 +103,7 @@ def _teacher_gives_labels(c: Chosen) -> Iterator[str]:
             )
     if c.knobs.synthetic:
         yield (
-            f"`synthetic: {c.knobs.synthetic}` needs a label for each new question, and `prompt: "
+            f"`synthetic: {c.knobs.synthetic}` needs a label for each new query, and `prompt: "
             f"{c.knobs.prompt}` explains one that is given (`reply: rationale`); choose a prompt "
             "that asks for a label"
         )
@@ -210,15 +210,15 @@ def _rows_left(c: Chosen) -> Iterator[str]:
         )
 
 
-def _new_questions_have_a_teacher(c: Chosen) -> Iterator[str]:
+def _new_queries_have_a_teacher(c: Chosen) -> Iterator[str]:
     if c.knobs.synthetic and c.teacher.compute.backend == "recorded":
         yield (
-            f"`synthetic: {c.knobs.synthetic}` has new questions written and answered, which "
+            f"`synthetic: {c.knobs.synthetic}` has new queries written and labelled, which "
             f"`teacher: {c.knobs.teacher}`, recorded outputs, cannot do; choose another teacher"
         )
     if c.knobs.synthetic and c.augment.decoding.max_tokens >= c.teacher.context:
         yield (
-            f"`augment: {c.knobs.augment}` asks for questions of {c.augment.decoding.max_tokens} "
+            f"`augment: {c.knobs.augment}` asks for queries of {c.augment.decoding.max_tokens} "
             f"tokens, which leaves no room for a prompt in the `context` of `teacher: "
             f"{c.knobs.teacher}`, {c.teacher.context}"
         )
@@ -230,7 +230,7 @@ def _judge_of_answers(c: Chosen) -> Iterator[str]:
     if c.judge.form == "query":
         yield (
             f"`feedback: {c.knobs.feedback}` needs a judge that sees answers, and `judge: "
-            f"{c.knobs.judge}` sees questions alone (form `query`), such as `judge: pairwise`"
+            f"{c.knobs.judge}` sees queries alone (form `query`), such as `judge: pairwise`"
         )
     low, high = c.judge.scale
     most = high - low
@@ -241,14 +241,14 @@ def _judge_of_answers(c: Chosen) -> Iterator[str]:
         )
 
 
-def _judge_of_questions(c: Chosen) -> Iterator[str]:
+def _judge_of_queries(c: Chosen) -> Iterator[str]:
     least = c.augment.verify.min_score
-    if not c.asks_judge_of_questions or least is None:
+    if not c.asks_judge_of_queries or least is None:
         return
     if c.judge.form not in ("answer", "query"):
         yield (
             f"`verify.min_score` of `augment: {c.knobs.augment}` needs a judge that scores one "
-            f"answer or question, and `judge: {c.knobs.judge}` has the form `{c.judge.form}`; set "
+            f"answer or query, and `judge: {c.knobs.judge}` has the form `{c.judge.form}`; set "
             "`judge: hhh`, or `verify.min_score: null`"
         )
     low, high = c.judge.scale
@@ -260,7 +260,7 @@ def _judge_of_questions(c: Chosen) -> Iterator[str]:
 
 
 def _judge_can_be_asked(c: Chosen) -> Iterator[str]:
-    if not (c.asks_judge_of_answers or c.asks_judge_of_questions):
+    if not (c.asks_judge_of_answers or c.asks_judge_of_queries):
         return
     problems = [] if c.judge.teacher else problems_of_judge(c.judge, c.teacher)
     for problem in problems:
@@ -283,8 +283,8 @@ RULES: tuple[Rule, ...] = (
     _validation_rows,
     _choices_to_decode,
     _rows_left,
-    _new_questions_have_a_teacher,
+    _new_queries_have_a_teacher,
     _judge_of_answers,
-    _judge_of_questions,
+    _judge_of_queries,
     _judge_can_be_asked,
 )

@@ -1,4 +1,4 @@
-"""What servers answer with the status 200, read from bodies and through a server on loopback."""
+"""What servers send with the status 200, read from bodies and through a server on loopback."""
 
 import json
 
@@ -7,14 +7,14 @@ import pytest
 from stillhouse.core.errors import StillhouseError
 from stillhouse.teacher_generate.generate import generate
 from stillhouse.teacher_generate.openai_api import retrying
-from stillhouse.teacher_generate.openai_api.replies import (
-    ErrorReplyError,
-    MalformedReplyError,
-    parse_reply,
+from stillhouse.teacher_generate.openai_api.responses import (
+    ErrorResponseError,
+    MalformedResponseError,
+    parse_response,
 )
 from stillhouse.teacher_generate.protocol import Completion
 from tests.conftest import REPOSITORY
-from tests.teacher_generate.helpers import client, prompts, read_reply, rows, store
+from tests.teacher_generate.helpers import client, prompts, read_response, rows, store
 
 CASES = REPOSITORY.parent / "shared" / "cases" / "replies"
 
@@ -32,8 +32,8 @@ def body(content="ok", reason="stop", usage=None, **message):
     return json.dumps({"choices": [choice]} | ({"usage": usage} if usage else {}))
 
 
-def read(reply, **conf):
-    return read_reply(client("http://127.0.0.1/v1", **conf), reply.encode())
+def read(response, **conf):
+    return read_response(client("http://127.0.0.1/v1", **conf), response.encode())
 
 
 def test_a_lone_surrogate_is_replaced():
@@ -41,7 +41,7 @@ def test_a_lone_surrogate_is_replaced():
     assert (completion.text, completion.reasoning) == ("A cut emoji \ufffd.", "\ufffd")
 
 
-def test_content_in_parts_and_thinking_apart():
+def test_content_in_parts_and_reasoning_apart():
     parts = [
         {"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]},
         {"type": "text", "text": "So the "},
@@ -77,7 +77,7 @@ def test_a_refusal_is_an_end_of_its_own(given):
     assert read(body(**given)) == Completion("I cannot help.", "refusal", None, None)
 
 
-def test_a_filtered_reply_may_be_without_a_text():
+def test_a_filtered_response_may_be_without_a_text():
     assert read(body(None, "content_filter")) == Completion("", "refusal", None, None)
 
 
@@ -114,13 +114,13 @@ def test_reasons_can_be_named_in_the_conf():
 
 
 @pytest.mark.parametrize("count", ["3", -1, 1.5, True, 2**40, None, {}])
-def test_a_count_that_is_none_costs_no_answer(count):
+def test_a_count_that_is_none_costs_no_completion(count):
     usage = {"prompt_tokens": 7.0, "completion_tokens": count}
     assert read(body("a", usage=usage)) == Completion("a", "stop", 7, None)
 
 
 @pytest.mark.parametrize(
-    ("reply", "said", "status"),
+    ("response", "said", "status"),
     [
         ({"error": {"message": "daily limit", "code": 429}}, "daily limit", 429),
         ({"error": {"message": "no credit", "code": "insufficient"}}, "no credit", None),
@@ -130,17 +130,17 @@ def test_a_count_that_is_none_costs_no_answer(count):
         ({"choices": [{"error": {"message": "upstream", "code": 502}}]}, "upstream", 502),
     ],
 )
-def test_an_error_inside_a_reply(reply, said, status):
-    with pytest.raises(ErrorReplyError) as caught:
-        parse_reply(json.dumps(reply).encode())
+def test_an_error_inside_a_response(response, said, status):
+    with pytest.raises(ErrorResponseError) as caught:
+        parse_response(json.dumps(response).encode())
     assert (str(caught.value), caught.value.status) == (said, status)
 
 
 def test_a_page_is_said_to_be_one():
     with pytest.raises(
-        MalformedReplyError, match="HTML instead of a reply: Log in Who are you"
+        MalformedResponseError, match="HTML instead of a response: Log in Who are you"
     ) as e:
-        parse_reply(b"\n<html><title>Log in</title>\n<p>Who are\nyou</p></html>")
+        parse_response(b"\n<html><title>Log in</title>\n<p>Who are\nyou</p></html>")
     assert not e.value.charged
 
 
@@ -150,8 +150,8 @@ def run(server, place, ids="abc", **conf):
     return generate(table, client(server.url, compute=compute, **conf), place)
 
 
-def test_one_lone_surrogate_costs_neither_its_answer_nor_those_beside_it(server, tmp_path):
-    server.set(replies={"Question b": body("A cut emoji \ud83d. So a.", reasoning="\udc80")})
+def test_one_lone_surrogate_costs_neither_its_completion_nor_those_beside_it(server, tmp_path):
+    server.set(responses={"Question b": body("A cut emoji \ud83d. So a.", reasoning="\udc80")})
     found = run(server, store(tmp_path)).completions
     assert found.num_rows == 3
     row = found.to_pylist()[1]
@@ -160,7 +160,7 @@ def test_one_lone_surrogate_costs_neither_its_answer_nor_those_beside_it(server,
 
 
 def test_a_refusal_is_paid_for_once(server, tmp_path):
-    server.set(replies={"Question b": body(None, refusal="I cannot.")})
+    server.set(responses={"Question b": body(None, refusal="I cannot.")})
     place = store(tmp_path)
     for _ in range(2):
         assert rows(run(server, place).completions)["b", 0] == ("I cannot.", "refusal")
@@ -168,44 +168,44 @@ def test_a_refusal_is_paid_for_once(server, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("reply", "message", "requests"),
+    ("response", "message", "requests"),
     [
-        # Two attempts where another may bring an answer, one where it would bring the same.
+        # Two attempts where another may bring a completion, one where it would bring the same.
         ('{"error": {"message": "daily limit", "code": 429}}', "429: daily limit", 4),
-        ("<title>Log in</title>", "HTML instead of a reply: Log in", 4),
-        ("", "an empty reply", 4),
+        ("<title>Log in</title>", "HTML instead of a response: Log in", 4),
+        ("", "an empty response", 4),
         ('{"error": {"message": "too long", "code": 400}}', "400: too long", 3),
         (body(reason="tool_calls"), "finish_reason 'tool_calls'", 3),
     ],
 )
-def test_a_row_without_an_answer_says_what_the_server_said(
-    server, tmp_path, reply, message, requests
+def test_a_row_without_a_completion_says_what_the_server_said(
+    server, tmp_path, response, message, requests
 ):
-    server.set(replies={"Question b": reply})
+    server.set(responses={"Question b": response})
     with pytest.raises(StillhouseError, match=message):
         run(server, store(tmp_path))
     assert server.requests() == requests
 
 
 def test_an_error_of_every_request_ends_the_run(server, tmp_path):
-    server.set(replies={"Question": '{"error": {"message": "wrong key", "code": 401}}'})
+    server.set(responses={"Question": '{"error": {"message": "wrong key", "code": 401}}'})
     with pytest.raises(StillhouseError, match=r"refuses: .*401: wrong key"):
         run(server, store(tmp_path), ids=[str(n) for n in range(90)])
     assert server.requests() <= 12
 
 
 def test_another_model_than_asked_for_is_a_warning_once(server, tmp_path, capfd):
-    reply = json.dumps(json.loads(body("a")) | {"model": "m-2\x1b]52;c;eA==\x07"})
-    server.set(replies={"Question": reply})
+    response = json.dumps(json.loads(body("a")) | {"model": "m-2\x1b]52;c;eA==\x07"})
+    server.set(responses={"Question": response})
     run(server, store(tmp_path))
     said = capfd.readouterr().err
     assert said.count("'m-2\\x1b]52;c;eA==\\x07'") == 1
     assert "\x1b" not in said
 
 
-def test_a_reply_never_steers_the_terminal_and_is_cut(server, tmp_path, capfd):
+def test_a_response_never_steers_the_terminal_and_is_cut(server, tmp_path, capfd):
     evil = "\x1b]8;;http://x\x07\x9b31m\u202e\x00" + "x" * 5000
-    server.set(replies={"Question b": json.dumps({"error": {"message": evil, "code": 400}})})
+    server.set(responses={"Question b": json.dumps({"error": {"message": evil, "code": 400}})})
     with pytest.raises(StillhouseError) as caught:
         run(server, store(tmp_path))
     said = str(caught.value) + capfd.readouterr().err
@@ -220,5 +220,5 @@ def test_the_shared_cases(server, tmp_path):
     assert (parts.text, parts.reasoning) == ("So the answer is a.", "hm")
     cut = read((CASES / "reply_surrogate.json").read_text())
     assert cut.text == "A cut emoji \ufffd. So the answer is a."
-    with pytest.raises(ErrorReplyError, match="Provider returned error: daily limit reached"):
+    with pytest.raises(ErrorResponseError, match="Provider returned error: daily limit reached"):
         read((CASES / "reply_error200.json").read_text())

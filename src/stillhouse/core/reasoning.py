@@ -1,4 +1,4 @@
-"""Thinking told apart from the answer: the blocks that reasoning models write before they reply.
+"""Reasoning told apart from the answer: the blocks that some models write before it.
 
 A block is `<think>…</think>`, or has the tag `thinking`, `reasoning` or `thought`, in any case, or
 stands between `<|begin_of_thought|>` and `<|end_of_thought|>`. An idea that was tried in a block
@@ -28,10 +28,10 @@ _OPENING = re.compile(rf"<(?:{'|'.join(NAMES)})>\s*\Z", re.IGNORECASE)
 _LONGEST_OPENING = 64
 
 
-class Thought(NamedTuple):
-    """What a reply thinks and what it says.
+class SplitText(NamedTuple):
+    """A completion's reasoning, and the text beside it.
 
-    `unclosed`: the reply ended while it was still thinking; then all of it is reasoning.
+    `unclosed`: the completion ended within its reasoning; then all of it is reasoning.
     """
 
     reasoning: str | None
@@ -39,46 +39,46 @@ class Thought(NamedTuple):
     unclosed: bool
 
 
-def split_thinking(text: str, *, opened: bool = False) -> Thought:
-    """Take the blocks of thinking off a reply; a reply without any stays as it is.
+def split_reasoning(text: str, *, opened: bool = False) -> SplitText:
+    """Take the blocks of reasoning off a completion; one without any stays as it is.
 
     `opened`: the prompt ended within a block, as the chat templates of some models do, so that even
-    a reply without any tag is thinking. The time taken is linear in the length of the text.
+    a completion without any tag is reasoning. The time taken is linear in the length of the text.
     """
     depth = int(opened)
     start = 0  # of the part that is being read
-    thought: list[str] = []
+    reasoning: list[str] = []
     said: list[str] = []
     for tag, fenced in _tags(text):
         part = text[start : tag.start()]
         if depth:
-            thought.append(part)
+            reasoning.append(part)
             # A repeated opening tag is the same block; one further on is a block within.
             depth += -1 if _closes(tag) else bool(part.strip())
         elif fenced:
             continue
-        elif _closes(tag):  # the template had opened it: all that was said is thinking, too
-            thought += [*said, part]
+        elif _closes(tag):  # the template had opened it: all that was said is reasoning, too
+            reasoning += [*said, part]
             said = []
         else:
             said.append(part)
             depth = 1
         start = tag.end()
     if depth:
-        return Thought(_joined([_LEADING.sub("", text)]), "", True)
-    if not thought and not start:
-        return Thought(None, text, False)
-    return Thought(_joined(thought), "".join([*said, text[start:]]).lstrip(), False)
+        return SplitText(_joined([_LEADING.sub("", text)]), "", True)
+    if not reasoning and not start:
+        return SplitText(None, text, False)
+    return SplitText(_joined(reasoning), "".join([*said, text[start:]]).lstrip(), False)
 
 
 def is_closed_only(text: str) -> bool:
-    """Whether a reply closes a block that it did not open."""
+    """Whether a completion closes a block that it did not open."""
     first = next((tag for tag, fenced in _tags(text) if not fenced), None)
     return first is not None and _closes(first)
 
 
 def opening(prompt: str) -> str:
-    """The opening tag that a rendered prompt ends with, or nothing: the reply begins within."""
+    """The opening tag that a rendered prompt ends with, or "": the completion begins within it."""
     found = _OPENING.search(prompt[-_LONGEST_OPENING:])
     return found[0] if found else ""
 

@@ -7,7 +7,7 @@ from safetensors.torch import save_file
 
 from stillhouse.core.errors import StillhouseError
 from stillhouse.sources.cache import cache_root
-from stillhouse.sources.checkpoints import checkpoint
+from stillhouse.sources.model_folder import model_folder
 from stillhouse.sources.pin import pin
 from tests import tiny
 
@@ -70,7 +70,7 @@ def test_a_gguf_file_is_converted_once_and_loads(tmp_path):
     make_gguf(tmp_path / "tiny.gguf")
     source = pin(tmp_path / "tiny.gguf")
 
-    folder = checkpoint(source)
+    folder = model_folder(source)
 
     model = AutoModelForCausalLM.from_pretrained(folder)
     tokenizer = AutoTokenizer.from_pretrained(folder)
@@ -80,7 +80,7 @@ def test_a_gguf_file_is_converted_once_and_loads(tmp_path):
     assert tokenizer.eos_token_id == model.generation_config.eos_token_id == 2
     assert tokenizer.chat_template
     before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
-    assert checkpoint(source) == folder
+    assert model_folder(source) == folder
     assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == before
     assert [path.parent for path in cache_root().rglob("*.safetensors")] == [folder]
 
@@ -89,13 +89,13 @@ def test_a_folder_in_the_right_layout_is_used_as_it_is(tmp_path):
     for name in ("config.json", "tokenizer.json"):
         (tmp_path / name).write_text("{}")
     save_file({"weight": torch.zeros(2)}, tmp_path / "model.safetensors")
-    assert checkpoint(pin(tmp_path)) == tmp_path
+    assert model_folder(pin(tmp_path)) == tmp_path
 
 
 def test_a_folder_that_is_no_model_is_refused(tmp_path):
     (tmp_path / "notes.txt").write_text("no model")
     with pytest.raises(StillhouseError, match=r"neither a config\.json nor one \.gguf"):
-        checkpoint(pin(tmp_path))
+        model_folder(pin(tmp_path))
 
 
 def save_pickled(folder: Path, *, legacy: bool = False, shards: int = 1) -> Path:
@@ -123,7 +123,7 @@ def test_pickled_weights_are_converted_once_and_load(tmp_path, layout):
     from transformers import AutoTokenizer, T5ForConditionalGeneration
 
     source = pin(save_pickled(tmp_path / "old", **layout))
-    folder = checkpoint(source)
+    folder = model_folder(source)
     assert not list(folder.glob("*.bin*"))
     model = T5ForConditionalGeneration.from_pretrained(folder)
     tiny.make_t5(tmp_path / "new")
@@ -131,7 +131,7 @@ def test_pickled_weights_are_converted_once_and_load(tmp_path, layout):
     assert all(torch.equal(value, expected[name]) for name, value in model.state_dict().items())
     assert AutoTokenizer.from_pretrained(folder).eos_token_id == 2
     before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
-    assert checkpoint(source) == folder
+    assert model_folder(source) == folder
     assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == before
 
 
@@ -154,7 +154,7 @@ def test_a_pickle_that_does_more_than_hold_tensors_is_refused_and_not_run(tmp_pa
         _use_new_zipfile_serialization=not legacy,
     )
     with pytest.raises(StillhouseError, match="no plain pickle of tensors"):
-        checkpoint(pin(tmp_path / "model"))
+        model_folder(pin(tmp_path / "model"))
     assert not (tmp_path / "run").exists()
     assert list(cache_root().rglob("*.safetensors")) == []
 
@@ -164,11 +164,11 @@ def test_a_damaged_pickle_is_refused(tmp_path, content):
     (tmp_path / "config.json").write_text("{}")
     (tmp_path / "pytorch_model.bin").write_bytes(content)
     with pytest.raises(StillhouseError, match="no plain pickle of tensors"):
-        checkpoint(pin(tmp_path))
+        model_folder(pin(tmp_path))
 
 
 def test_a_pickle_of_something_else_is_refused(tmp_path):
     (tmp_path / "config.json").write_text("{}")
     torch.save({"epoch": 3}, tmp_path / "pytorch_model.bin")
     with pytest.raises(StillhouseError, match="something else than named tensors"):
-        checkpoint(pin(tmp_path))
+        model_folder(pin(tmp_path))
