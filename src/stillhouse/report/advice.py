@@ -72,8 +72,9 @@ def _near(student: Metrics, references: dict[str, Metrics], key: str) -> list[st
 def _no_validation_rows() -> Advice:
     return Advice(
         "splits: {validation: {hold_out_from: train, share: 0.1}}",
-        "in the dataset's entry: the student does not clearly beat its references on the test "
-        "rows, and these choose nothing. On validation rows you can choose `limit` and `lambda`",
+        "in the dataset's entry: the student does not clearly beat its references on the "
+        "test rows, and test rows choose nothing. On validation rows you can choose `limit` "
+        "and `lambda`",
     )
 
 
