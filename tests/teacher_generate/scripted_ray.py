@@ -66,7 +66,7 @@ class ScriptedWorker:
         self._teacher = ScriptedTeacher(TeacherConf.model_validate_json(conf))
 
     def __call__(self, batch: Mapping[str, Any]) -> dict[str, list[Any]]:
-        """Outcome the rows of one block."""
+        """Complete the rows of one block."""
         requests = [
             Request(str(id_), int(sample), _messages(str(prompt)), int(seed) if seed >= 0 else None)
             for id_, sample, prompt, seed in zip(
@@ -74,9 +74,9 @@ class ScriptedWorker:
             )
         ]
         rows = [
-            _as_row(answer)
-            for answers in self._teacher.generate(iter(requests))
-            for answer in answers
+            _as_row(outcome)
+            for outcomes in self._teacher.generate(iter(requests))
+            for outcome in outcomes
         ]
         return {name: [row[name] for row in rows] for name in rows[0]}
 
@@ -85,14 +85,14 @@ def _messages(text: str) -> tuple[Message, ...]:
     return tuple(Message(*turn) for turn in json.loads(text))
 
 
-def _as_row(answer: Outcome) -> Row:
-    assert isinstance(answer.outcome, Completion)
+def _as_row(outcome: Outcome) -> Row:
+    assert isinstance(outcome.result, Completion)
     return {
-        "id": answer.request.id,
-        "sample": answer.request.sample,
-        "text": answer.outcome.text,
-        "finish_reason": answer.outcome.finish_reason,
-        "prompt_tokens": answer.outcome.prompt_tokens,
-        "completion_tokens": answer.outcome.completion_tokens,
+        "id": outcome.request.id,
+        "sample": outcome.request.sample,
+        "text": outcome.result.text,
+        "finish_reason": outcome.result.finish_reason,
+        "prompt_tokens": outcome.result.prompt_tokens,
+        "completion_tokens": outcome.result.completion_tokens,
         "error": "",
     }
