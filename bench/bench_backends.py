@@ -21,18 +21,20 @@ from stillhouse.config.dataset import DatasetConf
 from stillhouse.config.prompt import PromptConf
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.config.whole import load_entry
+from stillhouse.core.messages import Message, as_text
 from stillhouse.core.sampling import shuffled
 from stillhouse.core.tables import PROMPTS
+from stillhouse.core.text import cut
 from stillhouse.ingest.examples import build_examples
 from stillhouse.ingest.raw import read_splits
 from stillhouse.prompt.render import render_prompts
 from stillhouse.sources.model_folder import model_folder
+from stillhouse.store.completion import Completion
 from stillhouse.store.store import Store
 from stillhouse.teacher_generate import asking
 from stillhouse.teacher_generate.generate import generate
-from stillhouse.teacher_generate.protocol import Completion, Message, Request
+from stillhouse.teacher_generate.protocol import Request
 from stillhouse.teacher_generate.registry import open_teacher
-from stillhouse.teacher_generate.rendering import as_text, cut
 
 ROWS = int(os.environ.get("BENCH_ROWS", "64"))
 K = 4

@@ -22,10 +22,10 @@ from tests.teacher_generate.loopback import Server, serve
 
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.core.tables import COMPLETIONS, PROMPTS
+from stillhouse.store.completion import Completion
 from stillhouse.store.store import Store
 from stillhouse.teacher_generate.generate import generate
 from stillhouse.teacher_generate.plan import completion_keys
-from stillhouse.teacher_generate.protocol import Completion
 
 IN_FLIGHT = 64
 LATENCY = 0.02

@@ -8,12 +8,11 @@ from stillhouse.config.dataset import DatasetConf
 from stillhouse.config.prompt import PromptConf
 from stillhouse.config.whole import load_entry, names
 from stillhouse.core.errors import StillhouseError
+from stillhouse.core.messages import Message, as_text
 from stillhouse.core.templates import render as template
 from stillhouse.parse.completion import parse_completion
 from stillhouse.parse.form import Form
 from stillhouse.prompt.render import render_prompts
-from stillhouse.teacher_generate.protocol import Message
-from stillhouse.teacher_generate.rendering import as_text
 from tests.conftest import REPOSITORY
 from tests.prompt.rows import ANSWER, CHOICES, TASKS, example, exemplars_table, text
 

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stillhouse.store import commands, index, pack, segments, writer
+from stillhouse.store.completion import Completion
 from stillhouse.store.store import Store
-from stillhouse.teacher_generate.protocol import Completion
 from tests.store.test_store import key, keys, row, texts, write, write_before_reasoning
 from tests.teacher_generate.helpers import store
 

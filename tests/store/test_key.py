@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stillhouse.core.messages import Message
 from stillhouse.core.tables import PROMPTS
 from stillhouse.store.key import canonical, completion_key, payload
 from stillhouse.teacher_generate.plan import completion_keys
-from stillhouse.teacher_generate.protocol import Message
 from tests.teacher_generate.helpers import teacher
 
 MESSAGES = (Message("system", "Be brief."), Message("user", 'Why "é"?\n'))

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from stillhouse.core.errors import StillhouseError
 from stillhouse.store import commands, pack, segments, sightings
+from stillhouse.store.completion import Completion
 from stillhouse.store.store import Store
-from stillhouse.teacher_generate.protocol import Completion
 from tests.teacher_generate.helpers import store
 
 

@@ -8,9 +8,9 @@ import pyarrow as pa
 
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.core.tables import PROMPTS
+from stillhouse.store.completion import Completion
 from stillhouse.store.store import Store
 from stillhouse.teacher_generate.openai_api.responses import completion_in, parse_response
-from stillhouse.teacher_generate.protocol import Completion
 
 
 def prompts(rows: Mapping[str, str] | Iterable[int], system: str = "Think.") -> pa.Table:

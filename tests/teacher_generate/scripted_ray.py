@@ -6,9 +6,11 @@ from typing import Any
 
 from stillhouse.config.compute import RayCompute
 from stillhouse.config.teacher import TeacherConf
+from stillhouse.core.messages import Message
+from stillhouse.store.completion import Completion
 from stillhouse.teacher_generate.backends.ray import BLOCK, Process, RayTeacher, Row
 from stillhouse.teacher_generate.backends.scripted import ScriptedTeacher
-from stillhouse.teacher_generate.protocol import Completion, Message, Outcome, Request
+from stillhouse.teacher_generate.protocol import Outcome, Request
 
 
 def open_teacher(conf: TeacherConf) -> RayTeacher:

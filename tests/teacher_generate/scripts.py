@@ -8,8 +8,9 @@ import pytest
 
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.core.errors import StillhouseError
+from stillhouse.store.completion import Completion
 from stillhouse.teacher_generate import registry
-from stillhouse.teacher_generate.protocol import Completion, Failure, Outcome, Request
+from stillhouse.teacher_generate.protocol import Failure, Outcome, Request
 
 Complete = Callable[[Request], Completion | Failure | None]
 

@@ -9,10 +9,10 @@ from stillhouse.config.tagged import tagged
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.config.whole import checked_conf
 from stillhouse.core.errors import StillhouseError
+from stillhouse.core.messages import Message, as_text
 from stillhouse.teacher_generate import registry
 from stillhouse.teacher_generate.generate import generate
-from stillhouse.teacher_generate.protocol import Message, Request
-from stillhouse.teacher_generate.rendering import as_text
+from stillhouse.teacher_generate.protocol import Request
 from tests.teacher_generate.helpers import prompts, rows, store, teacher
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 from stillhouse.core.errors import StillhouseError
 from stillhouse.teacher_generate.generate import generate
-from stillhouse.teacher_generate.protocol import Completion
+from stillhouse.store.completion import Completion
 from stillhouse.store import writer
 from tests.teacher_generate.helpers import prompts, store, teacher
 from tests.teacher_generate.scripts import Puppet, install

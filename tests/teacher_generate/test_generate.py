@@ -7,10 +7,11 @@ import pytest
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.log import read_events
 from stillhouse.core.tables import COMPLETIONS
+from stillhouse.store.completion import Completion
 from stillhouse.store.store import Store
 from stillhouse.teacher_generate.estimate import expected_seconds
 from stillhouse.teacher_generate.generate import generate
-from stillhouse.teacher_generate.protocol import Completion, Failure
+from stillhouse.teacher_generate.protocol import Failure
 from tests.teacher_generate.helpers import prompts, rows, store, teacher
 from tests.teacher_generate.scripts import Puppet, completion, install
 

@@ -9,13 +9,14 @@ import pytest
 
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.log import read_events
+from stillhouse.core.messages import Message
 from stillhouse.core.tables import PROMPTS
 from stillhouse.store.store import Store
 from stillhouse.teacher_generate.backends import openai as backend
 from stillhouse.teacher_generate.generate import generate
 from stillhouse.teacher_generate.openai_api import retrying
 from stillhouse.teacher_generate.openai_api.requests import request_body
-from stillhouse.teacher_generate.protocol import Message, Request
+from stillhouse.teacher_generate.protocol import Request
 from tests.teacher_generate.helpers import client, prompts, read_response, rows, store
 from tests.teacher_generate.loopback import Server, complete
 

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stillhouse.core.messages import Message
 from stillhouse.sources.content import content_hash
+from stillhouse.store.completion import Completion
 from stillhouse.teacher_generate.backends.engine import PromptEncoder
 from stillhouse.teacher_generate.backends.ray import (
     EncodedRows,
@@ -16,7 +18,7 @@ from stillhouse.teacher_generate.backends.ray import (
     _take,
     engine_outcome,
 )
-from stillhouse.teacher_generate.protocol import Completion, Failure, Message, Request
+from stillhouse.teacher_generate.protocol import Failure, Request
 from stillhouse.teacher_generate.registry import open_teacher
 from tests.teacher_generate.helpers import teacher
 from tests.teacher_generate.scripted_ray import ScriptedRows, ScriptedWorker

@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.config.whole import load_entry
 from stillhouse.core.errors import StillhouseError
+from stillhouse.core.messages import Message
 from stillhouse.sources.pin import pin
+from stillhouse.store.completion import Completion
 from stillhouse.teacher_generate.backends.recorded import NO_OUTPUT, open_teacher
 from stillhouse.teacher_generate.generate import generate
-from stillhouse.teacher_generate.protocol import Completion, Failure, Message, Request
+from stillhouse.teacher_generate.protocol import Failure, Request
 from tests.conftest import REPOSITORY
 from tests.teacher_generate.helpers import prompts, rows, teacher
 

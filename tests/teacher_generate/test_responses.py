@@ -5,6 +5,7 @@ import json
 import pytest
 
 from stillhouse.core.errors import StillhouseError
+from stillhouse.store.completion import Completion
 from stillhouse.teacher_generate.generate import generate
 from stillhouse.teacher_generate.openai_api import retrying
 from stillhouse.teacher_generate.openai_api.responses import (
@@ -12,7 +13,6 @@ from stillhouse.teacher_generate.openai_api.responses import (
     MalformedResponseError,
     parse_response,
 )
-from stillhouse.teacher_generate.protocol import Completion
 from tests.conftest import REPOSITORY
 from tests.teacher_generate.helpers import client, prompts, read_response, rows, store
 

@@ -6,8 +6,10 @@ from stillhouse.config.compute import Budget
 from stillhouse.config.teacher import Price
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.log import read_events
+from stillhouse.core.messages import Message
+from stillhouse.store.completion import Completion
 from stillhouse.teacher_generate.generate import generate
-from stillhouse.teacher_generate.protocol import Completion, Failure, Message, Outcome, Request
+from stillhouse.teacher_generate.protocol import Failure, Outcome, Request
 from stillhouse.teacher_generate.spending import Ledger, Tokens, most_prompt_tokens
 from tests.teacher_generate.helpers import prompts, store, teacher
 from tests.teacher_generate.scripts import Puppet, completion, install

@@ -5,10 +5,11 @@ import json
 import pytest
 
 from stillhouse.config.prompt import Reply
+from stillhouse.core.messages import Message
 from stillhouse.store.key import completion_key
 from stillhouse.teacher_generate.backends.engine import sampling_options
 from stillhouse.teacher_generate.openai_api.requests import request_body
-from stillhouse.teacher_generate.protocol import Message, Request
+from stillhouse.teacher_generate.protocol import Request
 from stillhouse.teacher_generate.structured import enforced, json_schema
 from tests.teacher_generate.helpers import client, teacher
 

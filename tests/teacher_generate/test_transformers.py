@@ -11,12 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stillhouse.core.errors import StillhouseError
+from stillhouse.core.messages import Message
+from stillhouse.core.text import cut
 from stillhouse.modeling.decoding import closed_ranks
 from stillhouse.modeling.steps import common_prefix
+from stillhouse.store.completion import Completion
 from stillhouse.teacher_generate.backends import transformers as backend
 from stillhouse.teacher_generate.backends.encoding import encode
-from stillhouse.teacher_generate.protocol import Completion, Failure, Message, Request
-from stillhouse.teacher_generate.rendering import cut
+from stillhouse.teacher_generate.protocol import Failure, Request
 from tests.teacher_generate.helpers import teacher
 from tests.tiny import make_decoder
 

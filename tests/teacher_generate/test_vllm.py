@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from stillhouse.core.errors import StillhouseError
+from stillhouse.core.messages import Message
 from stillhouse.sources.content import content_hash
 from stillhouse.teacher_generate.backends.encoding import teacher_folder
 from stillhouse.teacher_generate.backends.engine import (
@@ -15,7 +16,7 @@ from stillhouse.teacher_generate.backends.engine import (
     engine_options,
     sampling_options,
 )
-from stillhouse.teacher_generate.protocol import Failure, Message, Request
+from stillhouse.teacher_generate.protocol import Failure, Request
 from stillhouse.teacher_generate.registry import open_teacher
 from tests.teacher_generate.helpers import teacher
 

@@ -16,9 +16,11 @@ import pytest
 from stillhouse.config.engine import CODE, COMPUTE, IDENTITY
 from stillhouse.config.prompt import Reply
 from stillhouse.core.errors import StillhouseError
+from stillhouse.core.messages import Message
+from stillhouse.store.completion import Completion
 from stillhouse.teacher_generate.backends.engine import PromptEncoder
 from stillhouse.teacher_generate.backends.vllm import VllmTeacher
-from stillhouse.teacher_generate.protocol import Completion, Message, Request
+from stillhouse.teacher_generate.protocol import Request
 from stillhouse.teacher_generate.registry import open_teacher
 from stillhouse.teacher_generate.structured import enforced
 from tests.vllm.conftest import conf, queries

@@ -12,10 +12,12 @@ import ray
 
 from stillhouse.config.prompt import Reply
 from stillhouse.config.teacher import TeacherConf
+from stillhouse.core.messages import Message
+from stillhouse.store.completion import Completion
 from stillhouse.teacher_generate import registry
 from stillhouse.teacher_generate.backends.ray import RayTeacher
 from stillhouse.teacher_generate.generate import generate
-from stillhouse.teacher_generate.protocol import Completion, Message, Outcome, Request
+from stillhouse.teacher_generate.protocol import Outcome, Request
 from stillhouse.teacher_generate.registry import open_teacher as open_any
 from stillhouse.teacher_generate.structured import enforced
 from tests.conftest import REPOSITORY

@@ -10,12 +10,12 @@ import pyarrow as pa
 from stillhouse.config.augment import AugmentConf, QueryPrompt
 from stillhouse.config.dataset import Metric, Task
 from stillhouse.config.teacher import TeacherConf
+from stillhouse.core.messages import messages_from
 from stillhouse.core.sampling import shuffled
 from stillhouse.core.tables import PROMPTS
 from stillhouse.feedback_split.difficulty import Difficulty
 from stillhouse.store.store import Store
 from stillhouse.teacher_generate.generate import generate
-from stillhouse.teacher_generate.rendering import messages_from
 from stillhouse.teacher_generate.spending import Ledger
 
 SEEDS = "augment"

@@ -18,7 +18,7 @@ PRESENTS = frozenset(
     {
         "stillhouse.cli",
         "stillhouse.code",
-        "stillhouse.config.messages",
+        "stillhouse.config.mistakes",
         "stillhouse.config.whole",
         "stillhouse.core.errors",
         "stillhouse.core.log",

@@ -18,7 +18,7 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from stillhouse.config.messages import RULE, SAID, already_told, in_plain_words, is_union
+from stillhouse.config.mistakes import RULE, SAID, already_told, in_plain_words, is_union
 from stillhouse.config.tagged import tagged
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.inner_paths import inner_path

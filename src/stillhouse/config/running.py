@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from stillhouse.config.base import Conf
 from stillhouse.config.judge import JudgeConf, judging_model
-from stillhouse.config.messages import line
+from stillhouse.config.mistakes import line
 from stillhouse.config.pinning import require_known_source
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.core.errors import StillhouseError

@@ -18,7 +18,7 @@ from stillhouse.config.dataset import DatasetConf
 from stillhouse.config.embedder import EmbedderConf
 from stillhouse.config.judge import JudgeConf
 from stillhouse.config.knobs import Knobs
-from stillhouse.config.messages import line, look_alike, shown
+from stillhouse.config.mistakes import line, look_alike, shown
 from stillhouse.config.pipeline import tracked_by_name
 from stillhouse.config.prompt import PromptConf
 from stillhouse.config.running import problems_of_running

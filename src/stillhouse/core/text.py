@@ -1,6 +1,7 @@
-"""Text from outside, made fit to be stored and to be shown."""
+"""Text from outside, made fit to be stored and to be shown, and cut at stop strings."""
 
 import re
+from collections.abc import Sequence
 from typing import Any, TypeVar, cast
 
 T = TypeVar("T")
@@ -34,3 +35,9 @@ def printable(text: str) -> str:
 def _shown(found: re.Match[str]) -> str:
     character = found[0]
     return character if character.isprintable() else repr(character)[1:-1]
+
+
+def cut(text: str, stops: Sequence[str]) -> tuple[str, bool]:
+    """The text before the earliest stop string, and whether there was one."""
+    places = [place for stop in stops if (place := text.find(stop)) >= 0]
+    return (text[: min(places)], True) if places else (text, False)

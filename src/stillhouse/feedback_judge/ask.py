@@ -8,11 +8,11 @@ import pyarrow as pa
 
 from stillhouse.config.judge import JudgeConf
 from stillhouse.config.teacher import TeacherConf
+from stillhouse.core.messages import messages_from
 from stillhouse.core.tables import PROMPTS
 from stillhouse.feedback_judge.verdict import Verdict, read_verdict
 from stillhouse.store.store import Store
 from stillhouse.teacher_generate.generate import generate
-from stillhouse.teacher_generate.rendering import messages_from
 from stillhouse.teacher_generate.spending import Ledger
 
 

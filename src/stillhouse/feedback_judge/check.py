@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field, ValidationError
 
 from stillhouse.config.base import Conf
 from stillhouse.config.judge import Form, JudgeConf
-from stillhouse.config.messages import first_mistake
+from stillhouse.config.mistakes import first_mistake
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.core.errors import StillhouseError
 from stillhouse.feedback_judge.ask import Case, ask_judge

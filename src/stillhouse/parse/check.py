@@ -10,7 +10,7 @@ from pydantic import ConfigDict, ValidationError
 
 from stillhouse.config.base import Conf
 from stillhouse.config.dataset import Answer, Metric, Task
-from stillhouse.config.messages import first_mistake
+from stillhouse.config.mistakes import first_mistake
 from stillhouse.config.prompt import Reply
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.text import printable

@@ -32,8 +32,7 @@ from json.encoder import encode_basestring_ascii as quoted
 from typing import Any
 
 from stillhouse.config.teacher import Decoding, Model, TeacherConf
-from stillhouse.teacher_generate.protocol import Message
-from stillhouse.teacher_generate.rendering import as_text
+from stillhouse.core.messages import Message, as_text
 
 KEY_VERSION = 1
 KEY_BYTES = 32

@@ -16,9 +16,9 @@ from stillhouse.core.files import write_bytes
 from stillhouse.core.progress import announce
 from stillhouse.core.text import whole
 from stillhouse.store import index, segments
+from stillhouse.store.completion import Completion
 from stillhouse.store.pack import merge_small
 from stillhouse.store.sightings import clock
-from stillhouse.teacher_generate.protocol import Completion
 
 FLUSH_ROWS = 2_000
 FLUSH_SECONDS = 1.0

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from stillhouse.config.contradictions import Chosen, contradictions
 from stillhouse.config.knobs import Knobs
-from stillhouse.config.messages import look_alike
+from stillhouse.config.mistakes import look_alike
 from stillhouse.config.whole import GROUPS, Entries, checked_conf, fail_on, names, problems_of
 from stillhouse.core import paths
 from stillhouse.core.errors import StillhouseError, did_you_mean

@@ -9,6 +9,7 @@ from stillhouse.config.teacher import Price, TeacherConf
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.log import read_events
 from stillhouse.core.progress import Progress, announce, progress
+from stillhouse.store.completion import Completion
 from stillhouse.store.store import Store
 from stillhouse.store.writer import Writer
 from stillhouse.teacher_generate import feed
@@ -23,7 +24,7 @@ from stillhouse.teacher_generate.estimate import (
 from stillhouse.teacher_generate.feed import Elsewhere, Feed, Portions
 from stillhouse.teacher_generate.parent import Parent
 from stillhouse.teacher_generate.plan import Plan
-from stillhouse.teacher_generate.protocol import Completion, Failure, Outcome, Teacher
+from stillhouse.teacher_generate.protocol import Failure, Outcome, Teacher
 from stillhouse.teacher_generate.registry import backend, open_teacher
 from stillhouse.teacher_generate.spending import Ledger, Tokens
 

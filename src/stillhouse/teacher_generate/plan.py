@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhouse.config.teacher import Decoding, TeacherConf
+from stillhouse.core.messages import Message
 from stillhouse.store.key import (
     KEY_BYTES,
     canonical,
@@ -20,7 +21,7 @@ from stillhouse.store.key import (
     plain_prompts,
 )
 from stillhouse.store.store import Store
-from stillhouse.teacher_generate.protocol import Message, Request
+from stillhouse.teacher_generate.protocol import Request
 from stillhouse.teacher_generate.registry import backend
 
 CHUNK = 256

@@ -2,18 +2,11 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Protocol
+from typing import Protocol
 
 from stillhouse.config.teacher import TeacherConf
-
-FinishReason = Literal["stop", "length", "refusal"]
-
-
-class Message(NamedTuple):
-    """One turn of a prompt; `role` is system, user or assistant."""
-
-    role: str
-    content: str
+from stillhouse.core.messages import Message
+from stillhouse.store.completion import Completion
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,23 +21,6 @@ class Request:
     sample: int
     messages: tuple[Message, ...]
     seed: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Completion:
-    """What the model wrote, without the stop string; token counts None where nobody counted.
-
-    `completion_tokens` counts what was generated, an end-of-text token included where the engine
-    includes it. `finish_reason` is "length" only when `max_tokens` cut the text, and "refusal" when
-    the model, or a filter around it, declined: that is paid for and kept, as any completion.
-    `reasoning` is what the server gave as the model's reasoning, apart from the text.
-    """
-
-    text: str
-    finish_reason: FinishReason
-    prompt_tokens: int | None
-    completion_tokens: int | None
-    reasoning: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 from stillhouse.config.compute import Budget
 from stillhouse.config.teacher import Price
-from stillhouse.teacher_generate.protocol import Completion, Message, Outcome
+from stillhouse.core.messages import Message
+from stillhouse.store.completion import Completion
+from stillhouse.teacher_generate.protocol import Outcome
 
 MESSAGE_TOKENS = 16
 """More than any chat template adds for one message."""

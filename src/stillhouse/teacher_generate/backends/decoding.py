@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from stillhouse.core.text import cut
 from stillhouse.modeling.decoding import decode
 from stillhouse.modeling.sampler import Sampler, stream
-from stillhouse.teacher_generate.protocol import Completion, FinishReason
-from stillhouse.teacher_generate.rendering import cut
+from stillhouse.store.completion import Completion, FinishReason
 
 
 @dataclass(frozen=True)

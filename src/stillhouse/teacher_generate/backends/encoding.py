@@ -15,13 +15,13 @@ from jinja2 import TemplateError
 
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.core.errors import StillhouseError
+from stillhouse.core.messages import as_text
 from stillhouse.core.reasoning import opening
 from stillhouse.modeling.control_tokens import control_tokens
 from stillhouse.sources.model_files import loading
 from stillhouse.sources.model_folder import model_folder
 from stillhouse.sources.remote_code import LANGUAGE_MODELS, needs_code
 from stillhouse.teacher_generate.protocol import Request
-from stillhouse.teacher_generate.rendering import as_text
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

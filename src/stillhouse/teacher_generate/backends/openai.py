@@ -13,9 +13,11 @@ from urllib.request import getproxies, proxy_bypass
 from stillhouse.config.compute import OpenAICompute, is_loopback
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.core.errors import StillhouseError
+from stillhouse.core.messages import as_text
 from stillhouse.core.progress import announce
 from stillhouse.core.reasoning import opening
 from stillhouse.core.text import printable
+from stillhouse.store.completion import Completion
 from stillhouse.teacher_generate.openai_api.rate_limit import RateLimit
 from stillhouse.teacher_generate.openai_api.requests import endpoint, request_body
 from stillhouse.teacher_generate.openai_api.responses import (
@@ -32,8 +34,7 @@ from stillhouse.teacher_generate.openai_api.retrying import (
     parse_retry_after,
     wait_before,
 )
-from stillhouse.teacher_generate.protocol import Completion, Failure, Outcome, Request
-from stillhouse.teacher_generate.rendering import as_text
+from stillhouse.teacher_generate.protocol import Failure, Outcome, Request
 from stillhouse.teacher_generate.spending import most_prompt_tokens
 
 if TYPE_CHECKING:

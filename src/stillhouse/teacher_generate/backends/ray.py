@@ -15,6 +15,8 @@ from typing import Any
 from stillhouse.config.compute import RayCompute
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.core.errors import StillhouseError
+from stillhouse.core.text import cut
+from stillhouse.store.completion import Completion
 from stillhouse.teacher_generate.backends.encoding import teacher_folder
 from stillhouse.teacher_generate.backends.engine import (
     PromptEncoder,
@@ -22,8 +24,7 @@ from stillhouse.teacher_generate.backends.engine import (
     quiet,
     sampling_options,
 )
-from stillhouse.teacher_generate.protocol import Completion, Failure, Outcome, Request
-from stillhouse.teacher_generate.rendering import cut
+from stillhouse.teacher_generate.protocol import Failure, Outcome, Request
 
 CHUNK = 100_000
 """Rows of one Ray dataset; each starts its engines anew, so few are large."""

@@ -14,9 +14,10 @@ from stillhouse.config.teacher import Recorded, TeacherConf
 from stillhouse.core.errors import StillhouseError, did_you_mean
 from stillhouse.core.json_text import parse_json
 from stillhouse.core.templates import of_row, render
+from stillhouse.core.text import cut
 from stillhouse.sources.resolve import resolve
-from stillhouse.teacher_generate.protocol import Completion, Failure, Outcome, Request
-from stillhouse.teacher_generate.rendering import cut
+from stillhouse.store.completion import Completion
+from stillhouse.teacher_generate.protocol import Failure, Outcome, Request
 
 CHUNK = 1_000
 NO_OUTPUT = "the recorded outputs have none for this row's id"

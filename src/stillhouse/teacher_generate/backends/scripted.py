@@ -9,10 +9,11 @@ from itertools import islice
 
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.core.errors import StillhouseError
+from stillhouse.core.messages import as_text
 from stillhouse.core.sampling import digest
 from stillhouse.core.templates import render
-from stillhouse.teacher_generate.protocol import Completion, Outcome, Request
-from stillhouse.teacher_generate.rendering import as_text
+from stillhouse.store.completion import Completion
+from stillhouse.teacher_generate.protocol import Outcome, Request
 
 PREFIX = "scripted:"
 CHUNK = 64

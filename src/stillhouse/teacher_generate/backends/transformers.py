@@ -20,6 +20,7 @@ from stillhouse.core.progress import announce
 from stillhouse.modeling.attention import adapt
 from stillhouse.modeling.sampler import Sampler
 from stillhouse.sources.model_files import loading, require_all_weights
+from stillhouse.store.completion import Completion
 from stillhouse.teacher_generate.backends.decoding import Decoder, Ending
 from stillhouse.teacher_generate.backends.encoding import (
     check_template,
@@ -31,7 +32,7 @@ from stillhouse.teacher_generate.backends.encoding import (
     teacher_folder,
 )
 from stillhouse.teacher_generate.backends.engine import own_dtype
-from stillhouse.teacher_generate.protocol import Completion, Failure, Outcome, Request
+from stillhouse.teacher_generate.protocol import Failure, Outcome, Request
 
 CHUNK = 8_192
 """Requests sorted together. The order in which a chunk arrives changes none of its completions."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from stillhouse.config.teacher import Decoding, TeacherConf
 from stillhouse.core.errors import StillhouseError
+from stillhouse.store.completion import Completion
 from stillhouse.teacher_generate.backends.encoding import teacher_folder
 from stillhouse.teacher_generate.backends.engine import (
     Encoded,
@@ -20,7 +21,7 @@ from stillhouse.teacher_generate.backends.engine import (
     quiet,
     sampling_options,
 )
-from stillhouse.teacher_generate.protocol import Completion, Failure, Outcome, Request
+from stillhouse.teacher_generate.protocol import Failure, Outcome, Request
 
 CHUNK = 4_096
 HAND_OVER_SECONDS = 1.0

@@ -5,9 +5,9 @@ from typing import Any
 
 from stillhouse.config.compute import OpenAICompute
 from stillhouse.config.teacher import TeacherConf
+from stillhouse.core.messages import as_text
 from stillhouse.store.key import is_greedy
 from stillhouse.teacher_generate.protocol import Request
-from stillhouse.teacher_generate.rendering import as_text
 
 
 def endpoint(conf: TeacherConf) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 from stillhouse.config.compute import OpenAICompute
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.core.text import whole
-from stillhouse.teacher_generate.protocol import Completion, FinishReason
+from stillhouse.store.completion import Completion, FinishReason
 
 MOST_TOKENS = 2**31 - 1
 FINISH_REASONS: dict[str, FinishReason] = {

@@ -1,10 +1,16 @@
-"""Messages from templates, messages as plain text (`format: plain`), texts cut at stop strings."""
+"""A prompt's messages: from templates, and as plain text (`format: plain`)."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from stillhouse.core.templates import render
-from stillhouse.teacher_generate.protocol import Message
+
+
+class Message(NamedTuple):
+    """One turn of a prompt; `role` is system, user or assistant."""
+
+    role: str
+    content: str
 
 
 def messages_from(
@@ -22,9 +28,3 @@ def as_text(messages: Sequence[Message]) -> str:
         return messages[0].content
     turns = [f"{message.role.capitalize()}: {message.content}" for message in messages]
     return "\n\n".join([*turns, "Assistant:"])
-
-
-def cut(text: str, stops: Sequence[str]) -> tuple[str, bool]:
-    """The text before the earliest stop string, and whether there was one."""
-    places = [place for stop in stops if (place := text.find(stop)) >= 0]
-    return (text[: min(places)], True) if places else (text, False)
