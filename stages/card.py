@@ -17,7 +17,7 @@ def main(stage: Stage[CardConfig]) -> None:
         student=stage.json(paths.eval_metrics(seed)),
         references=stage.json(paths.BASELINE_METRICS),
         data=stage.json(paths.INGEST_METRICS),
-        chosen=stage.json(paths.FEEDBACK_METRICS),
+        chosen=stage.json(paths.CHOSEN_METRICS),
         added=stage.json(paths.AUGMENT_METRICS),
         training=stage.json(paths.student_manifest(seed))["training"],
         hashes={each.name: sha256_file(stage.input(each.path)) for each in (EXAMPLES, TRAINING)},

@@ -30,7 +30,7 @@ def main(stage: Stage[FeedbackSplitConfig]) -> None:
     rows, metrics = choose_rows(examples, parsed, verdicts, **chosen)
     stage.write(CHOSEN, rows)
     stage.write(VALIDATION, validation_rows(examples))
-    stage.write_json(paths.FEEDBACK_METRICS, metrics)
+    stage.write_json(paths.CHOSEN_METRICS, metrics)
 
 
 if __name__ == "__main__":

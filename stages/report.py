@@ -11,7 +11,7 @@ from stillhouse.report import plots, summary, table
 from stillhouse.stage import Stage, StageConfig, run_stage
 
 DATA = (paths.INGEST_METRICS, paths.RETRIEVE_METRICS, paths.TEACHER_METRICS, paths.PARSE_METRICS)
-LATER = (paths.JUDGE_METRICS, paths.FEEDBACK_METRICS, paths.AUGMENT_METRICS, paths.BASELINE_METRICS)
+LATER = (paths.JUDGE_METRICS, paths.CHOSEN_METRICS, paths.AUGMENT_METRICS, paths.BASELINE_METRICS)
 
 
 class ReportConfig(StageConfig):

@@ -54,7 +54,7 @@ def test_completions_become_training_rows(project):
         {"id": "b", "query": "query b", "label": "yes", "rationale": "Not so.", "origin": "real"},
     ]
     assert json.loads(paths.PARSE_METRICS.read_text())["teacher_label_accuracy"] == 1 / 3
-    assert json.loads(paths.FEEDBACK_METRICS.read_text())["without_label"] == 1
+    assert json.loads(paths.CHOSEN_METRICS.read_text())["without_label"] == 1
     assert json.loads(paths.AUGMENT_METRICS.read_text()) == {"real": 2, "synthetic": 0}
 
 

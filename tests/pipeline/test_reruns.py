@@ -153,7 +153,7 @@ def test_feedback_is_given_once_and_a_new_tau_asks_nobody(workspace):
     assert workspace.ran("repro") == of_seed(KNOBS["feedback"])
     judged = workspace.read("metrics/judge.json")
     assert judged["asked"] == 2 * (judged["rows"] - judged["equal"]) > 0
-    assert workspace.read("metrics/feedback.json")["hard"] > 0
+    assert workspace.read("metrics/chosen.json")["hard"] > 0
     assert workspace.read("metrics/augment.json")["synthetic"] == 4
     before = asked()
     workspace.edit("params.yaml", tau=1.0)  # as many are hard

@@ -29,7 +29,7 @@ def stages() -> dict[str, Any]:
             "teacher_label_accuracy_high": 0.75,
         },
         "judge": {"rows": 0},
-        "feedback": {"candidates": 8, "selected": 6},
+        "chosen": {"candidates": 8, "selected": 6},
         "augment": {"real": 6, "synthetic": 0},
         "baseline": {"untrained": scores(0.25), "majority": scores(0.5)},
     }

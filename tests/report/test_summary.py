@@ -115,7 +115,7 @@ def test_a_summary_holds_numbers_alone_in_a_fixed_form():
     assert all(isinstance(leaf, (int, float)) for leaf in leaves(summary))
     assert json.dumps(summary, sort_keys=True) == json.dumps(two_seeds(), sort_keys=True)
     assert summary["data"]["rows"] == {"train": 8, "test": 4}
-    assert summary["feedback"]["selected"] == 6
+    assert summary["chosen"]["selected"] == 6
     assert numbers({"a": None, "b": "text", "c": {"d": 1 / 3}}) == {"c": {"d": 0.333333}}
 
 

@@ -227,7 +227,7 @@ def _seeds(
     if not rows:
         raise StillhouseError(
             f"None of the {len(chosen)} chosen rows is {difficulty} for the student "
-            "(metrics/feedback.json counts them), so there is nothing to start new queries from. "
+            "(metrics/chosen.json counts them), so there is nothing to start new queries from. "
             "Set another `tau`, `feedback` or `feedback_student`, or `synthetic: 0`."
         )
     seeds = [

@@ -87,7 +87,7 @@ def choose_rows(
     tau: float,
     hard_at_tau: bool,
 ) -> tuple[list[Row], dict[str, int]]:
-    """Rows of table `chosen`, and the content of metrics/feedback.json.
+    """Rows of table `chosen`, and the content of metrics/chosen.json.
 
     A null label leaves its row out; a null rationale does not, the row still trains its label.
     The filter `correct` leaves out the rows whose teacher label is not the gold one. With the

@@ -53,7 +53,7 @@ def summarise(
         "data": stages["ingest"],
         "retrieval": stages["retrieve"],
         "judge": stages["judge"],
-        "feedback": stages["feedback"],
+        "chosen": stages["chosen"],
         "augment": stages["augment"],
     }
     if len(evaluations) > 1:

@@ -60,7 +60,7 @@ def require_rows(rows: Sequence[Mapping[str, Any]], lambda_: float) -> None:
     if not rows:
         raise StillhouseError(
             "The training set is empty: no row is left after `fraction`, `label_source` and "
-            "parsing. See metrics/feedback.json and metrics/parse.json for where they went."
+            "parsing. See metrics/chosen.json and metrics/parse.json for where they went."
         )
     if lambda_ and not any(row["rationale"] for row in rows):
         raise StillhouseError(
