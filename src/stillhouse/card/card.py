@@ -70,9 +70,9 @@ def _knobs(config: CardConfig) -> dict[str, Any]:
 def _front_matter(config: CardConfig, seed: int, measured: Measured) -> str:
     """The hub's metadata; what nobody stated (licence, language) is left out."""
     datasets = _hub_repos(*_sources(config.dataset))
-    base = _hub_repos(config.student.source)
+    base = _hub_repos(config.student.model.source)
     result = {
-        "task": {"type": PIPELINES[config.student.family]},
+        "task": {"type": PIPELINES[config.student.model.family]},
         "dataset": {
             "type": datasets[0] if datasets else config.recipe.dataset,
             "name": config.recipe.dataset,
@@ -82,7 +82,7 @@ def _front_matter(config: CardConfig, seed: int, measured: Measured) -> str:
     }
     values = {
         "library_name": "transformers",
-        "pipeline_tag": PIPELINES[config.student.family],
+        "pipeline_tag": PIPELINES[config.student.model.family],
         "base_model": base[0] if base else None,
         "datasets": datasets or None,
         "tags": ["stillhouse", "distillation"],
@@ -141,7 +141,7 @@ def _lineage(config: CardConfig, measured: Measured) -> dict[str, str]:
     }
     if "teacher" in (recipe.label_source, recipe.rationale_source) or recipe.synthetic:
         facts |= _teaching(config)
-    base = config.student.source
+    base = config.student.model.source
     return facts | {"Student": f"{code(recipe.student)}, from {code(base) if base else 'random'}"}
 
 

@@ -27,6 +27,48 @@ Precision = Literal["float32", "bfloat16"]
 Family = Literal["decoder", "encoder_decoder"]
 
 
+class StudentModel(Conf):
+    """Which model the student is, what it can see, and how its weights are kept."""
+
+    family: Family
+    source: Source | None = None
+    """Pretrained weights (and the tokenizer). None: random weights from `architecture`."""
+    architecture: dict[str, Any] | None = None
+    """Hugging Face configuration values, for a student with random weights of any size."""
+    tokenizer: Source | None = None
+    """Where the tokenizer comes from when the weights are random."""
+    max_query_tokens: Annotated[int, Field(ge=8, le=1_000_000)]
+    """Not less than a prefix and a word or two take."""
+    max_target_tokens: Annotated[int, Field(ge=2, le=1_000_000)]
+    """At least one token of a label and the end token."""
+    precision: Precision = "float32"
+    """The type of the saved weights, which is also the one that predictions are computed in."""
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Self:
+        if (self.source is None) == (self.architecture is None):
+            raise ValueError("give either `source` (pretrained) or `architecture` (random weights)")
+        return self
+
+    @model_validator(mode="after")
+    def _tokenizer_of_random_weights(self) -> Self:
+        if self.architecture is not None and self.tokenizer is None:
+            raise ValueError("`architecture` needs a `tokenizer` source")
+        if self.source is not None and self.tokenizer is not None:
+            raise ValueError(
+                "`tokenizer` is for random weights; pretrained ones (`source`) bring their own"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _can_be_built(self) -> Self:
+        if self.architecture is not None:
+            problems = problems_of_architecture(self.architecture, self.family)
+            if problems:
+                raise ValueError("; ".join(problems))
+        return self
+
+
 class Lora(Conf):
     """Low-rank adapters through PEFT."""
 
@@ -90,8 +132,11 @@ class Validation(Conf):
 
 
 class Training(Conf):
-    """Optimisation. Give `epochs` or `steps`, not both."""
+    """Which weights are tuned, and how. Give `epochs` or `steps`, not both."""
 
+    method: Literal["full", "lora", "qlora"] = "full"
+    """All weights; low-rank adapters; or these over weights in four bits (Dettmers et al. 2023)."""
+    lora: Lora | None = None
     epochs: Positive | None = None
     steps: Count | None = None
     batch_size: Count
@@ -101,14 +146,8 @@ class Training(Conf):
     weight_decay: Annotated[float, Field(ge=0, le=100)] = 0.0
     max_grad_norm: Positive = 1.0
     objective: Literal["cross_entropy", "mse"] = "cross_entropy"
-    max_query_tokens: Annotated[int, Field(ge=8, le=1_000_000)]
-    """Not less than a prefix and a word or two take."""
-    max_target_tokens: Annotated[int, Field(ge=2, le=1_000_000)]
-    """At least one token of a label and the end token."""
     precision: Precision = "float32"
     """bfloat16: autocast over float32 weights. There is no float16, in which T5 v1.1 overflows."""
-    saved_precision: Precision = "float32"
-    """The type of the saved weights, which is also the one that predictions are computed in."""
     trainable_layers: Layers | None = None
     """Train only the last so many layers of each stack; embeddings and the rest stay frozen."""
     validation: Validation | None = None
@@ -118,6 +157,18 @@ class Training(Conf):
     def _one_length(self) -> Self:
         if (self.epochs is None) == (self.steps is None):
             raise ValueError("give either `epochs` or `steps`")
+        return self
+
+    @model_validator(mode="after")
+    def _method_has_its_section(self) -> Self:
+        if (self.method != "full") != (self.lora is not None):
+            raise ValueError("`method: lora` or `qlora` and a `lora` section go together")
+        return self
+
+    @model_validator(mode="after")
+    def _layers_of_the_method(self) -> Self:
+        if self.method != "full" and self.trainable_layers is not None:
+            raise ValueError("`trainable_layers` is for `method: full`; use `lora.layers`")
         return self
 
 
@@ -160,60 +211,15 @@ class StudentConf(Conf):
     UNTRACKED: ClassVar = frozenset({"mirror", "compute"})
 
     description: Text
-    family: Family
-    source: Source | None = None
-    """Pretrained weights (and the tokenizer). None: random weights from `architecture`."""
+    model: StudentModel
     mirror: Mirror | None = None
-    architecture: dict[str, Any] | None = None
-    """Hugging Face configuration values, for a student with random weights of any size."""
-    tokenizer: Source | None = None
-    """Where the tokenizer comes from when the weights are random."""
-    method: Literal["full", "lora", "qlora"] = "full"
-    """All weights; low-rank adapters; or these over weights in four bits (Dettmers et al. 2023)."""
-    lora: Lora | None = None
     templates: Templates
     training: Training
     decoding: StudentDecoding
     compute: StudentCompute = StudentCompute()
 
     @model_validator(mode="after")
-    def _one_origin(self) -> Self:
-        if (self.source is None) == (self.architecture is None):
-            raise ValueError("give either `source` (pretrained) or `architecture` (random weights)")
-        return self
-
-    @model_validator(mode="after")
-    def _tokenizer_of_random_weights(self) -> Self:
-        if self.architecture is not None and self.tokenizer is None:
-            raise ValueError("`architecture` needs a `tokenizer` source")
-        if self.source is not None and self.tokenizer is not None:
-            raise ValueError(
-                "`tokenizer` is for random weights; pretrained ones (`source`) bring their own"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _can_be_built(self) -> Self:
-        if self.architecture is not None:
-            problems = problems_of_architecture(self.architecture, self.family)
-            if problems:
-                raise ValueError("; ".join(problems))
-        return self
-
-    @model_validator(mode="after")
-    def _method_has_its_section(self) -> Self:
-        if (self.method != "full") != (self.lora is not None):
-            raise ValueError("`method: lora` or `qlora` and a `lora` section go together")
-        return self
-
-    @model_validator(mode="after")
-    def _layers_of_the_method(self) -> Self:
-        if self.method != "full" and self.training.trainable_layers is not None:
-            raise ValueError("`training.trainable_layers` is for `method: full`; use `lora.layers`")
-        return self
-
-    @model_validator(mode="after")
     def _quantised_weights_are_pretrained(self) -> Self:
-        if self.method == "qlora" and self.source is None:
-            raise ValueError("`method: qlora` needs pretrained weights: give a `source`")
+        if self.training.method == "qlora" and self.model.source is None:
+            raise ValueError("`training.method: qlora` needs pretrained weights: `model.source`")
         return self
