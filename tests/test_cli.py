@@ -107,9 +107,10 @@ finally:
 @pytest.mark.parametrize("wrong", [False, True])
 def test_check_asks_nobody_and_loads_nothing_heavy(project, wrong):
     student = read_yaml(Path("conf/student/small.yaml"))
-    student |= {"source": None, "tokenizer": "file:data/raw/decoder"}
-    student["architecture"] = {"model_type": "llama", "hidden_size": 65 if wrong else 64}
-    student["architecture"] |= {"num_attention_heads": 4}
+    model = student["model"]
+    model |= {"source": None, "tokenizer": "file:data/raw/decoder"}
+    model["architecture"] = {"model_type": "llama", "hidden_size": 65 if wrong else 64}
+    model["architecture"] |= {"num_attention_heads": 4}
     Path("conf/student/small.yaml").write_text(dump_yaml(student))
     result = subprocess.run(
         [sys.executable, "-c", ALONE],

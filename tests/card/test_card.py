@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from stillhouse.card.card import Measured, model_card
 from stillhouse.card.config import CardConfig
 from stillhouse.card.markdown import block, code, table, text
-from tests.config.project import edit, write_project
+from tests.config.project import ENTRIES, edit, write_project
 
 SCORES = {"rows": 50} | {
     f"{name}{end}": value
@@ -43,7 +43,8 @@ def front_matter(project):
 
 def test_the_hub_reads_the_front_matter(project):
     edit(project, "conf/dataset/own.yaml", source=f"hf://org/rows@{COMMIT}")
-    edit(project, "conf/student/small.yaml", source=f"hf://org/base@{COMMIT}")
+    model = ENTRIES["student/small"]["model"] | {"source": f"hf://org/base@{COMMIT}"}
+    edit(project, "conf/student/small.yaml", model=model)
     found = ModelCard(card(project)).data
     assert found.base_model == "org/base"
     assert found.datasets == ["org/rows"]

@@ -75,12 +75,12 @@ ENTRIES = {
     },
     "student/small": {
         "description": "Small",
-        "family": "decoder",
-        "source": "file:data/raw/decoder",
-        "architecture": None,
-        "tokenizer": None,
-        "method": "full",
-        "lora": None,
+        "model": {
+            "family": "decoder",
+            "source": "file:data/raw/decoder",
+            "max_query_tokens": 64,
+            "max_target_tokens": 32,
+        },
         "templates": {
             "label_prefix": "[label]",
             "rationale_prefix": "[rationale]",
@@ -90,8 +90,6 @@ ENTRIES = {
             "epochs": 1,
             "batch_size": 4,
             "learning_rate": 1e-4,
-            "max_query_tokens": 64,
-            "max_target_tokens": 32,
         },
         "decoding": {"max_tokens": 4},
     },

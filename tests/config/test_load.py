@@ -15,7 +15,7 @@ from stillhouse.config.whole import GROUPS, check_all, load_all, load_entry, nam
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.yaml import dump_yaml, read_yaml
 from stillhouse.stage import StageConfig
-from tests.config.project import PARAMS, edit, write_project
+from tests.config.project import ENTRIES, PARAMS, edit, write_project
 from tests.conftest import REPOSITORY
 
 
@@ -38,8 +38,9 @@ def test_a_valid_project_loads(project):
 
 
 def test_all_mistakes_are_listed_at_once(project):
+    model = ENTRIES["student/small"]["model"] | {"family": "rnn"}
     edit(project, "params.yaml", teacher="smal", embedder="x", k=-3)
-    edit(project, "conf/student/small.yaml", family="rnn", trainng={}, decoding=None)
+    edit(project, "conf/student/small.yaml", model=model, trainng={}, decoding=None)
     edit(project, "conf/dataset/own.yaml", splits={"test": {"read": ["own.csv"]}})
     message = failure(project)
     assert message.startswith("7 mistakes in the configuration:")
@@ -47,7 +48,7 @@ def test_all_mistakes_are_listed_at_once(project):
         "`k` is -3: ",
         "`teacher` is 'smal', but conf/teacher/smal.yaml does not exist. Did you mean 'small'?",
         "conf/embedder/x.yaml does not exist. Known: small.",
-        "`family` is 'rnn'",
+        "`model.family` is 'rnn'",
         "unknown key `trainng`. Did you mean 'training'",
         "`decoding` is missing",
         "`splits` must have a `train` split",
@@ -83,16 +84,19 @@ def test_a_wrong_value_is_named_with_its_key(project, knob, value):
 
 def test_a_key_that_dvc_tracks_must_be_written_even_as_its_default(project):
     edit(project, "conf/dataset/own.yaml", reject=None)
-    edit(project, "conf/student/small.yaml", method=None)
     message = failure(project)
     assert "dataset/own.yaml: `reject` is missing; write it out" in message
     assert "`reject: []`" in message
-    assert '`method: "full"`' in message
 
 
 def test_an_unknown_knob_suggests_the_near_one(project):
     edit(project, "params.yaml", lamda=0.5)
     assert "unknown key `lamda`. Did you mean 'lambda'" in failure(project)
+
+
+def test_a_key_that_belongs_into_a_section_is_told_which(project):
+    edit(project, "conf/student/small.yaml", source="file:data/raw/decoder")
+    assert "unknown key `source`. Did you mean `model.source`?" in failure(project)
 
 
 def test_a_missing_knob_is_named(project):
@@ -182,7 +186,7 @@ class TrainConfig(StageConfig):
 def test_a_stage_sees_the_keys_that_dvc_yaml_tracks_for_it_and_no_other(project):
     config = TrainConfig.load("train_student", project)
     assert config.lambda_ == 1.0
-    assert config.student.family == "decoder"
+    assert config.student.model.family == "decoder"
     assert config.student.compute.eval_batch_size == 32  # DVC does not track it
     with pytest.raises(AttributeError):
         _ = config.student.decoding
@@ -191,9 +195,9 @@ def test_a_stage_sees_the_keys_that_dvc_yaml_tracks_for_it_and_no_other(project)
     student = EvaluateConfig.load("evaluate", project).student
     assert student.decoding.decode == "generate"
     with pytest.raises(AttributeError):
-        _ = student.family
+        _ = student.model
     with pytest.raises(AttributeError):
-        _ = student.architecture  # a default is hidden as well
+        _ = student.description
 
 
 def test_what_dvc_yaml_does_not_declare_is_refused(project):

@@ -8,8 +8,11 @@ from stillhouse.config.prompt import PromptConf
 from stillhouse.config.student import StudentConf
 from tests.config.project import ENTRIES
 
-TRAINING = ENTRIES["student/small"]["training"]
-RANDOM = {"source": None, "architecture": {"d_model": 8}, "tokenizer": "file:data/raw/decoder"}
+MODEL, TRAINING = (ENTRIES["student/small"][section] for section in ("model", "training"))
+LORA = {"rank": 4, "alpha": 4}
+UNREAD = MODEL | {"source": None, "architecture": {"d_model": 8}}
+LLAMA = {"model_type": "llama", "hidden_size": 64, "num_attention_heads": 4}
+RANDOM = UNREAD | {"architecture": LLAMA, "tokenizer": "file:data/raw/decoder"}
 
 
 def changed(name, **changes):
@@ -63,17 +66,20 @@ def test_a_prompt_that_shows_labels_is_for_training_rows_only():
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"source": None}, "either `source`"),
-        ({"architecture": {"d_model": 8}}, "either `source`"),
-        ({"source": None, "architecture": {"d_model": 8}}, "needs a `tokenizer`"),
-        ({"method": "lora"}, "go together"),
-        ({"lora": {"rank": 4, "alpha": 4}}, "go together"),
+        ({"model": MODEL | {"source": None}}, "either `source`"),
+        ({"model": MODEL | {"architecture": {"d_model": 8}}}, "either `source`"),
+        (
+            {"model": UNREAD},
+            "needs a `tokenizer`",
+        ),
+        ({"training": TRAINING | {"method": "lora"}}, "go together"),
+        ({"training": TRAINING | {"lora": LORA}}, "go together"),
         ({"training": TRAINING | {"steps": 5}}, "`epochs` or `steps`"),
         ({"training": TRAINING | {"validation": {"metric": "loss"}}}, "`epochs` or `steps`"),
         ({"training": TRAINING | {"validation": {"steps": 1, "patience": 0}}}, "at least 1"),
-        ({"method": "qlora"}, "go together"),
+        ({"training": TRAINING | {"method": "qlora"}}, "go together"),
         (
-            RANDOM | {"method": "qlora", "lora": {"rank": 4, "alpha": 4}},
+            {"model": RANDOM, "training": TRAINING | {"method": "qlora", "lora": LORA}},
             "needs pretrained weights",
         ),
     ],

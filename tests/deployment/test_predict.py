@@ -29,21 +29,19 @@ def trained(tiny_models, tmp_path_factory) -> Path:
     conf = StudentConf.model_validate(
         {
             "description": "tiny",
-            "family": "decoder",
-            "source": pin(tiny_models / "decoder"),
+            "model": {
+                "family": "decoder",
+                "source": pin(tiny_models / "decoder"),
+                "max_query_tokens": 128,
+                "max_target_tokens": 12,
+            },
             "templates": {
                 "query": "{{ query }}\n{{ prefix }}",
                 "target": " {{ target }}",
                 "label_prefix": "Answer:",
                 "rationale_prefix": "Explain:",
             },
-            "training": {
-                "epochs": 1,
-                "batch_size": 4,
-                "learning_rate": 1e-2,
-                "max_query_tokens": 128,
-                "max_target_tokens": 12,
-            },
+            "training": {"epochs": 1, "batch_size": 4, "learning_rate": 1e-2},
             "decoding": {"max_tokens": 6},
         }
     )

@@ -10,7 +10,7 @@ from stillhouse.evaluate.evaluate import evaluate_student
 from stillhouse.students.folder import load_student, untrained_student
 from stillhouse.train_student.training import train_student
 from tests.evaluate.test_scoring import row
-from tests.students.conftest import TEMPLATES, TINY, TRAINING
+from tests.students.conftest import MODEL, TEMPLATES, TINY, TRAINING
 
 
 @pytest.fixture
@@ -22,8 +22,7 @@ def conf(tiny_models: Path, monkeypatch: pytest.MonkeyPatch) -> StudentConf:
     return StudentConf.model_validate(
         {
             "description": "tiny",
-            "family": "decoder",
-            "source": f"{TINY}decoder",
+            "model": MODEL | {"family": "decoder", "source": f"{TINY}decoder"},
             "templates": TEMPLATES["decoder"],
             "training": TRAINING | {"epochs": 80, "schedule": "constant"},
             "decoding": {"max_tokens": 8},

@@ -253,12 +253,12 @@ def _dataset(folder: str) -> dict[str, Any]:
 def _student(source: str) -> dict[str, Any]:
     return {
         "description": "A tiny decoder",
-        "family": "decoder",
-        "source": source,
-        "architecture": None,
-        "tokenizer": None,
-        "method": "full",
-        "lora": None,
+        "model": {
+            "family": "decoder",
+            "source": source,
+            "max_query_tokens": 128,
+            "max_target_tokens": 64,
+        },
         "templates": {
             "label_prefix": "[label]",
             "rationale_prefix": "[rationale]",
@@ -269,8 +269,6 @@ def _student(source: str) -> dict[str, Any]:
             "epochs": 1,
             "batch_size": 8,
             "learning_rate": 0.01,
-            "max_query_tokens": 128,
-            "max_target_tokens": 64,
         },
         "decoding": {"max_tokens": 8},
         "compute": {"eval_batch_size": 8},

@@ -194,7 +194,15 @@ def _unknown_key(
 ) -> InitErrorDetails:
     if where := getattr(model, "ELSEWHERE", {}).get(loc[-1]):
         return _error(RULE, loc, None, where)
-    return _error(UNKNOWN_KEY, loc, value, did_you_mean(str(loc[-1]), keys_of(model)))
+    key = str(loc[-1])
+    inner = [
+        f"{name}.{key}"
+        for name, field in model.model_fields.items()
+        for kind in (field.annotation, *get_args(field.annotation))
+        if isinstance(kind, type) and issubclass(kind, BaseModel) and key in keys_of(kind)
+    ]
+    said = f" Did you mean `{inner[0]}`?" if inner else did_you_mean(key, keys_of(model))
+    return _error(UNKNOWN_KEY, loc, value, said)
 
 
 def _missing(loc: tuple[int | str, ...], model: type[BaseModel]) -> InitErrorDetails:
