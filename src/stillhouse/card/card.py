@@ -48,7 +48,7 @@ def model_card(config: CardConfig, seed: int, measured: Measured) -> str:
         "## How it was made",
         items(_lineage(config, measured)),
         "The knobs of `params.yaml`:",
-        block(dump_yaml(_knobs(config)), "yaml"),
+        block(dump_yaml(config.recipe.model_dump(by_alias=True)), "yaml"),
         "The training:",
         items({name: _fact(value) for name, value in sorted(measured.training.items())}),
         "## How it is used",
@@ -61,10 +61,6 @@ def model_card(config: CardConfig, seed: int, measured: Measured) -> str:
 
 def _name(config: CardConfig, seed: int) -> str:
     return f"{config.recipe.student} on {config.recipe.dataset}, seed {seed}"
-
-
-def _knobs(config: CardConfig) -> dict[str, Any]:
-    return config.recipe.model_dump(by_alias=True)
 
 
 def _front_matter(config: CardConfig, seed: int, measured: Measured) -> str:
@@ -131,11 +127,12 @@ def _share(metrics: Metrics, name: str) -> str:
 def _lineage(config: CardConfig, measured: Measured) -> dict[str, str]:
     recipe = config.recipe
     added = {origin: measured.added[origin] for origin in ("real", "synthetic")}
+    hashes = {name: f"SHA-256 {code(digest)}" for name, digest in measured.hashes.items()}
     facts = {
         "Dataset": f"{code(recipe.dataset)}: {text(config.dataset.description)}",
         "Source": ", ".join(map(code, _sources(config.dataset))),
-        "Examples": f"{_counts(measured.data['rows'])}; {_hash(measured, 'examples')}",
-        "Trained on": f"{_counts(added)}; {_hash(measured, 'training')}",
+        "Examples": f"{_counts(measured.data['rows'])}; {hashes['examples']}",
+        "Trained on": f"{_counts(added)}; {hashes['training']}",
         "Labels and rationales": f"labels {code(recipe.label_source)}, rationales "
         f"{code(recipe.rationale_source)}; {_counts(measured.chosen)}",
     }
@@ -162,10 +159,6 @@ def _teaching(config: CardConfig) -> dict[str, str]:
             f", nearest by {code(recipe.embedder)} ({code(config.embedder.source)})"
         )
     return facts
-
-
-def _hash(measured: Measured, table_name: str) -> str:
-    return f"SHA-256 {code(measured.hashes[table_name])}"
 
 
 def _counts(counts: Metrics) -> str:
