@@ -74,7 +74,9 @@ def _front_matter(config: CardConfig, seed: int, measured: Measured) -> str:
             "name": config.recipe.dataset,
             "split": "test",
         },
-        "metrics": [{"type": name, "value": measured.student[name]} for name in _shares(measured)],
+        "metrics": [
+            {"type": name, "value": measured.student[name]} for name in _share_names(measured)
+        ],
     }
     values = {
         "library_name": "transformers",
@@ -99,7 +101,8 @@ def _hub_repos(*sources: str | None) -> list[str]:
     return [source.repo for source in parsed if isinstance(source, HubSource)]
 
 
-def _shares(measured: Measured) -> list[str]:
+def _share_names(measured: Measured) -> list[str]:
+    """The metrics of the test rows that are shares, and so have an interval."""
     of_test = [name for name in measured.student if not name.startswith("validation_")]
     return sorted(name for name in of_test if f"{name}_low" in measured.student)
 
@@ -108,7 +111,7 @@ def _results(config: CardConfig, measured: Measured) -> str:
     columns = {"this student": measured.student, **measured.references}
     rows = [
         [code(name), *(_share(metrics, name) for metrics in columns.values())]
-        for name in _shares(measured)
+        for name in _share_names(measured)
     ]
     return (
         f"Of {measured.student['rows']:,} test rows, with 95% intervals over the rows "

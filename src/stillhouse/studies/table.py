@@ -26,6 +26,8 @@ from stillhouse.studies.state import Found
 
 STALE = "†"
 DIGITS = 6
+FIGURES = ("Accuracy", "95% interval", "Difference", "Holm", "Seen from")
+COMPARED = ("Row", "Column", "Difference", "p", "Holm", "Seen from")
 
 Titles = tuple[str, str]
 """Of a row and a column."""
@@ -104,11 +106,13 @@ def _adjust(cells: dict[Titles, Cell]) -> None:
         here = {titles: each for titles, each in compared.items() if titles[1] == column}
         students = {titles: each.pair.p_value for titles, each in here.items() if each.pair}
         methods = {titles: each.method.p_value for titles, each in here.items() if each.method}
-        students = dict(zip(students, holm(list(students.values())), strict=True))
-        methods = dict(zip(methods, holm(list(methods.values())), strict=True))
+        students_holm = dict(zip(students, holm(list(students.values())), strict=True))
+        method_holm = dict(zip(methods, holm(list(methods.values())), strict=True))
         for titles in here:
             cells[titles] = replace(
-                cells[titles], students_holm=students.get(titles), method_holm=methods.get(titles)
+                cells[titles],
+                students_holm=students_holm.get(titles),
+                method_holm=method_holm.get(titles),
             )
 
 
@@ -206,47 +210,35 @@ def _accuracy(cell: Cell, titles: Titles) -> list[str]:
 
 
 def _comparisons(found: Results) -> list[str | Table]:
-    compared = {titles: cell.comparison for titles, cell in found.cells.items() if cell.comparison}
-    if not compared:
+    students, methods = [], []
+    for titles, cell in found.cells.items():
+        if cell.comparison is None:
+            continue
+        tests, method = cell.comparison.pairs.values(), cell.comparison.method
+        gap = _difference(cell.comparison.difference)
+        p = ", ".join(p_value(test.p_value) for test in tests)
+        seen = points(fmean(test.detectable for test in tests)).lstrip("+") if tests else ""
+        students.append([*titles, gap, p, _optional(cell.students_holm), seen])
+        if method:
+            gap, p = _difference(method.difference), p_value(method.p_value)
+            seen = points(method.detectable).lstrip("+")
+            methods.append([*titles, gap, p, _optional(cell.method_holm), seen])
+    if not students:
         return []
-    methods = [
-        _method(found.cells[titles], titles) for titles, each in compared.items() if each.method
-    ]
     shown: list[str | Table] = [
         f"Each condition against {found.reference!r} in the same column, by row: difference in "
         "points with its 95% interval, p-value, the p-value adjusted for all comparisons of the "
         "column (Holm), and the smallest difference that would be seen at 5% in 80% of trials.",
         "These students: intervals over test rows; McNemar's exact test of two single "
         "students, for several seeds one for each that both have.",
-        Table(COMPARED, [_students(found.cells[titles], titles) for titles in compared]),
+        Table(COMPARED, students),
     ]
     if not methods:
         return [*shown, f"The method: nothing can be said without {LEAST_SEEDS} seeds a side."]
     said = "The method: intervals and t-test over seeds and test rows."
-    if len(methods) < len(compared):
+    if len(methods) < len(students):
         said += f" Nothing can be said of conditions with fewer than {LEAST_SEEDS} seeds a side."
     return [*shown, said, Table(COMPARED, methods)]
-
-
-FIGURES = ("Accuracy", "95% interval", "Difference", "Holm", "Seen from")
-COMPARED = ("Row", "Column", "Difference", "p", "Holm", "Seen from")
-
-
-def _students(cell: Cell, titles: Titles) -> list[str]:
-    assert cell.comparison
-    tests = cell.comparison.pairs.values()
-    seen = points(fmean(test.detectable for test in tests)).lstrip("+") if tests else ""
-    p_values = ", ".join(p_value(test.p_value) for test in tests)
-    gap = _difference(cell.comparison.difference)
-    return [*titles, gap, p_values, _optional(cell.students_holm), seen]
-
-
-def _method(cell: Cell, titles: Titles) -> list[str]:
-    assert cell.comparison and cell.comparison.method
-    test = cell.comparison.method
-    seen = points(test.detectable).lstrip("+")
-    gap, p = _difference(test.difference), p_value(test.p_value)
-    return [*titles, gap, p, _optional(cell.method_holm), seen]
 
 
 def _difference(gap: Interval) -> str:
