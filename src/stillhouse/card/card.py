@@ -48,7 +48,7 @@ def model_card(config: CardConfig, seed: int, measured: Measured) -> str:
         "## How it was made",
         items(_lineage(config, measured)),
         "The knobs of `params.yaml`:",
-        block(dump_yaml(_knobs(config)), "yaml"),
+        block(dump_yaml(config.recipe.model_dump(by_alias=True)), "yaml"),
         "The training:",
         items({name: _fact(value) for name, value in sorted(measured.training.items())}),
         "## How it is used",
@@ -63,10 +63,6 @@ def _name(config: CardConfig, seed: int) -> str:
     return f"{config.recipe.student} on {config.recipe.dataset}, seed {seed}"
 
 
-def _knobs(config: CardConfig) -> dict[str, Any]:
-    return config.recipe.model_dump(by_alias=True)
-
-
 def _front_matter(config: CardConfig, seed: int, measured: Measured) -> str:
     """The hub's metadata; what nobody stated (licence, language) is left out."""
     datasets = _hub_repos(*_sources(config.dataset))
@@ -78,7 +74,9 @@ def _front_matter(config: CardConfig, seed: int, measured: Measured) -> str:
             "name": config.recipe.dataset,
             "split": "test",
         },
-        "metrics": [{"type": name, "value": measured.student[name]} for name in _shares(measured)],
+        "metrics": [
+            {"type": name, "value": measured.student[name]} for name in _share_names(measured)
+        ],
     }
     values = {
         "library_name": "transformers",
@@ -103,7 +101,8 @@ def _hub_repos(*sources: str | None) -> list[str]:
     return [source.repo for source in parsed if isinstance(source, HubSource)]
 
 
-def _shares(measured: Measured) -> list[str]:
+def _share_names(measured: Measured) -> list[str]:
+    """The metrics of the test rows that are shares, and so have an interval."""
     of_test = [name for name in measured.student if not name.startswith("validation_")]
     return sorted(name for name in of_test if f"{name}_low" in measured.student)
 
@@ -112,7 +111,7 @@ def _results(config: CardConfig, measured: Measured) -> str:
     columns = {"this student": measured.student, **measured.references}
     rows = [
         [code(name), *(_share(metrics, name) for metrics in columns.values())]
-        for name in _shares(measured)
+        for name in _share_names(measured)
     ]
     return (
         f"Of {measured.student['rows']:,} test rows, with 95% intervals over the rows "
@@ -131,11 +130,12 @@ def _share(metrics: Metrics, name: str) -> str:
 def _lineage(config: CardConfig, measured: Measured) -> dict[str, str]:
     recipe = config.recipe
     added = {origin: measured.added[origin] for origin in ("real", "synthetic")}
+    hashes = {name: f"SHA-256 {code(digest)}" for name, digest in measured.hashes.items()}
     facts = {
         "Dataset": f"{code(recipe.dataset)}: {text(config.dataset.description)}",
         "Source": ", ".join(map(code, _sources(config.dataset))),
-        "Examples": f"{_counts(measured.data['rows'])}; {_hash(measured, 'examples')}",
-        "Trained on": f"{_counts(added)}; {_hash(measured, 'training')}",
+        "Examples": f"{_counts(measured.data['rows'])}; {hashes['examples']}",
+        "Trained on": f"{_counts(added)}; {hashes['training']}",
         "Labels and rationales": f"labels {code(recipe.label_source)}, rationales "
         f"{code(recipe.rationale_source)}; {_counts(measured.chosen)}",
     }
@@ -162,10 +162,6 @@ def _teaching(config: CardConfig) -> dict[str, str]:
             f", nearest by {code(recipe.embedder)} ({code(config.embedder.source)})"
         )
     return facts
-
-
-def _hash(measured: Measured, table_name: str) -> str:
-    return f"SHA-256 {code(measured.hashes[table_name])}"
 
 
 def _counts(counts: Metrics) -> str:

@@ -23,6 +23,8 @@ _MAKE = """
 dataclass cache lru_cache contextmanager final total_ordering overload no_grad inference_mode
 """
 _PLAIN_DECORATORS, _MAKING_DECORATORS = frozenset(_PLAIN.split()), frozenset(_MAKE.split())
+# Fields of syntax that say nothing.
+_SILENT = frozenset({"ctx", "type_comment", "type_ignores", "kind"})
 
 
 class Target(NamedTuple):
@@ -68,12 +70,13 @@ def read_module(name: str, source: bytes, is_module: Callable[[str], bool]) -> M
     for own_name, statements in grouped.items():
         writer = _Writer(name, set(grouped) - {""}, aliases, is_module)
         text = writer.write(statements, named=not own_name)
+        within = (node for statement in statements for node in ast.walk(statement))
         module.definitions[own_name] = Definition(
             name,
             own_name,
             hashlib.sha256(text.encode()).hexdigest(),
             tuple(writer.mentions),
-            frozenset(_imported(_within(statements), is_module)),
+            frozenset(_imported(within, is_module)),
         )
     return module
 
@@ -82,7 +85,8 @@ def _by_name(body: Iterable[ast.stmt]) -> dict[str, list[ast.stmt]]:
     """Each top-level name's statements; under "" all that has an effect of its own."""
     grouped: dict[str, list[ast.stmt]] = {"": []}
     for statement in body:
-        if _is_doc(statement) or _is_for_types(statement):
+        is_doc = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+        if is_doc or _is_for_types(statement):
             continue
         for part in _parted(statement):
             for each in _defined(part) or [""]:
@@ -106,7 +110,9 @@ def _defined(statement: ast.stmt) -> list[str]:
         case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
             known = all(_called(each) in _MAKING_DECORATORS for each in statement.decorator_list)
             return [name] if known else []
-        case ast.Assign(targets=targets) if all(map(_is_plain, targets)):
+        case ast.Assign(targets=targets) if all(
+            isinstance(t, ast.Name | ast.Tuple) for t in targets
+        ):
             return [name.id for target in targets for name in _names(target)]
         case ast.AnnAssign(target=ast.Name(id=name)) | ast.AugAssign(target=ast.Name(id=name)):
             return [name]
@@ -117,14 +123,6 @@ def _defined(statement: ast.stmt) -> list[str]:
     return []
 
 
-def _is_plain(target: ast.expr) -> bool:
-    return isinstance(target, ast.Name) or _is_tuple(target)
-
-
-def _is_tuple(target: ast.expr) -> bool:
-    return isinstance(target, ast.Tuple)
-
-
 def _names(target: ast.expr) -> list[ast.Name]:
     return [node for node in ast.walk(target) if isinstance(node, ast.Name)]
 
@@ -133,10 +131,6 @@ def _called(node: ast.expr) -> str:
     """The last name of what is called or decorates: `cache` of `functools.cache`."""
     called = node.func if isinstance(node, ast.Call) else node
     return getattr(called, "attr", getattr(called, "id", ""))
-
-
-def _is_doc(statement: ast.stmt) -> bool:
-    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
 
 
 def _is_for_types(statement: ast.stmt) -> bool:
@@ -184,10 +178,6 @@ def _at_import(body: Iterable[ast.stmt]) -> Iterator[ast.AST]:
             waiting.extend(ast.iter_child_nodes(node))
 
 
-def _within(statements: Iterable[ast.stmt]) -> Iterator[ast.AST]:
-    return (node for statement in statements for node in ast.walk(statement))
-
-
 def _imported(nodes: Iterable[ast.AST], is_module: Callable[[str], bool]) -> Iterator[str]:
     for node in nodes:
         if isinstance(node, ast.ImportFrom) and _is_own(node.module):
@@ -212,6 +202,7 @@ class _Writer:
         self.is_module = is_module
         self.mentions: list[Target] = []
         self.local: frozenset[str] = frozenset()
+        self.in_function = False
 
     def write(self, statements: list[ast.stmt], *, named: bool) -> str:
         """What statements say; `named`: with the names that they define."""
@@ -223,20 +214,17 @@ class _Writer:
         if named:
             return self._node(statement)
         match statement:
-            case ast.Import() | ast.ImportFrom():
-                return "" if self._is_of_project(statement) else self._node(statement)
             case ast.FunctionDef() | ast.AsyncFunctionDef():
                 return self._function(statement, name="")
             case ast.Assign(targets=targets, value=value):
-                places = [[n.id for n in _names(t)] if _is_tuple(t) else "" for t in targets]
+                places = [
+                    [name.id for name in _names(target)] if isinstance(target, ast.Tuple) else ""
+                    for target in targets
+                ]
                 return f"= {places} {self._value(value)}"
             case ast.AnnAssign(value=value) if value:
                 return f"= [''] {self._value(value)}"
         return self._node(statement)
-
-    @staticmethod
-    def _is_of_project(statement: ast.Import | ast.ImportFrom) -> bool:
-        return isinstance(statement, ast.ImportFrom) and _is_own(statement.module)
 
     def _value(self, value: Any) -> str:
         match value:
@@ -252,7 +240,7 @@ class _Writer:
         match node:
             case ast.Expr(value=ast.Constant()):
                 return ""
-            case ast.ImportFrom() if self._is_of_project(node):
+            case ast.ImportFrom(module=module) if _is_own(module):
                 return ""
             case ast.If() if _is_for_types(node):
                 return ""
@@ -269,7 +257,12 @@ class _Writer:
                 node.annotation = _Unquoted().visit(node.annotation)
             case ast.Raise(exc=ast.Call() as call):
                 return f"Raise({self._without_words(call)},{self._value(node.cause)})"
-            case ast.Expr(value=ast.Call() as call) if self._only_tells(call):
+            case ast.Expr(
+                value=ast.Call(
+                    func=ast.Name(id="print")
+                    | ast.Attribute(value=ast.Name(id="logger" | "warnings"))
+                ) as call
+            ):  # only tells people something
                 return f"Expr({self._without_words(call)})"
             case ast.Name(id=name):
                 return self._mention(name)
@@ -277,26 +270,21 @@ class _Writer:
                 return self._mention_target(Target(self.aliases[name].module, attr))
         return self._fields(node, set())
 
-    in_function = False
-
     def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef, name: str) -> str:
         """A function; without its annotations where no decorator could read them."""
         outer, self.in_function = self.in_function, True
-        plain = all(_called(each) in _PLAIN_DECORATORS for each in node.decorator_list)
-        without = {"returns", "name"} if plain else {"name"}
-        arguments = self._arguments(node.args, plain=plain)
-        text = f"{name}{arguments}{self._fields(node, without | {'args'})}"
+        if all(_called(each) in _PLAIN_DECORATORS for each in node.decorator_list):
+            args, without = node.args, {"name", "args", "returns"}
+            groups = (args.posonlyargs, args.args, args.kwonlyargs)
+            names = [[each.arg for each in group] for group in groups]
+            rest = [each.arg if each else "" for each in (args.vararg, args.kwarg)]
+            defaults = f"{self._value(args.defaults)}{self._value(args.kw_defaults)}"
+            arguments = f"{names}{rest}{defaults}"
+        else:
+            arguments, without = self._fields(node.args, set()), {"name", "args"}
+        text = f"{name}{arguments}{self._fields(node, without)}"
         self.in_function = outer
         return text
-
-    def _arguments(self, node: ast.arguments, *, plain: bool) -> str:
-        if not plain:
-            return self._fields(node, set())
-        names = [
-            [each.arg for each in group] for group in (node.posonlyargs, node.args, node.kwonlyargs)
-        ]
-        rest = [each.arg if each else "" for each in (node.vararg, node.kwarg)]
-        return f"{names}{rest}{self._value(node.defaults)}{self._value(node.kw_defaults)}"
 
     def _fields(self, node: ast.AST, without: set[str]) -> str:
         """A node and its fields; empty ones are left out, so that all versions of Python agree."""
@@ -314,17 +302,10 @@ class _Writer:
         named += [(keyword.arg or "**", keyword.value) for keyword in call.keywords]
         for name, argument in named:
             values = argument.values if isinstance(argument, ast.JoinedStr) else [argument]
-            parts += [f"{name}={self._value(v)}" for v in values if not _is_text(v)]
+            for value in values:
+                if not (isinstance(value, ast.Constant) and isinstance(value.value, str)):
+                    parts.append(f"{name}={self._value(value)}")
         return "!".join(parts)
-
-    def _only_tells(self, call: ast.Call) -> bool:
-        """Whether a call only tells people something."""
-        match call.func:
-            case ast.Name(id="print"):
-                return True
-            case ast.Attribute(value=ast.Name(id="logger" | "warnings")):
-                return True
-        return False
 
     def _is_module(self, name: str) -> bool:
         target = self.aliases.get(name)
@@ -364,13 +345,6 @@ class _Unquoted(ast.NodeTransformer):
             return node
 
 
-_SILENT = frozenset({"ctx", "type_comment", "type_ignores", "kind"})
-
-
-def _is_text(node: ast.AST) -> bool:
-    return isinstance(node, ast.Constant) and isinstance(node.value, str)
-
-
 def _bound_within(statement: ast.stmt) -> frozenset[str]:
     """The names that a definition binds in its functions: those may hide a module's own."""
     found: set[str] = set()
@@ -386,5 +360,5 @@ def _bound_within(statement: ast.stmt) -> frozenset[str]:
                 if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store)
             )
         elif isinstance(node, ast.comprehension):
-            found.update(n.id for n in ast.walk(node.target) if isinstance(n, ast.Name))
+            found.update(name.id for name in _names(node.target))
     return frozenset(found)

@@ -171,22 +171,17 @@ def _meanings(
     meanings = {key: definition.own for key, definition in found.items()}
     kinds = 0
     while kinds < (kinds := len(set(meanings.values()))):
-        meanings = {key: _meaning(found[key], mentioned[key], meanings) for key in found}
+        refined = {}
+        for key, definition in found.items():
+            # A mention that only tells people something stands for itself: it keeps its place.
+            said = [
+                " ".join(meanings[each] for each in meant) or f"{target.module}:{target.name}"
+                for target, meant in mentioned[key]
+            ]
+            text = "\n".join([definition.own, *said])
+            refined[key] = hashlib.sha256(text.encode()).hexdigest()
+        meanings = refined
     return meanings
-
-
-def _meaning(
-    definition: Definition, mentioned: list[tuple[Target, list[Key]]], meanings: Mapping[Key, str]
-) -> str:
-    """A hash of what a definition says and of each mention, in order.
-
-    One that only tells people something stands for itself, so that it keeps its place.
-    """
-    said = [
-        " ".join(meanings[key] for key in meant) if meant else f"{target.module}:{target.name}"
-        for target, meant in mentioned
-    ]
-    return hashlib.sha256("\n".join([definition.own, *said]).encode()).hexdigest()
 
 
 def _data(file: Path) -> str:

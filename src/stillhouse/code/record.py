@@ -29,7 +29,7 @@ def write_fingerprints() -> None:
     hashes = {place: own for each in found.values() for place, own in each.definitions.items()}
     reached = {stage: sorted(each.definitions) for stage, each in found.items()}
     write_json(paths.DEFINITIONS, {"hashes": hashes, "reached": reached})
-    _note_seen()
+    write_json(_seen_file(), _times())
 
 
 def of_stage(stage: str) -> Fingerprint:
@@ -68,10 +68,6 @@ def _times() -> dict[str, list[int]]:
 
 def _seen_file() -> Path:
     return state_directory() / "code.json"
-
-
-def _note_seen() -> None:
-    write_json(_seen_file(), _times())
 
 
 def _seen() -> dict[str, list[int]] | None:

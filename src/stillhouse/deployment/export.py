@@ -32,23 +32,16 @@ def conversations(
     """
     told = default_system(marker, rationales=rationales) if system is None else system
     opening = [{"role": "system", "content": told}] if told else []
-    return [
-        {
-            "messages": [
-                *opening,
-                {"role": "user", "content": row["query"]},
-                {"role": "assistant", "content": _assistant(row, marker, rationales=rationales)},
-            ]
-        }
-        for row in sorted(rows, key=lambda row: row["id"])
-    ]
-
-
-def _assistant(row: Mapping[str, Any], marker: str, *, rationales: bool) -> str:
-    if not rationales:
-        return str(row["label"])
-    conclusion = f"{marker} {row['label']}"
-    return f"{row['rationale']}\n{conclusion}" if row["rationale"] else conclusion
+    found = []
+    for row in sorted(rows, key=lambda row: row["id"]):
+        said = str(row["label"])
+        if rationales:
+            said = f"{marker} {said}"
+            if row["rationale"]:
+                said = f"{row['rationale']}\n{said}"
+        user = {"role": "user", "content": row["query"]}
+        found.append({"messages": [*opening, user, {"role": "assistant", "content": said}]})
+    return found
 
 
 def write_chat(path: Path, conversations: Sequence[Mapping[str, Any]]) -> None:

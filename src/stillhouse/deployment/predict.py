@@ -35,8 +35,11 @@ def predict_queries(
     """
     model = model_folder(folder)
     manifest = read_manifest(model)
-    if rationale:
-        _require_rationales(folder, manifest)
+    if rationale and not manifest.training.get("rationales"):
+        raise StillhouseError(
+            f"The student in {folder} was trained on labels alone and has no rationales to give. "
+            "Leave out --rationale, or train one with `lambda` above 0."
+        )
     decoding = _decoding(folder, manifest, queries)
     student = load_student(model)
     texts = {query.id: query.text for query in queries}
@@ -75,14 +78,6 @@ def _decoding(folder: Path, manifest: Manifest, queries: Sequence[Query]) -> Stu
     if found.decode == "choices" and not all(query.choices for query in queries):
         return found.model_copy(update={"decode": "generate"})
     return found
-
-
-def _require_rationales(folder: Path, manifest: Manifest) -> None:
-    if not manifest.training.get("rationales"):
-        raise StillhouseError(
-            f"The student in {folder} was trained on labels alone and has no rationales to give. "
-            "Leave out --rationale, or train one with `lambda` above 0."
-        )
 
 
 def as_lines(predictions: Sequence[Prediction]) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """Queries for a student: a text, lines, or tables with a column `query`."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any, TextIO
 
@@ -48,7 +48,11 @@ def read_queries(
     if not rows:
         raise StillhouseError("There is no query. Give a text, a file, or lines on standard input.")
     queries = [_query(row, number) for number, row in enumerate(rows, 1)]
-    _require_unique(queries)
+    seen: set[str] = set()
+    for query in queries:
+        if query.id in seen:
+            raise StillhouseError(f"The id {query.id!r} occurs twice; give every query its own.")
+        seen.add(query.id)
     return queries
 
 
@@ -82,11 +86,3 @@ def _query(row: RawRow, number: int) -> Query:
         where = ".".join(map(str, detail["loc"]))
         found = f"{detail['input']!r:.60}"
         raise StillhouseError(f"{row.where}: `{where}` is {found}: {detail['msg']}.") from error
-
-
-def _require_unique(queries: Sequence[Query]) -> None:
-    seen: set[str] = set()
-    for query in queries:
-        if query.id in seen:
-            raise StillhouseError(f"The id {query.id!r} occurs twice; give every query its own.")
-        seen.add(query.id)

@@ -40,41 +40,32 @@ def score(
     examples = by_id(rows, "examples")
     require_ids(examples, predictions, "examples", "predictions")
     require_ids(predictions, examples, "predictions", "examples")
-    metrics: Metrics = {"rows": len(rows)}
-    groups = [row["group"] for row in rows]
-    for metric in _applicable(rows, answer):
-        name = kind_of(metric).score_name
-        metrics |= _with_interval(name, _scores(predictions, rows, metric), groups)
-    table = [_scored(predictions[row["id"]], row, answer.metric) for row in rows]
-    metrics |= _with_interval("accuracy", [row["score"] for row in table], groups)
-    return table, metrics
-
-
-def _applicable(rows: Sequence[Mapping[str, Any]], answer: Answer) -> list[Metric]:
     applicable: list[Metric] = ["exact"]
     if all(row["choices"] for row in rows):
         applicable.append("choice")
     if answer.metric not in applicable:
         applicable.append(answer.metric)
-    return applicable
-
-
-def _scores(
-    predictions: Mapping[str, str], rows: Sequence[Mapping[str, Any]], metric: Metric
-) -> list[float]:
-    return [
-        kind_of(metric, row["choices"]).score(predictions[row["id"]], row["label"]) for row in rows
-    ]
-
-
-def _scored(prediction: str, row: Mapping[str, Any], metric: Metric) -> Row:
-    kind = kind_of(metric, row["choices"])
-    return {
-        "id": row["id"],
-        "prediction": prediction,
-        "normalised": kind.canonical(prediction),
-        "score": kind.score(prediction, row["label"]),
-    }
+    metrics: Metrics = {"rows": len(rows)}
+    groups = [row["group"] for row in rows]
+    for metric in applicable:
+        scores = [
+            kind_of(metric, row["choices"]).score(predictions[row["id"]], row["label"])
+            for row in rows
+        ]
+        metrics |= _with_interval(kind_of(metric).score_name, scores, groups)
+    table: list[Row] = []
+    for row in rows:
+        kind, prediction = kind_of(answer.metric, row["choices"]), predictions[row["id"]]
+        table.append(
+            {
+                "id": row["id"],
+                "prediction": prediction,
+                "normalised": kind.canonical(prediction),
+                "score": kind.score(prediction, row["label"]),
+            }
+        )
+    metrics |= _with_interval("accuracy", [row["score"] for row in table], groups)
+    return table, metrics
 
 
 def _with_interval(name: str, scores: Sequence[float], groups: Groups) -> Metrics:

@@ -5,7 +5,7 @@ explain, and of the methods, which another training would show by other students
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from statistics import fmean
 from typing import Any
@@ -18,8 +18,7 @@ from rich.text import Text
 from stillhouse.experiments.revisions import read_revision, require_same_rows
 from stillhouse.statistics.intervals import Interval
 from stillhouse.statistics.method import LEAST_SEEDS
-from stillhouse.statistics.paired import Accuracy, Comparison, compare
-from stillhouse.statistics.pairs import PairTest
+from stillhouse.statistics.paired import Comparison, compare
 
 WIDTH = 80
 TESTS = {"mcnemar": "McNemar", "sign_flip": "Randomisation"}
@@ -67,9 +66,23 @@ def as_json(compared: Compared) -> str:
 
 def print_comparison(compared: Compared) -> None:
     """Print both accuracies, the difference, and what may be said of students and methods."""
-    console = Console(width=WIDTH, highlight=False, markup=False)
     found = compared.found
-    console.print(_table([(compared.one, found.one), (compared.other, found.other)], found))
+    title = f"{found.rows:,} test rows"
+    if found.groups != found.rows:
+        title += f" in {found.groups:,} groups"
+    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", width=WIDTH)
+    table.add_column("Revision", ratio=1, overflow="fold")
+    for heading in ("Accuracy", "95% interval", "over", "Seeds", "s.e."):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for name, side in ((compared.one, found.one), (compared.other, found.other)):
+        error = "-" if side.standard_error is None else f"{100 * side.standard_error:.1f}"
+        over = "rows, seeds" if side.of_method else "rows"
+        cells = (
+            name, f"{side.accuracy.mean:.1%}", percent(side.accuracy), over, str(side.seeds), error
+        )  # fmt: skip
+        table.add_row(*map(Text, cells))
+    console = Console(width=WIDTH, highlight=False, markup=False)
+    console.print(table)
     for line in (*of_students(found), *of_method(found)):
         console.print(Text(line))
 
@@ -82,7 +95,11 @@ def of_students(found: Comparison) -> Iterator[str]:
         return
     for seed, test in found.pairs.items():
         of = "" if found.pair else f", seed {seed}"
-        yield f"  {TESTS[test.test]}{of}: {_differing(test)}: p {p_value(test.p_value, '= ')}"
+        better = "alone right" if test.test == "mcnemar" else "higher"
+        yield (
+            f"  {TESTS[test.test]}{of}: first {better} in {test.only_one} rows, second in "
+            f"{test.only_other}: p {p_value(test.p_value, '= ')}"
+        )
     if found.pair:
         yield f"  {_significance('student', found.difference.mean, found.pair.significant)}"
     yield f"  {seen(fmean(test.detectable for test in found.pairs.values()))}"
@@ -136,27 +153,3 @@ def points(difference: float) -> str:
 def p_value(value: float, equals: str = "") -> str:
     """A p-value to two digits, after `equals`; none is nil."""
     return f"{equals}{value:.2g}" if value >= 0.0001 else "<0.0001"
-
-
-def _differing(test: PairTest) -> str:
-    said = "alone right" if test.test == "mcnemar" else "higher"
-    return f"first {said} in {test.only_one} rows, second in {test.only_other}"
-
-
-def _table(revisions: Iterable[tuple[str, Accuracy]], found: Comparison) -> Table:
-    title = f"{found.rows:,} test rows"
-    if found.groups != found.rows:
-        title += f" in {found.groups:,} groups"
-    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
-    table.width = WIDTH
-    table.add_column("Revision", ratio=1, overflow="fold")
-    for heading in ("Accuracy", "95% interval", "over", "Seeds", "s.e."):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for name, side in revisions:
-        error = "-" if side.standard_error is None else f"{100 * side.standard_error:.1f}"
-        over = "rows, seeds" if side.of_method else "rows"
-        cells = (
-            name, f"{side.accuracy.mean:.1%}", percent(side.accuracy), over, str(side.seeds), error
-        )  # fmt: skip
-        table.add_row(*map(Text, cells))
-    return table

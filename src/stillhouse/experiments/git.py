@@ -83,7 +83,8 @@ def resolve(revision: str) -> str:
         raise StillhouseError(
             f"{len(named)} experiments are called {revision!r}; name one by its commit: {commits}."
         )
-    names = {WORKSPACE, *(experiment.name for experiment in known), *_branches_and_tags()}
+    refs = git("for-each-ref", "--format=%(refname:short)", "refs/heads", "refs/tags").split()
+    names = {WORKSPACE, *(experiment.name for experiment in known), *refs}
     raise StillhouseError(
         f"There is no revision or experiment {revision!r}.{did_you_mean(revision, names)} "
         "`dvc exp pull origin NAME` fetches another's experiment."
@@ -108,7 +109,3 @@ def _commit(revision: str) -> str | None:
     name = f"{revision}^{{commit}}"
     done = _run("rev-parse", "--verify", "--quiet", "--end-of-options", name)
     return None if done.returncode else done.stdout.strip()
-
-
-def _branches_and_tags() -> list[str]:
-    return git("for-each-ref", "--format=%(refname:short)", "refs/heads", "refs/tags").split()

@@ -58,50 +58,37 @@ def _teacher(teacher: Metrics) -> list[Advice]:
 def _student(summary: Metrics) -> list[Advice]:
     student = summary["student"]
     references = {name: summary[name] for name in ("untrained", "majority")}
-    if ON_VALIDATION not in student or not all(ON_VALIDATION in r for r in references.values()):
-        return [_no_validation_rows()] if _near(student, references, "accuracy") else []
-    near = _near(student, references, ON_VALIDATION)
-    return [*_more_rows(summary["data"], near), *_other_weight(near)]
-
-
-def _near(student: Metrics, references: dict[str, Metrics], key: str) -> list[str]:
-    """The references that the student does not clearly beat."""
-    return [name for name, r in references.items() if student[key] <= r[f"{key}_high"]]
-
-
-def _no_validation_rows() -> Advice:
-    return Advice(
-        "splits: {validation: {hold_out_from: train, share: 0.1}}",
-        "in the dataset's entry: the student does not clearly beat its references on the "
-        "test rows, and test rows choose nothing. On validation rows you can choose `limit` "
-        "and `lambda`",
-    )
-
-
-def _more_rows(data: Metrics, near: list[str]) -> list[Advice]:
-    rows = int(data["rows"]["train"])
-    wanted = min(2 * rows, int(data.get("unlimited", {}).get("train", rows)))
-    if "untrained" not in near or wanted <= rows:
-        return []
-    return [
-        Advice(
-            f"dvc exp run -S limit={wanted}",
-            "on the validation rows the student is not clearly better than the untrained one: give "
-            "it more rows",
+    validated = all(ON_VALIDATION in scores for scores in (student, *references.values()))
+    key = ON_VALIDATION if validated else "accuracy"
+    not_beaten = {name for name, r in references.items() if student[key] <= r[f"{key}_high"]}
+    if not validated:
+        aside = Advice(
+            "splits: {validation: {hold_out_from: train, share: 0.1}}",
+            "in the dataset's entry: the student does not clearly beat its references on the "
+            "test rows, and test rows choose nothing. On validation rows you can choose `limit` "
+            "and `lambda`",
         )
-    ]
-
-
-def _other_weight(near: list[str]) -> list[Advice]:
-    if "majority" not in near:
-        return []
-    return [
-        Advice(
-            "dvc exp run -S lambda=0.5",
-            "on the validation rows the student does not clearly beat the majority class: let the "
-            "labels weigh more than the rationales",
+        return [aside] if not_beaten else []
+    found = []
+    rows = int(summary["data"]["rows"]["train"])
+    wanted = min(2 * rows, int(summary["data"].get("unlimited", {}).get("train", rows)))
+    if "untrained" in not_beaten and wanted > rows:
+        found.append(
+            Advice(
+                f"dvc exp run -S limit={wanted}",
+                "on the validation rows the student is not clearly better than the untrained one: "
+                "give it more rows",
+            )
         )
-    ]
+    if "majority" in not_beaten:
+        found.append(
+            Advice(
+                "dvc exp run -S lambda=0.5",
+                "on the validation rows the student does not clearly beat the majority class: let "
+                "the labels weigh more than the rationales",
+            )
+        )
+    return found
 
 
 def _retrieval(retrieval: Metrics) -> list[Advice]:

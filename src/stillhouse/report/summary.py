@@ -38,7 +38,10 @@ def summarise(
     baseline. `evaluations`: the metrics of each seed's student. `predictions`: the rows of each of
     `models`, which must be over exactly the test rows.
     """
-    scored = {name: _scores(name, rows) for name, rows in predictions.items()}
+    scored = {
+        name: {id_: row["score"] for id_, row in by_id(rows, f"predictions {name}").items()}
+        for name, rows in predictions.items()
+    }
     groups = {row["id"]: row["group"] for row in examples if row["split"] == "test"}
     require_same_rows(groups, scored)
     students = {seed: scored[f"seed={seed}"] for seed in evaluations}
@@ -59,10 +62,6 @@ def summarise(
     if len(evaluations) > 1:
         summary["seeds"] = {str(seed): values for seed, values in evaluations.items()}
     return numbers(summary)
-
-
-def _scores(name: str, rows: Iterable[Row]) -> Scores:
-    return {id_: row["score"] for id_, row in by_id(rows, f"predictions {name}").items()}
 
 
 def detectable(students: Seeds, groups: ByRow) -> dict[str, float]:

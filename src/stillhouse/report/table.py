@@ -47,8 +47,25 @@ def accuracy_table(summary: Metrics, seconds: Seconds) -> Table:
     for heading in ("Accuracy", "95% interval", "Rows", "Seconds"):
         table.add_column(heading, justify="right", no_wrap=True)
     for line in _lines(summary):
-        style = "bold" if line.scores is summary["student"] else ""
-        table.add_row(*(Text(cell, style=style) for cell in _cells(line, seconds)))
+        scores, key = line.scores, line.key
+        low, high = scores.get(f"{key}_low"), scores.get(f"{key}_high")
+        spent = [
+            value
+            for stage, value in seconds.items()
+            if any(
+                stage == made or (made[-1] == "@" and stage.startswith(made))
+                for made in line.stages
+            )
+        ]
+        cells = (
+            line.name,
+            f"{scores[key]:.1%}",
+            "-" if low is None or high is None else f"{low:.1%} to {high:.1%}",
+            f"{scores['rows']:,}" if "rows" in scores else "-",
+            f"{sum(spent):,.0f}" if spent else "-",
+        )
+        style = "bold" if scores is summary["student"] else ""
+        table.add_row(*(Text(cell, style=style) for cell in cells))
     return table
 
 
@@ -79,25 +96,6 @@ def _lines(summary: Metrics) -> list[_Line]:
         _Line(name, student, ("train_student@", "evaluate@")),
     ]
     return [line for line in lines if line.key in line.scores]
-
-
-def _cells(line: _Line, seconds: Seconds) -> list[str]:
-    scores, key = line.scores, line.key
-    low, high = scores.get(f"{key}_low"), scores.get(f"{key}_high")
-    spent = [
-        value
-        for stage, value in seconds.items()
-        if any(
-            stage == name or (name[-1] == "@" and stage.startswith(name)) for name in line.stages
-        )
-    ]
-    return [
-        line.name,
-        f"{scores[key]:.1%}",
-        "-" if low is None or high is None else f"{low:.1%} to {high:.1%}",
-        f"{scores['rows']:,}" if "rows" in scores else "-",
-        f"{sum(spent):,.0f}" if spent else "-",
-    ]
 
 
 def notes(summary: Metrics, seconds: Seconds) -> list[str]:

@@ -67,8 +67,18 @@ def compare(
 
     `fixed`: no seed changes `one`, as the untrained student, so that its one model is the method.
     """
-    ids = _ids(one)
-    before, after, by_row = _scores(one, ids), _scores(other, ids), _groups(groups, ids)
+    ids = sorted(next(iter(one.values())))
+    before, by_row = aligned(one, groups)
+    after = [[float(scores[id_]) for id_ in ids] for scores in other.values()]
+    if len(one) == len(other) == 1:
+        pairs = {next(iter(other)): pair_test(before[0], after[0], by_row)}
+    else:
+        by_seed = dict(zip(one, before, strict=True))
+        pairs = {
+            seed: pair_test(by_seed[seed], scores, by_row)
+            for seed, scores in sorted(zip(other, after, strict=True))
+            if seed in by_seed
+        }
     codes = group_codes(by_row)
     return Comparison(
         rows=len(ids),
@@ -78,49 +88,26 @@ def compare(
         difference=difference_interval(
             [b - a for a, b in zip(_means(before), _means(after), strict=True)], by_row
         ),
-        pairs=_pairs(
-            dict(zip(one, before, strict=True)), dict(zip(other, after, strict=True)), by_row
-        ),
+        pairs=pairs,
         method=method_test(before, after, by_row, fixed=fixed),
     )
 
 
 def measure(side: Seeds, groups: ByRow | None = None) -> Accuracy:
     """The accuracy of one side."""
-    ids = _ids(side)
-    return _accuracy(_scores(side, ids), _groups(groups, ids))
+    return _accuracy(*aligned(side, groups))
 
 
 def aligned(side: Seeds, groups: ByRow | None = None) -> tuple[list[list[float]], Groups]:
     """A side's scores, (seeds, rows), and the rows' groups, in the order of the ids."""
-    ids = _ids(side)
-    return _scores(side, ids), _groups(groups, ids)
-
-
-def _ids(side: Seeds) -> list[str]:
-    return sorted(next(iter(side.values())))
-
-
-def _scores(side: Seeds, ids: list[str]) -> list[list[float]]:
-    return [[float(scores[id_]) for id_ in ids] for scores in side.values()]
-
-
-def _groups(groups: ByRow | None, ids: list[str]) -> Groups:
-    return None if groups is None else [groups.get(id_) for id_ in ids]
+    ids = sorted(next(iter(side.values())))
+    scores = [[float(of_seed[id_]) for id_ in ids] for of_seed in side.values()]
+    return scores, None if groups is None else [groups.get(id_) for id_ in ids]
 
 
 def _means(scores: list[list[float]]) -> list[float]:
+    """Of each row, over the seeds."""
     return [sum(row) / len(row) for row in zip(*scores, strict=True)]
-
-
-def _pairs(
-    one: Mapping[int, list[float]], other: Mapping[int, list[float]], groups: Groups
-) -> dict[int, PairTest]:
-    if len(one) == len(other) == 1:
-        (before,), ((seed, after),) = one.values(), other.items()
-        return {seed: pair_test(before, after, groups)}
-    shared = sorted(one.keys() & other.keys())
-    return {seed: pair_test(one[seed], other[seed], groups) for seed in shared}
 
 
 def _accuracy(scores: list[list[float]], groups: Groups) -> Accuracy:

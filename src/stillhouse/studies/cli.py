@@ -1,7 +1,6 @@
 """`stillhouse study ...`: run a table of conditions, look how far it is, write it."""
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -92,11 +91,7 @@ def _write(name: str, study: Study, found: list[Found], small: bool) -> None:
     made = results(name, study, found, small=small)
     target = RESULTS / (f"{name}-small" if small else name)
     for suffix, content in ((".md", markdown(made)), (".csv", as_csv(made)), (".svg", svg(made))):
-        write_text(_with(target, suffix), content)
+        write_text(target.with_name(target.name + suffix), content)
     typer.echo()
     print_results(made)
     typer.echo(f"Written to {target}.md, .csv and .svg", file=sys.stderr)
-
-
-def _with(target: Path, suffix: str) -> Path:
-    return target.with_name(target.name + suffix)

@@ -54,13 +54,20 @@ def read_pipeline(commit: str) -> Pipeline:
     stages = declared_in(_mapping(commit, paths.PIPELINE.as_posix()))
     code = stages.pop(STAGE, None)
     outs = [path for stage in stages.values() for path in stage.outs]
-    deps = {path for stage in stages.values() for path in stage.deps if not _made(path, outs)}
+    # What no stage writes, neither itself nor something in it; the code counts by what it means.
+    deps = {
+        path
+        for stage in stages.values()
+        for path in stage.deps
+        if "${" not in path
+        and not path.startswith(f"{paths.CODE}/")
+        and not any(out == path or out.startswith(f"{path}/") for out in outs)
+    }
     tracked: dict[str, frozenset[str] | None] = {}
     for stage in stages.values():
         for file, keys in stage.params.items():
             known = tracked.get(file, frozenset())
             tracked[file] = ALL if keys is ALL or known is ALL else known | keys
-    deps = {path for path in deps if not path.startswith(f"{paths.CODE}/")}
     folders = code.deps if code else ()
     files = objects(commit, sorted({paths.PIPELINE.as_posix(), *deps}))
     return Pipeline(commit, files, folders, _code(commit, folders), tracked)
@@ -92,11 +99,6 @@ def _code(commit: str, folders: tuple[str, ...]) -> Mapping[str, str]:
         }
     write_json(cached, found)
     return found
-
-
-def _made(dep: str, outs: list[str]) -> bool:
-    """Whether a stage writes this dependency or something in it."""
-    return "${" in dep or any(out == dep or out.startswith(f"{dep}/") for out in outs)
 
 
 def _mapping(commit: str, path: str) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Reading studies: every mistake of a study's file and of its conditions, before anything runs."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +37,16 @@ def read_study(name: str, root: Path = Path()) -> Study:
 def load_study(name: str, root: Path = Path()) -> Study:
     """Load a study and check all its conditions and the entries that they name."""
     study = read_study(name, root)
+    base, entries = _params(root) or {}, Entries(root)
+    chosen = {
+        (group, entry)
+        for condition in _conditions(name, study)
+        for group, entry in (base | dict(condition.overrides)).items()
+        if group in GROUPS and entry in names(group, root)
+    }
     problems: list[str] = []
-    _check_entries(_conditions(name, study), Entries(root), problems)
+    for group, entry in sorted(chosen):
+        entries.read(group, entry, problems)
     fail_on(problems)
     return study
 
@@ -108,15 +116,3 @@ def _params(root: Path) -> dict[str, Any] | None:
     except (StillhouseError, ValidationError):
         return None
     return dict(values)
-
-
-def _check_entries(conditions: Iterable[Condition], entries: Entries, problems: list[str]) -> None:
-    base = _params(entries.root) or {}
-    chosen = {
-        (group, entry)
-        for condition in conditions
-        for group, entry in (base | dict(condition.overrides)).items()
-        if group in GROUPS and entry in names(group, entries.root)
-    }
-    for group, entry in sorted(chosen):
-        entries.read(group, entry, problems)

@@ -16,7 +16,10 @@ def svg(found: Results) -> str:
     width = LEFT + GROUP * len(found.columns) + 20
     legend = TOP + HEIGHT + FOOT
     height = legend + LINE * len(found.rows)
-    top = _top(found)
+    shares = [cell.accuracy.accuracy.high for cell in found.cells.values() if cell.accuracy]
+    shares += [published / 100 for published in found.published.values()]
+    # The highest share that is shown, in steps of 20 points.
+    top = min(1.0, max(0.2, math.ceil(5 * max(shares, default=1.0)) / 5))
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
         f'viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="12">',
@@ -58,12 +61,6 @@ def _points(found: Results, place: int, colour: str, top: float) -> list[str]:
     return parts
 
 
-def _top(found: Results) -> float:
-    """The highest share that is shown, in steps of 20 points."""
-    shares = [cell.accuracy.accuracy.high for cell in found.cells.values() if cell.accuracy]
-    shares += [published / 100 for published in found.published.values()]
-    return min(1.0, max(0.2, math.ceil(5 * max(shares, default=1.0)) / 5))
-
-
 def _y(share: float, top: float) -> float:
+    """Where a share lies; `top` is the highest that is shown."""
     return TOP + HEIGHT * (1 - share / top)

@@ -6,7 +6,6 @@ import signal
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -46,7 +45,7 @@ def run_study(name: str, conditions: Sequence[Condition]) -> list[Found]:
 
 
 def run_condition(place: Workplace, condition: Condition) -> None:
-    """Run one condition and keep its experiment; a failure is recorded with its reason."""
+    """Run one condition and keep its experiment; a failure is recorded, its output kept."""
     started = time.monotonic()
     lines: list[str] = []
 
@@ -61,15 +60,10 @@ def run_condition(place: Workplace, condition: Condition) -> None:
     seconds = round(time.monotonic() - started, 1)
     record(EVENT, condition=condition.name, seconds=seconds, failure=reason)
     if reason:
-        log = log_file(condition)
+        log = state_directory() / "studies" / "failed" / f"{condition.name}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         log.write_text("\n".join(lines) + "\n", encoding="utf-8")
         typer.echo(f"{condition.name} failed: {reason}\nIts output is in {log}.", err=True)
-
-
-def log_file(condition: Condition) -> Path:
-    """Where the output of a failed condition is kept."""
-    return state_directory() / "studies" / "failed" / f"{condition.name}.log"
 
 
 def failure(lines: Sequence[str], status: int) -> str:

@@ -51,18 +51,16 @@ def find(conditions: Iterable[Condition]) -> list[Found]:
 def _result(condition: Condition, named: list[Experiment], pipeline: Pipeline) -> Found | None:
     """The newest experiment with the condition's settings, one of the same code before others."""
     settings = pipeline.settings(pipeline.commit, condition.overrides)
+    now = {**pipeline.files, **pipeline.code}
     stale = None
     for experiment in named:
         # With other settings it is the result of something else that had the same name.
         if settings != pipeline.settings(experiment.commit, {}):
             continue
-        changed = _changed(pipeline, read_pipeline(experiment.commit))
+        run = read_pipeline(experiment.commit)
+        then = {**run.files, **run.code}
+        changed = tuple(sorted(k for k in now.keys() | then if now.get(k) != then.get(k)))
         if not changed:
             return Found(condition, experiment)
         stale = stale or Found(condition, experiment, changed)
     return stale
-
-
-def _changed(one: Pipeline, other: Pipeline) -> tuple[str, ...]:
-    before, after = ({**each.files, **each.code} for each in (one, other))
-    return tuple(sorted(k for k in before.keys() | after if before.get(k) != after.get(k)))

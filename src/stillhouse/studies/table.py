@@ -5,7 +5,7 @@ As in `stillhouse compare`, what holds of these students and what of the methods
 
 import csv
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
@@ -26,6 +26,8 @@ from stillhouse.studies.state import Found
 
 STALE = "†"
 DIGITS = 6
+FIGURES = ("Accuracy", "95% interval", "Difference", "Holm", "Seen from")
+COMPARED = ("Row", "Column", "Difference", "p", "Holm", "Seen from")
 
 Titles = tuple[str, str]
 """Of a row and a column."""
@@ -99,31 +101,19 @@ def results(name: str, study: Study, found: Sequence[Found], *, small: bool) -> 
 
 def _adjust(cells: dict[Titles, Cell]) -> None:
     """Put in the p-values adjusted for how many comparisons their column of the study has."""
-    for column in {column for _, column in cells}:
-        here = {titles: cell for titles, cell in cells.items() if titles[1] == column}
-        students = _adjusted(here, _students_p)
-        methods = _adjusted(here, _method_p)
-        for titles, cell in here.items():
+    compared = {titles: cell.comparison for titles, cell in cells.items() if cell.comparison}
+    for column in {column for _, column in compared}:
+        here = {titles: each for titles, each in compared.items() if titles[1] == column}
+        students = {titles: each.pair.p_value for titles, each in here.items() if each.pair}
+        methods = {titles: each.method.p_value for titles, each in here.items() if each.method}
+        students_holm = dict(zip(students, holm(list(students.values())), strict=True))
+        method_holm = dict(zip(methods, holm(list(methods.values())), strict=True))
+        for titles in here:
             cells[titles] = replace(
-                cell, students_holm=students.get(titles), method_holm=methods.get(titles)
+                cells[titles],
+                students_holm=students_holm.get(titles),
+                method_holm=method_holm.get(titles),
             )
-
-
-def _adjusted(
-    cells: Mapping[Titles, Cell], p_of: Callable[[Cell], float | None]
-) -> dict[Titles, float]:
-    known = {titles: p for titles, cell in cells.items() if (p := p_of(cell)) is not None}
-    return dict(zip(known, holm(list(known.values())), strict=True))
-
-
-def _students_p(cell: Cell) -> float | None:
-    pair = cell.comparison.pair if cell.comparison else None
-    return pair.p_value if pair else None
-
-
-def _method_p(cell: Cell) -> float | None:
-    method = cell.comparison.method if cell.comparison else None
-    return method.p_value if method else None
 
 
 def _compared(reference: Revision | None, revision: Revision | None) -> Comparison | None:
@@ -171,16 +161,15 @@ def print_results(found: Results) -> None:
     console = Console(width=WIDTH, highlight=False, markup=False)
     console.print(Text(found.title, style="bold"))
     for part in parts(found):
-        console.print(_for_terminal(part) if isinstance(part, Table) else Text(f"\n{part}"))
-
-
-def _for_terminal(part: Table) -> RichTable:
-    table = RichTable(box=box.SIMPLE_HEAD)
-    for heading in part.headings:
-        table.add_column(heading, no_wrap=heading in FIGURES)
-    for line in part.lines:
-        table.add_row(*map(Text, line))
-    return table
+        if isinstance(part, str):
+            console.print(Text(f"\n{part}"))
+            continue
+        table = RichTable(box=box.SIMPLE_HEAD)
+        for heading in part.headings:
+            table.add_column(heading, no_wrap=heading in FIGURES)
+        for line in part.lines:
+            table.add_row(*map(Text, line))
+        console.print(table)
 
 
 def as_csv(found: Results) -> str:
@@ -221,47 +210,35 @@ def _accuracy(cell: Cell, titles: Titles) -> list[str]:
 
 
 def _comparisons(found: Results) -> list[str | Table]:
-    compared = {titles: cell.comparison for titles, cell in found.cells.items() if cell.comparison}
-    if not compared:
+    students, methods = [], []
+    for titles, cell in found.cells.items():
+        if cell.comparison is None:
+            continue
+        tests, method = cell.comparison.pairs.values(), cell.comparison.method
+        gap = _difference(cell.comparison.difference)
+        p = ", ".join(p_value(test.p_value) for test in tests)
+        seen = points(fmean(test.detectable for test in tests)).lstrip("+") if tests else ""
+        students.append([*titles, gap, p, _optional(cell.students_holm), seen])
+        if method:
+            gap, p = _difference(method.difference), p_value(method.p_value)
+            seen = points(method.detectable).lstrip("+")
+            methods.append([*titles, gap, p, _optional(cell.method_holm), seen])
+    if not students:
         return []
-    methods = [
-        _method(found.cells[titles], titles) for titles, each in compared.items() if each.method
-    ]
     shown: list[str | Table] = [
         f"Each condition against {found.reference!r} in the same column, by row: difference in "
         "points with its 95% interval, p-value, the p-value adjusted for all comparisons of the "
         "column (Holm), and the smallest difference that would be seen at 5% in 80% of trials.",
         "These students: intervals over test rows; McNemar's exact test of two single "
         "students, for several seeds one for each that both have.",
-        Table(COMPARED, [_students(found.cells[titles], titles) for titles in compared]),
+        Table(COMPARED, students),
     ]
     if not methods:
         return [*shown, f"The method: nothing can be said without {LEAST_SEEDS} seeds a side."]
     said = "The method: intervals and t-test over seeds and test rows."
-    if len(methods) < len(compared):
+    if len(methods) < len(students):
         said += f" Nothing can be said of conditions with fewer than {LEAST_SEEDS} seeds a side."
     return [*shown, said, Table(COMPARED, methods)]
-
-
-FIGURES = ("Accuracy", "95% interval", "Difference", "Holm", "Seen from")
-COMPARED = ("Row", "Column", "Difference", "p", "Holm", "Seen from")
-
-
-def _students(cell: Cell, titles: Titles) -> list[str]:
-    assert cell.comparison
-    tests = cell.comparison.pairs.values()
-    seen = points(fmean(test.detectable for test in tests)).lstrip("+") if tests else ""
-    p_values = ", ".join(p_value(test.p_value) for test in tests)
-    gap = _difference(cell.comparison.difference)
-    return [*titles, gap, p_values, _optional(cell.students_holm), seen]
-
-
-def _method(cell: Cell, titles: Titles) -> list[str]:
-    assert cell.comparison and cell.comparison.method
-    test = cell.comparison.method
-    seen = points(test.detectable).lstrip("+")
-    gap, p = _difference(test.difference), p_value(test.p_value)
-    return [*titles, gap, p, _optional(cell.method_holm), seen]
 
 
 def _difference(gap: Interval) -> str:
@@ -310,7 +287,8 @@ def _csv_line(cell: Cell, titles: Titles) -> list[object]:
         return line + [""] * 11
     gap, tests = cell.comparison.difference, cell.comparison.pairs.values()
     seen = fmean(test.detectable for test in tests) if tests else None
-    line += _rounded(gap.mean, gap.low, gap.high, _students_p(cell), cell.students_holm, seen)
+    p = cell.comparison.pair.p_value if cell.comparison.pair else None
+    line += _rounded(gap.mean, gap.low, gap.high, p, cell.students_holm, seen)
     method = cell.comparison.method
     if method is None:
         return line + [""] * 5

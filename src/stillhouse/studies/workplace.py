@@ -109,13 +109,11 @@ def _clone(clone: Path, commit: str) -> Workplace:
         exclude.write(f"{state.name}\n")  # a link, which .gitignore's pattern for a folder misses
     (project / state.name).symlink_to(state, target_is_directory=True)
     _dvc(project, "config", "--local", "cache.dir", _dvc(Path(), "cache", "dir"))
-    return Workplace(clone, project, commit, _environment())
-
-
-def _environment() -> dict[str, str]:
+    environment = dict(os.environ) | {"PYTHONUNBUFFERED": "1"}
     mirror = mirror_root()
-    absolute = {"STILLHOUSE_MIRROR": str(mirror.absolute())} if mirror else {}
-    return dict(os.environ) | {"PYTHONUNBUFFERED": "1"} | absolute
+    if mirror:  # as seen from here: commands run in the clone
+        environment["STILLHOUSE_MIRROR"] = str(mirror.absolute())
+    return Workplace(clone, project, commit, environment)
 
 
 def _dvc(folder: Path, *arguments: str) -> str:
