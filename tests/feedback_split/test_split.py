@@ -2,8 +2,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stillhouse.config.dataset import Answer, DatasetConf
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.tables import CHOSEN
+from stillhouse.feedback_split.config import FeedbackSplitConfig
 from stillhouse.feedback_split.split import choose_rows, validation_rows
 
 
@@ -23,11 +25,12 @@ def choose(
     verdicts=(), tau=1.0, hard_at_tau=False, filter_="none", metric="exact",
     label_filter="none",
 ):  # fmt: skip
-    return choose_rows(
-        examples, parsed_rows, verdicts, fraction=fraction, label_source=label,
-        label_filter=label_filter, rationale_source=rationale, rationale_filter=filter_,
-        metric=metric, feedback=feedback, tau=tau, hard_at_tau=hard_at_tau,
+    config = FeedbackSplitConfig.model_construct(
+        dataset=DatasetConf.model_construct(answer=Answer(metric=metric)), fraction=fraction,
+        label_source=label, label_filter=label_filter, rationale_source=rationale,
+        rationale_filter=filter_, feedback=feedback, tau=tau, hard_at_tau=hard_at_tau,
     )  # fmt: skip
+    return choose_rows(examples, parsed_rows, verdicts, config)
 
 
 IDS = [f"r{i}" for i in range(40)]

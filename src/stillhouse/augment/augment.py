@@ -50,22 +50,34 @@ def training_rows(
     and without feedback from all. Their labels, and rationales unless `rationale_source` is `none`,
     are the teacher's. Fewer than `synthetic` are reported, none is an error.
     """
-    _require_rows(config)
+    if not config.real and not config.synthetic:
+        raise StillhouseError(
+            "`real` is false and `synthetic` is 0 in params.yaml: there is nothing to train on. "
+            "Set `synthetic`, or `real: true`."
+        )
     columns = ("id", "query", "label", "rationale")
-    kept = chosen if config.real else []
-    real = [{c: row[c] for c in columns} | {"origin": REAL} for row in kept]
+    taken = chosen if config.real else []
+    real = [{c: row[c] for c in columns} | {"origin": REAL} for row in taken]
     if not config.synthetic:
         return real, {"real": len(real), "synthetic": 0}
     _require_askable(config)
-    growth = Growth(
-        config.augment,
-        _labelling(config, examples, exemplars, store),
-        _kept(config.augment, chosen, examples),
-    )
+    held_out = [row["query"] for row in examples if row["split"] in HELD_OUT]
+    kept = Kept(config.augment.filters, [row["query"] for row in chosen], held_out)
+    growth = Growth(config.augment, _labelling(config, examples, exemplars, store), kept)
     known = by_id(examples, "examples")
     for difficulty, quota in quotas(config).items():
         growth.grow_in_rounds(_seeds(chosen, known, difficulty, config.feedback), quota)
-    made = [_synthetic(new, config.rationale_source) for new in growth.accepted]
+    explained = config.rationale_source != "none"
+    made = [
+        {
+            "id": new.query.id,
+            "query": new.query.text,
+            "label": new.label.text,
+            "rationale": new.label.rationale if explained else None,
+            "origin": SYNTHETIC,
+        }
+        for new in growth.accepted
+    ]
     metrics = {"real": len(real), "synthetic": len(made)} | growth.metrics(config.synthetic)
     _report(config.synthetic, metrics)
     return real + made, metrics
@@ -131,19 +143,18 @@ class Growth:
 
     def _take(self, wave: Sequence[QueryRequest], quota: int) -> list[New]:
         """Ask a wave, and go through it until the quota is met; what is behind never happened."""
-        dataset = self.labelling.dataset
+        labelling = self.labelling
         written = ask_queries(
             wave,
             self.conf,
-            self.labelling.teacher,
-            task=dataset.task,
-            metric=dataset.answer.metric,
-            store=self.labelling.store,
-            ledger=self.labelling.ledger,
+            labelling.teacher,
+            labelling.dataset,
+            store=labelling.store,
+            ledger=labelling.ledger,
         )
         decided = [self._decide(*pair) for pair in zip(wave, written, strict=True)]
         queries = [decision for decision in decided if isinstance(decision, Query)]
-        labels = dict(zip(queries, self.labelling.labels(queries), strict=True))
+        labels = dict(zip(queries, labelling.labels(queries), strict=True))
         found: list[New] = []
         for place, decision in enumerate(decided):
             label = labels[decision] if isinstance(decision, Query) else decision
@@ -212,11 +223,6 @@ def _lists_choices(seed: SeedQuery) -> bool:
     return bool(seed.choices) and choices_in(seed.text) == list(seed.choices)
 
 
-def _kept(conf: AugmentConf, chosen: Sequence[Row], examples: Iterable[Row]) -> Kept:
-    held_out = [row["query"] for row in examples if row["split"] in HELD_OUT]
-    return Kept(conf.filters, [row["query"] for row in chosen], held_out)
-
-
 def _seeds(
     chosen: Sequence[Row],
     examples: Mapping[str, Mapping[str, Any]],
@@ -236,18 +242,15 @@ def _seeds(
         )
         for row in rows
     ]
-    _require_choices(seeds)
+    shared = len({seed.choices for seed in seeds}) == 1
+    unclear = next((seed for seed in seeds if not shared and not _lists_choices(seed)), None)
+    if unclear is not None:
+        raise StillhouseError(
+            f"Row {unclear.id!r} has choices of its own that its query does not list as "
+            "`(a) ...`, `(b) ...`, so the choices of a new query could not be read. List them "
+            "in the dataset's `fields.query`, or use `synthetic: 0`."
+        )
     return seeds
-
-
-def _synthetic(new: New, rationale_source: str) -> Row:
-    return {
-        "id": new.query.id,
-        "query": new.query.text,
-        "label": new.label.text,
-        "rationale": None if rationale_source == "none" else new.label.rationale,
-        "origin": SYNTHETIC,
-    }
 
 
 def _labelling(
@@ -259,7 +262,11 @@ def _labelling(
     by_row = defaultdict(list)
     for row in exemplars:
         by_row[row["id"]].append(row)
-    ledger = Ledger(config.teacher.price, config.teacher.compute.budget)
+    ledger = judge_ledger = Ledger(config.teacher.price, config.teacher.compute.budget)
+    if config.judge.teacher is not None or config.judge.compute is not None:
+        # Else the teacher itself judges, by its own `compute`: that budget is one.
+        model = judging_model(config.judge, config.teacher)
+        judge_ledger = Ledger(model.price, model.compute.budget)
     return Labelling(
         config.dataset,
         config.prompt,
@@ -270,24 +277,8 @@ def _labelling(
         exemplars=by_row,
         store=store,
         ledger=ledger,
-        judge_ledger=_judge_ledger(config, ledger),
+        judge_ledger=judge_ledger,
     )
-
-
-def _judge_ledger(config: AugmentConfig, ledger: Ledger) -> Ledger:
-    """The teacher's own where it judges, and by its own `compute`: that budget is one."""
-    if config.judge.teacher is None and config.judge.compute is None:
-        return ledger
-    model = judging_model(config.judge, config.teacher)
-    return Ledger(model.price, model.compute.budget)
-
-
-def _require_rows(config: AugmentConfig) -> None:
-    if not config.real and not config.synthetic:
-        raise StillhouseError(
-            "`real` is false and `synthetic` is 0 in params.yaml: there is nothing to train on. "
-            "Set `synthetic`, or `real: true`."
-        )
 
 
 def _require_askable(config: AugmentConfig) -> None:
@@ -303,17 +294,6 @@ def _require_askable(config: AugmentConfig) -> None:
             "`verify.min_score` wants a judge that scores one answer (form `answer`) or query "
             f"(form `query`), and `judge` names one of the form `{form}`. Set `judge: hhh`, or "
             "`verify.min_score: null`."
-        )
-
-
-def _require_choices(seeds: Sequence[SeedQuery]) -> None:
-    shared = len({seed.choices for seed in seeds}) == 1
-    unclear = next((seed for seed in seeds if not shared and not _lists_choices(seed)), None)
-    if unclear is not None:
-        raise StillhouseError(
-            f"Row {unclear.id!r} has choices of its own that its query does not list as "
-            "`(a) ...`, `(b) ...`, so the choices of a new query could not be read. List them "
-            "in the dataset's `fields.query`, or use `synthetic: 0`."
         )
 
 

@@ -72,7 +72,11 @@ class Labelling:
         return found if verify.min_score is None else self._judged(queries, found)
 
     def _parsed(self, queries: Sequence[Query]) -> Mapping[str, list[Row]]:
-        asked = [_as_row(query) for query in queries]
+        """The rows of table `parsed` of each query, by its id: one for each sample."""
+        asked: list[Row] = [
+            {"id": query.id, "query": query.text, "choices": list(query.choices), "label": None}
+            for query in queries
+        ]
         rows = [
             row | {"id": query.id}
             for query in queries
@@ -83,29 +87,31 @@ class Labelling:
             self.prompt, task, answer, asked, examples=self.examples, exemplars=rows
         )
         table = pa.Table.from_pylist(prompts, PROMPTS.schema)
-        choices = {query.id: query.choices for query in queries}
-        form = reply_form(self.prompt, self.dataset)
-        parsed: dict[str, list[Row]] = defaultdict(list)
-        completions = generate(table, self._decoded(), self.store, self.ledger).completions
-        for row in completions.to_pylist():
-            parsed[row["id"]].append(parse_row(row, choices[row["id"]], form))
-        return parsed
-
-    def _decoded(self) -> TeacherConf:
         changes: dict[str, Any] = {"samples": self.verify.samples}
         if self.verify.samples > 1:
             changes["temperature"] = self.verify.temperature
         decoding = self.teacher.decoding.model_copy(update=changes)
-        return enforced(self.teacher.model_copy(update={"decoding": decoding}), self.prompt.reply)
+        teacher = self.teacher.model_copy(update={"decoding": decoding})
+        model = enforced(teacher, self.prompt.reply)
+        completions = generate(table, model, self.store, self.ledger).completions
+        choices = {query.id: query.choices for query in queries}
+        form = reply_form(self.prompt, self.dataset)
+        parsed: dict[str, list[Row]] = defaultdict(list)
+        for row in completions.to_pylist():
+            parsed[row["id"]].append(parse_row(row, choices[row["id"]], form))
+        return parsed
 
     def _judged(
         self, queries: Sequence[Query], found: Sequence[Label | Doubt]
     ) -> list[Label | Doubt]:
-        cases = [
-            Case(query.id, self._shown(query, label))
-            for query, label in zip(queries, found, strict=True)
-            if isinstance(label, Label)
-        ]
+        cases = []
+        for query, label in zip(queries, found, strict=True):
+            if isinstance(label, Label):
+                shown: dict[str, Any] = {"query": query.text}
+                if self.judge.form != "query":
+                    said = "\n".join(filter(None, [label.rationale, label.text]))
+                    shown |= {"answer": said, "history": []}
+                cases.append(Case(query.id, shown))
         model = judging_model(self.judge, self.teacher)
         verdicts = ask_judge(cases, self.judge, model, self.store, self.judge_ledger)
         least = self.verify.min_score or 0.0
@@ -119,12 +125,6 @@ class Labelling:
             else:
                 judged.append(label)
         return judged
-
-    def _shown(self, query: Query, label: Label) -> dict[str, Any]:
-        if self.judge.form == "query":
-            return {"query": query.text}
-        said = "\n".join(filter(None, [label.rationale, label.text]))
-        return {"query": query.text, "answer": said, "history": []}
 
 
 def agreed(
@@ -146,12 +146,3 @@ def agreed(
         return "disagreement"
     row = next(row for form, row in labelled if form == best)
     return Label(row["label"], row["rationale"])
-
-
-def _as_row(query: Query) -> Row:
-    return {
-        "id": query.id,
-        "query": query.text,
-        "choices": list(query.choices),
-        "label": None,
-    }

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from stillhouse.config.augment import AugmentConf, QueryPrompt
-from stillhouse.config.dataset import Metric, Task
+from stillhouse.config.dataset import DatasetConf
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.core.messages import messages_from
 from stillhouse.core.sampling import shuffled
@@ -60,9 +60,8 @@ def ask_queries(
     wanted: Sequence[QueryRequest],
     conf: AugmentConf,
     teacher: TeacherConf,
+    dataset: DatasetConf,
     *,
-    task: Task,
-    metric: Metric,
     store: Store | None = None,
     ledger: Ledger | None = None,
 ) -> list[WrittenQuery | None]:
@@ -74,10 +73,9 @@ def ask_queries(
         by_sample[sample].append(seed)
     written: dict[tuple[str, int], WrittenQuery] = {}
     for sample, seeds in by_sample.items():
-        asked = _asking(teacher, conf, sample + 1)
-        prompts = [
-            {"id": seed.id, "messages": _messages(seed, conf, task, metric)} for seed in seeds
-        ]
+        decoding = conf.decoding.model_copy(update={"samples": sample + 1})
+        asked = teacher.model_copy(update={"decoding": decoding})
+        prompts = [{"id": seed.id, "messages": _messages(seed, conf, dataset)} for seed in seeds]
         table = pa.Table.from_pylist(prompts, PROMPTS.schema)
         for row in generate(table, asked, store, ledger).completions.to_pylist():
             written[row["id"], row["sample"]] = WrittenQuery(
@@ -86,21 +84,13 @@ def ask_queries(
     return [written.get((request.seed.id, request.sample)) for request in wanted]
 
 
-def _asking(teacher: TeacherConf, conf: AugmentConf, samples: int) -> TeacherConf:
-    return teacher.model_copy(
-        update={"decoding": conf.decoding.model_copy(update={"samples": samples})}
-    )
-
-
-def _messages(
-    seed: SeedQuery, conf: AugmentConf, task: Task, metric: Metric
-) -> list[dict[str, str]]:
+def _messages(seed: SeedQuery, conf: AugmentConf, dataset: DatasetConf) -> list[dict[str, str]]:
     prompt: QueryPrompt = getattr(conf.prompts, seed.difficulty)
     values: Mapping[str, Any] = {
         "query": seed.text,
         "choices": seed.choices,
-        "task": task,
-        "metric": metric,
+        "task": dataset.task,
+        "metric": dataset.answer.metric,
     }
     where = f"augment, prompts.{seed.difficulty}, row {seed.id!r}"
     return messages_from(prompt.system, prompt.prompt, values, where)

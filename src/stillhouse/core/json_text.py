@@ -21,7 +21,9 @@ def parse_json(text: str, where: str) -> Any:
     """
     try:
         value = json.loads(
-            text.removeprefix("\ufeff"), parse_int=_integer, parse_constant=_constant
+            text.removeprefix("\ufeff"),
+            parse_int=lambda digits: int(digits) if len(digits) <= LONGEST_INTEGER else digits,
+            parse_constant=lambda name: None if name == "NaN" else float(name),
         )
         return whole(value) if _ESCAPED_SURROGATE.search(text) else value
     except json.JSONDecodeError as error:
@@ -34,14 +36,6 @@ def parse_json(text: str, where: str) -> Any:
         raise StillhouseError(
             f"{where} is JSON nested too deeply to be read. Flatten it."
         ) from error
-
-
-def _integer(digits: str) -> int | str:
-    return int(digits) if len(digits) <= LONGEST_INTEGER else digits
-
-
-def _constant(name: str) -> float | None:
-    return None if name == "NaN" else float(name)
 
 
 def read_json_file(path: Path) -> Any:

@@ -27,15 +27,12 @@ def record(event: str, **values: Any) -> None:
     path = _log_file()
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a", encoding="utf-8") as log:
-        log.write(_UNSAFE.sub(_escaped, json.dumps(line, ensure_ascii=False)) + "\n")
+        text = json.dumps(line, ensure_ascii=False)
+        log.write(_UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n")
 
 
 _UNSAFE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """What JSON leaves as it is and a terminal obeys, or what no file can hold."""
-
-
-def _escaped(found: re.Match[str]) -> str:
-    return f"\\u{ord(found[0]):04x}"
 
 
 def read_events(event: str) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ Every table is sorted by its key, checked against its schema at both ends, and w
 options, so that equal content gives equal bytes: DVC's early cut-off depends on it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -83,8 +83,16 @@ class Table:
                     f"{self.path}: a row of table '{self.name}' has columns {sorted(row)}, "
                     f"but the schema asks for {sorted(expected)}."
                 )
-        columns = {name: [row[name] for row in listed] for name in self.schema.names}
-        self.write(self._cast(columns))
+        columns = []
+        for field in self.schema:
+            try:
+                columns.append(pa.array([row[field.name] for row in listed], type=field.type))
+            except (pa.ArrowInvalid, pa.ArrowTypeError, UnicodeEncodeError) as error:
+                raise StillhouseError(
+                    f"{self.path}: column '{field.name}' of table '{self.name}' must be "
+                    f"{field.type}: {error}."
+                ) from error
+        self.write(pa.Table.from_arrays(columns, schema=self.schema))
 
     def write(self, table: pa.Table) -> None:
         """Check, sort by key and write an Arrow table, atomically, with fixed Parquet options."""
@@ -100,18 +108,6 @@ class Table:
                 row_group_size=1 << 16,
                 store_schema=False,
             )
-
-    def _cast(self, columns: Mapping[str, Sequence[Any]]) -> pa.Table:
-        arrays = []
-        for field in self.schema:
-            try:
-                arrays.append(pa.array(columns[field.name], type=field.type))
-            except (pa.ArrowInvalid, pa.ArrowTypeError, UnicodeEncodeError) as error:
-                raise StillhouseError(
-                    f"{self.path}: column '{field.name}' of table '{self.name}' must be "
-                    f"{field.type}: {error}."
-                ) from error
-        return pa.Table.from_arrays(arrays, schema=self.schema)
 
     def _check(self, table: pa.Table) -> None:
         for field in self.schema:

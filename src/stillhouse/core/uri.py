@@ -168,22 +168,16 @@ def _numbered(text: str, step: int) -> str:
 def _file(text: str, rest: str, fragment: str) -> FileSource:
     if not rest:
         raise StillhouseError(f"The source {text!r} names no file.")
-    path = os.path.normpath(rest)
+    path, raw = os.path.normpath(rest), str(paths.RAW)
+    watched = path == raw or path.startswith(raw + os.sep)  # `data/raw/../x` is not
     digest = _digest(text, fragment)
-    if digest is None and not below_raw(path):
+    if digest is None and not watched:
         raise StillhouseError(
             f"The source {text!r} lies outside {paths.RAW}, so it needs a hash: "
             f"`stillhouse pin {rest}` prints the source with its #sha256=. Below {paths.RAW} "
             "none is needed, since DVC watches that folder."
         )
     return FileSource(path, digest)
-
-
-def below_raw(path: str) -> bool:
-    """Whether a path lies below `data/raw` (`..` does not count as being below)."""
-    normal = os.path.normpath(path)
-    raw = str(paths.RAW)
-    return normal == raw or normal.startswith(raw + os.sep)
 
 
 def _digest(text: str, fragment: str) -> str | None:

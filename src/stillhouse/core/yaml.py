@@ -138,7 +138,11 @@ class _Look:
     def _take(self, event: Event) -> None:
         match event:
             case DocumentStartEvent():
-                self._document(event)
+                self.documents += 1
+                if self.documents > 1:
+                    raise self._refused(event, "it holds more than one document")
+                if event.version is not None:
+                    raise self._refused(event, "a %YAML directive has no place here; leave it out")
             case AliasEvent():
                 if event.anchor not in self.sizes:
                     raise self._refused(
@@ -164,13 +168,6 @@ class _Look:
     def _note(self, anchor: str | None, size: int) -> None:
         if anchor is not None:
             self.sizes[anchor] = size
-
-    def _document(self, event: DocumentStartEvent) -> None:
-        self.documents += 1
-        if self.documents > 1:
-            raise self._refused(event, "it holds more than one document")
-        if event.version is not None:
-            raise self._refused(event, "a %YAML directive has no place here; leave it out")
 
     def _tag(self, event: NodeEvent) -> None:
         tag = getattr(event, "tag", None)

@@ -106,8 +106,10 @@ def read_labelled(path: Path, form: Form) -> list[LabelledCase]:
             continue
         try:
             found.append(LINES[form].model_validate(json.loads(text_line)))
-        except (ValidationError, json.JSONDecodeError) as error:
-            problems.append(f"{path}:{number}: {_first(error)}")
+        except ValidationError as error:
+            problems.append(f"{path}:{number}: {first_mistake(error)}")
+        except json.JSONDecodeError as error:
+            problems.append(f"{path}:{number}: {error}")
     if problems or not found:
         fields = ", ".join(name for name in LINES[form].model_fields)
         shown = "\n".join(f"  - {problem}" for problem in problems[:10]) or "  - it has no lines"
@@ -116,12 +118,6 @@ def read_labelled(path: Path, form: Form) -> list[LabelledCase]:
             f"which needs {fields}:\n{shown}"
         )
     return found
-
-
-def _first(error: ValidationError | json.JSONDecodeError) -> str:
-    if isinstance(error, json.JSONDecodeError):
-        return str(error)
-    return first_mistake(error)
 
 
 def _check_pairs(

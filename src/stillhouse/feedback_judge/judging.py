@@ -85,16 +85,23 @@ def judge_rows(
     if feedback == "wrong":
         return _by_metric(rows, metric)
     _require_answers(rows, judge)
-    equal = [row for row in rows if row.teacher is not None and _agree(row, metric)]
-    settled = {row.id for row in equal}
-    open_ = [row for row in rows if row.teacher is not None and row.id not in settled]
-    asked = {case.id: (row, asked, case) for row in open_ for asked, case in _cases(row, judge)}
+    answered = [(row, row.teacher) for row in rows if row.teacher is not None]
+    equal: list[Row] = []
+    asked: list[tuple[JudgedRow, str, Case]] = []
+    for row, label in answered:
+        if kind_of(metric, row.choices).score(row.student, label) == 1:
+            equal.append(_row(row.id, EQUAL))
+        else:
+            asked += [(row, what, case) for what, case in _cases(row, judge)]
     model = judging_model(judge, teacher)
-    given = ask_judge([case for _, _, case in asked.values()], judge, model, store)
-    verdicts = [_verdict(row, what, given[id_]) for id_, (row, what, _) in asked.items()]
-    counts = {"rows": len(rows), "equal": len(equal), "without_teacher_answer": 0}
-    counts["without_teacher_answer"] = sum(row.teacher is None for row in rows)
-    return [*map(_equal, equal), *verdicts], counts | judge_metrics(verdicts)
+    given = ask_judge([case for _, _, case in asked], judge, model, store)
+    verdicts = [_verdict(row, what, given[case.id]) for row, what, case in asked]
+    counts: Metrics = {
+        "rows": len(rows),
+        "equal": len(equal),
+        "without_teacher_answer": len(rows) - len(answered),
+    }
+    return [*equal, *verdicts], counts | judge_metrics(verdicts)
 
 
 def _by_metric(rows: Sequence[JudgedRow], metric: Metric) -> tuple[list[Row], Metrics]:
@@ -110,10 +117,6 @@ def _by_metric(rows: Sequence[JudgedRow], metric: Metric) -> tuple[list[Row], Me
         )
     table = [_row(id_, METRIC, student=score) for id_, score in scores.items()]
     return table, {"rows": len(rows), "student_accuracy": fmean(scores.values())}
-
-
-def _agree(row: JudgedRow, metric: Metric) -> bool:
-    return kind_of(metric, row.choices).score(row.student, row.teacher or "") == 1
 
 
 def _cases(row: JudgedRow, judge: JudgeConf) -> list[tuple[str, Case]]:
@@ -149,10 +152,6 @@ def _verdict(row: JudgedRow, asked: str, verdict: Verdict | None) -> Row:
             return _row(row.id, asked, teacher=verdict[0])
         case _:
             return _row(row.id, asked, student=verdict[0])
-
-
-def _equal(row: JudgedRow) -> Row:
-    return _row(row.id, EQUAL)
 
 
 def _row(id_: str, asked: str, teacher: float | None = None, student: float | None = None) -> Row:

@@ -6,17 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from stillhouse.config.dataset import Metric
-from stillhouse.config.knobs import (
-    Feedback,
-    LabelFilter,
-    LabelSource,
-    RationaleFilter,
-    RationaleSource,
-)
+from stillhouse.config.knobs import LabelSource, RationaleSource
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.joins import by_id, require_ids
 from stillhouse.core.sampling import nested_subset, share_size
 from stillhouse.core.tables import Row
+from stillhouse.feedback_split.config import FeedbackSplitConfig
 from stillhouse.feedback_split.difficulty import difficulties
 from stillhouse.kinds.registry import kind_of
 
@@ -60,44 +55,36 @@ def rows_to_predict(
 ) -> list[Row]:
     """The rows that the student is asked: id, query, choices, and label (null without one)."""
     chosen = take_fraction(examples, parsed, fraction=fraction, label_source=label_source)
-    rows = [
-        _row(chosen.examples[id_], chosen.teacher.get(id_, _NOT_ASKED), label_source, "none")
-        for id_ in chosen.ids
-    ]
-    choices = {id_: chosen.examples[id_]["choices"] for id_ in chosen.ids}
-    return [
-        {column: row[column] for column in ("id", "query", "label")}
-        | {"choices": choices[row["id"]]}
-        for row in rows
-    ]
+    rows = []
+    for id_ in chosen.ids:
+        example = chosen.examples[id_]
+        row = _row(example, chosen.teacher.get(id_, _NOT_ASKED), label_source, "none")
+        asked = {column: row[column] for column in ("id", "query", "label")}
+        rows.append(asked | {"choices": example["choices"]})
+    return rows
 
 
 def choose_rows(
     examples: Iterable[Row],
     parsed: Sequence[Row],
-    verdicts: Sequence[Row] = (),
-    *,
-    fraction: float,
-    label_source: LabelSource,
-    label_filter: LabelFilter,
-    rationale_source: RationaleSource,
-    rationale_filter: RationaleFilter,
-    metric: Metric,
-    feedback: Feedback,
-    tau: float,
-    hard_at_tau: bool,
+    verdicts: Sequence[Row],
+    config: FeedbackSplitConfig,
 ) -> tuple[list[Row], dict[str, int]]:
     """Rows of table `chosen`, and the content of metrics/chosen.json.
 
     A null label leaves its row out; a null rationale does not, the row still trains its label.
     The filter `correct` leaves out the rows whose teacher label is not the gold one. With the
-    filter `consistent` a rationale goes that ends on another answer, under `metric`, than the
-    label that its row trains with: a teacher's label is never held against gold.
+    filter `consistent` a rationale goes that ends on another answer, under the dataset's metric,
+    than the label that its row trains with: a teacher's label is never held against gold.
     `feedback` says how hard each row is; rows without a verdict are neither hard nor easy.
     """
-    taken = take_fraction(examples, parsed, fraction=fraction, label_source=label_source)
+    label_source, rationale_source = config.label_source, config.rationale_source
+    metric = config.dataset.answer.metric
+    taken = take_fraction(examples, parsed, fraction=config.fraction, label_source=label_source)
     known, teacher, chosen = taken.examples, taken.teacher, taken.ids
-    hardness = difficulties(verdicts, feedback, tau=tau, hard_at_tau=hard_at_tau)
+    hardness = difficulties(
+        verdicts, config.feedback, tau=config.tau, hard_at_tau=config.hard_at_tau
+    )
     rows = [
         _row(known[id_], teacher.get(id_, _NOT_ASKED), label_source, rationale_source)
         | {"difficulty": hardness.get(id_)}
@@ -106,7 +93,7 @@ def choose_rows(
     labelled = [row for row in rows if row["label"] is not None]
     _require_labels(len(labelled), len(chosen), label_source)
     without_label = len(chosen) - len(labelled)
-    if label_filter == "correct":
+    if config.label_filter == "correct":
         labelled = _correct(labelled, known, teacher, metric)
     _require_rationales(labelled, rationale_source)
     metrics = {
@@ -115,19 +102,19 @@ def choose_rows(
         "without_label": without_label,
         "rows": len(labelled),
     }
-    if label_filter == "correct":
+    if config.label_filter == "correct":
         metrics["incorrect_label"] = len(chosen) - without_label - len(labelled)
-    if rationale_filter == "consistent":
+    if config.rationale_filter == "consistent":
         labelled, metrics["inconsistent_rationale"] = _consistent(labelled, known, metric)
     metrics["without_rationale"] = sum(row["rationale"] is None for row in labelled)
-    if feedback != "none":
-        metrics |= _difficulty_counts(labelled)
+    if config.feedback != "none":
+        counts = Counter(row["difficulty"] for row in labelled)
+        metrics |= {
+            "hard": counts["hard"],
+            "easy": counts["easy"],
+            "without_verdict": counts[None],
+        }
     return labelled, metrics
-
-
-def _difficulty_counts(rows: Sequence[Row]) -> dict[str, int]:
-    counts = Counter(row["difficulty"] for row in rows)
-    return {"hard": counts["hard"], "easy": counts["easy"], "without_verdict": counts[None]}
 
 
 def _correct(
@@ -137,11 +124,12 @@ def _correct(
     metric: Metric,
 ) -> list[Row]:
     """The rows whose teacher label is right; of a row without gold nobody can say."""
-    kept = [
-        row
-        for row in rows
-        if row["id"] in teacher and _is_right(teacher[row["id"]], examples[row["id"]], metric)
-    ]
+    kept = []
+    for row in rows:
+        said = teacher.get(row["id"], _NOT_ASKED)["label"]
+        gold, choices = examples[row["id"]]["label"], examples[row["id"]]["choices"]
+        if None not in (said, gold) and kind_of(metric, choices).score(said, gold) == 1:
+            kept.append(row)
     if not kept:
         raise StillhouseError(
             f"`label_filter: correct` leaves no row: of {len(rows)} none has a teacher label that "
@@ -151,22 +139,18 @@ def _correct(
     return kept
 
 
-def _is_right(parsed: Mapping[str, Any], row: Mapping[str, Any], metric: Metric) -> bool:
-    said, gold = parsed["label"], row["label"]
-    if said is None or gold is None:
-        return False
-    return kind_of(metric, row["choices"]).score(said, gold) == 1
-
-
 def _consistent(
     rows: Sequence[Row], examples: Mapping[str, Mapping[str, Any]], metric: Metric
 ) -> tuple[list[Row], int]:
     """The rows without the rationales that end on another answer than the label; how many."""
-    kept = [
-        row if _is_consistent(row, examples[row["id"]], metric) else row | {"rationale": None}
-        for row in rows
-    ]
-    dropped = sum(one is not other for one, other in zip(rows, kept, strict=True))
+    kept, dropped = [], 0
+    for row in rows:
+        kind, rationale = kind_of(metric, examples[row["id"]]["choices"]), row["rationale"]
+        if rationale is None or kind.ends_on(rationale, row["label"]):
+            kept.append(row)
+        else:
+            kept.append(row | {"rationale": None})
+            dropped += 1
     if dropped and all(row["rationale"] is None for row in kept):
         raise StillhouseError(
             f"`rationale_filter: consistent` leaves no rationale: all {dropped} end on another "
@@ -174,12 +158,6 @@ def _consistent(
             "answer cannot be judged this way: set `rationale_filter: none`."
         )
     return kept, dropped
-
-
-def _is_consistent(chosen: Row, row: Mapping[str, Any], metric: Metric) -> bool:
-    rationale = chosen["rationale"]
-    kind = kind_of(metric, row["choices"])
-    return rationale is None or kind.ends_on(rationale, chosen["label"])
 
 
 def validation_rows(examples: Iterable[Row]) -> list[Row]:

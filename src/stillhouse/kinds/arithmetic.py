@@ -129,17 +129,14 @@ class _Parser:
             return value
         if not symbol or symbol in "+-*/)^%":
             raise _NoValueError
-        value = _capped(Fraction(_without_commas(symbol)))
+        whole, _, decimals = symbol.rpartition(",")
+        point = whole and len(decimals) == 1  # a decimal comma; other commas are thousands
+        value = _capped(Fraction(f"{whole}.{decimals}" if point else symbol.replace(",", "")))
         # A percentage is a hundredth only where it is reckoned with: `18 * 6%`.
         if self._peek() == "%" and len(self.tokens) > 3:
             self._next()
             return value / 100
         return value
-
-
-def _without_commas(number: str) -> str:
-    whole, _, decimals = number.rpartition(",")
-    return f"{whole}.{decimals}" if whole and len(decimals) == 1 else number.replace(",", "")
 
 
 def _capped(value: Fraction) -> Fraction:

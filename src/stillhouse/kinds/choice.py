@@ -15,7 +15,6 @@ LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 # How alike a text beside its letter must be to its choice, and how much less to the others.
 _ALIKE = 0.6
-_MISTYPED = 0.7
 
 _LETTER = re.compile(
     r"""(?:(?:option|choice|letter|answer)\s+)?
@@ -92,6 +91,8 @@ _GOES_ON = re.compile(
     r"[\w%+#°²³½]|[-–/^*&@=](?=[\w(+#])|[.,](?=\d)|['’](?=\w)",
 )
 _PLURAL = re.compile(r"e?s")
+# Before a number; a sign of its own never goes by.
+_CURRENCY = re.compile(r"[$€£¥₹]\s?(?=[\d.])")
 _LETTER_IN_BRACKETS = re.compile(r"[(\[](?P<letter>[a-z])[)\]]")
 
 
@@ -198,10 +199,7 @@ class Choice(Kind):
             position = self._understood(_COPULA.sub("", parts[1])) if denied else None
             return None if position in self._others(parts[0], -1) else position
         meant = list(_MEANT.finditer(text))
-        if meant:
-            position = self._named(text[meant[-1].end() :])
-            return position if position is not None else None
-        return self._named(text)
+        return self._named(text[meant[-1].end() :] if meant else text)
 
     def _lettered(self, text: str) -> int | None:
         """A letter with its text or a reason behind it: `(b) train station`, `B because ...`."""
@@ -246,21 +244,16 @@ class Choice(Kind):
         """One choice behind nothing but a frame, with nothing but a reason behind it."""
         start = 0
         while True:
-            found = self.index.at_start(text[start:])
-            if found and not (found[1] + start < len(text) and self._is_frame(text, start, found)):
-                named, end = found
-                return named if self._closes(text, start + end, named) else None
-            frame = _FRAME.match(text, start)
+            found, frame = self.index.at_start(text[start:]), _FRAME.match(text, start)
+            if found:
+                named, end = found[0], start + found[1]
+                # A choice such as `a` or `one` may be but a word before the choice that is meant.
+                if not (frame and end < len(text) and self.index.at_start(text[end:].lstrip())):
+                    return named if self._closes(text, end, named) else None
             if not frame:
                 alike = self._alike(text[start:])
                 return self._equal(text[start:]) if alike is None else alike
             start = frame.end()
-
-    def _is_frame(self, text: str, start: int, found: tuple[int, int]) -> bool:
-        """Whether a choice such as `a` or `one` is but a word before the choice that is meant."""
-        return bool(_FRAME.match(text, start)) and bool(
-            self.index.at_start(text[start + found[1] :].lstrip())
-        )
 
     def _closes(self, text: str, end: int, position: int) -> bool:
         """Whether what stands behind a named choice leaves it the answer."""
@@ -299,8 +292,10 @@ class Choice(Kind):
         if letter:
             return rest[letter.end() :] if self.index.by_letter(letter[1]) == position else None
         aside = re.match(r"\s*[(]([^()]*)[)]", rest)
-        again = aside and _same_number(aside[1], self.index.keys[position])
-        return rest[aside.end() :] if aside and again else rest
+        if aside is None:
+            return rest
+        again, own = read_number(aside[1]), read_number(self.index.keys[position])
+        return rest[aside.end() :] if again and own and again[0] == own[0] else rest
 
     def _is_reason(self, said: str, position: int) -> bool:
         """Whether text behind the answer explains it and does not take it back."""
@@ -346,7 +341,10 @@ class Choice(Kind):
         said = unwrapped(said).rstrip(" .!?")
         if self._others(said, position) or _NEGATION.search(said):
             return False
-        scores = [_likeness(said, key) for key in self.index.keys]
+        scores = [
+            SequenceMatcher(None, said[:200], key[:200], autojunk=False).ratio()
+            for key in self.index.keys
+        ]
         own = scores[position]
         return own >= _ALIKE and all(
             own > score for i, score in enumerate(scores) if self.index.first(i) != position
@@ -371,7 +369,7 @@ class Choice(Kind):
         """
         word = text.strip(" .!?,;:'\"")
         numbered = _NUMBERED.fullmatch(text.rstrip(" .!?"))
-        if numbered and not any(self.index.is_number(i) for i in range(len(self.choices))):
+        if numbered and not any(map(read_number, self.index.keys)):
             return self.index.exactly(numbered["text"].strip())
         if not re.fullmatch(r"[^\W\d_]+(?:-[^\W\d_]+)*", word):
             return None
@@ -440,10 +438,10 @@ class _Index:
         named = self.by_letter(letter["letter"]) if letter else None
         if letter and named is not None:
             return named, letter.end()
-        start = _currency(text)
+        currency = _CURRENCY.match(text)
         for position in self.order:
             stem = self.stems[position]
-            skipped = start if stem[:1].isdigit() else 0
+            skipped = currency.end() if currency and stem[:1].isdigit() else 0
             if stem and text.startswith(stem, skipped):
                 end = _whole(text, skipped + len(stem), stem)
                 if end is not None:
@@ -474,15 +472,12 @@ class _Index:
         match = re.match(r"(?:(?:option|choice)\s+)?(?:[(\[][a-z][)\]]|[a-z]\))", text)
         return bool(match)
 
-    def is_number(self, position: int) -> bool:
-        return read_number(self.keys[position]) is not None
-
     def begins_another(self, key: str, label: str) -> bool:
         own = self.keys.index(_key(label)) if _key(label) in self.keys else -1
         return any(
             other.startswith(key) and self.first(i) != own
-            for i, other in enumerate((*self.keys, *self.stems))
-            if i < len(self.keys) and other != key
+            for i, other in enumerate(self.keys)
+            if other != key
         )
 
 
@@ -492,12 +487,6 @@ def _index(choices: tuple[str, ...]) -> _Index:
     stems = tuple(map(_without_article, keys))
     distinct = {keys.index(key) for key in keys}
     return _Index(keys, stems, tuple(sorted(distinct, key=lambda i: (-len(stems[i]), i))))
-
-
-def _currency(text: str) -> int:
-    """The length of a currency sign before a number; a sign of its own never goes by."""
-    match = re.match(r"[$€£¥₹]\s?(?=[\d.])", text)
-    return match.end() if match else 0
 
 
 def _begins(text: str, at: int, stem: str) -> bool:
@@ -543,15 +532,6 @@ def _key(text: str) -> str:
 
 _PICTURE = r"[\U0001F000-\U0001FAFF\u2600-\u27BF\ufe0f]"
 _EMOJI = re.compile(rf"^(?:{_PICTURE}+\s*)+|(?:\s*{_PICTURE}+)+$")
-
-
-def _same_number(one: str, other: str) -> bool:
-    first, second = read_number(one), read_number(other)
-    return first is not None and second is not None and first[0] == second[0]
-
-
-def _likeness(one: str, other: str) -> float:
-    return SequenceMatcher(None, one[:200], other[:200], autojunk=False).ratio()
 
 
 def _squashed(key: str, word: str) -> bool:

@@ -34,7 +34,9 @@ class Equation(Kind):
         text = _MULTIPLIED.sub("*(", bare(statement))
         if is_date(text):
             return None
-        for candidate in (text, _first_sentence(text)):
+        ended = re.search(r"[.!?](?=\s)", text)
+        first_sentence = text[: ended.end()] if ended else text
+        for candidate in (text, first_sentence):
             expression = candidate.removesuffix(".").rstrip()
             if evaluate(expression) is not None:
                 return Reading(expression, exact=candidate == text)
@@ -117,8 +119,3 @@ def _balanced(side: str) -> str:
     values = {value for text in placed if (value := evaluate(text)) is not None}
     mended = f"{side})" if missing > 0 else side.removesuffix(")")
     return mended if len(values) == 1 and evaluate(mended) in values else side
-
-
-def _first_sentence(text: str) -> str:
-    match = re.search(r"[.!?](?=\s)", text)
-    return text[: match.end()] if match else text

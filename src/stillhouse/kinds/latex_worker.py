@@ -31,7 +31,12 @@ def main() -> None:
 
     def parsed(formula: str) -> Any:
         formula = _REPEATING.sub(_fraction, formula)
-        return read(formula) or (r"\pm" in formula and read(_both_signs(formula)))
+        found = read(formula)
+        if not found and r"\pm" in formula:  # somewhere within: its two values
+            upper = formula.replace(r"\pm", "+").replace(r"\mp", "-")
+            lower = formula.replace(r"\pm", "-").replace(r"\mp", "+")
+            found = read(f"{upper}, {lower}")
+        return found
 
     def respond(request: dict[str, str]) -> str | bool | None:
         if "value" in request:
@@ -56,13 +61,6 @@ def _fraction(decimal: re.Match[str]) -> str:
     tail = Fraction(int(cycle), (10 ** len(cycle) - 1) * 10 ** len(once))
     value = Fraction(f"{decimal['whole'] or 0}.{once or 0}") + tail
     return rf"\frac{{{value.numerator}}}{{{value.denominator}}}"
-
-
-def _both_signs(formula: str) -> str:
-    r"""A formula with `\pm` somewhere within, as its two values."""
-    upper = formula.replace(r"\pm", "+").replace(r"\mp", "-")
-    lower = formula.replace(r"\pm", "-").replace(r"\mp", "+")
-    return f"{upper}, {lower}"
 
 
 if __name__ == "__main__":

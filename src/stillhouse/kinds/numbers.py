@@ -119,6 +119,7 @@ _PLACE = re.compile(
 )
 _WORD = re.compile(r"[^\W\d_]+(?:[.'’-][^\W\d_]+)*")
 _ENDS = re.compile(r"\s*(?:[.;,!?]+(?:\s|$)|\n|$)")
+_SENTENCE_END = re.compile(r"(?!\s*[;,]\s*\d)\s*(?:[.;!?]+\s|\n)")
 # Units that may stand right behind the digits, or hold digits or signs of their own.
 _UNIT = re.compile(
     r"\s*(?:%|[€£¥₹$]|°\s*[CFKcf]?\b|°|k?m/h|mph|km/h"
@@ -311,7 +312,7 @@ def _understood(text: str, end: int, value: Fraction) -> str | None:
         if not _is_aside(bracket[1], value):
             return None
         rest = rest[bracket.end() :]
-    if _ENDS.match(rest) and (not rest.strip(" .,;!?") or _sentence_ends(rest)):
+    if _ENDS.match(rest) and (not rest.strip(" .,;!?") or _SENTENCE_END.match(rest)):
         return text[end:]
     if explained := _EXPLAINS.match(rest):
         shared = explained[0].strip(" ,").lower() in ("for", "where", "when") and _turns(rest)
@@ -370,10 +371,6 @@ def _is_aside(inside: str, value: Fraction) -> bool:
         return evaluate(again[1]) == value
     aside = _EXPLAINS.match(f" {inside}") or _RATE.match(inside) or re.match(r"not\b", inside)
     return bool(aside) or not _turns(inside)
-
-
-def _sentence_ends(rest: str) -> bool:
-    return bool(re.match(r"\s*(?:[.;!?]+\s|\n)", rest)) and not re.match(r"\s*[;,]\s*\d", rest)
 
 
 def _turns(text: str) -> bool:

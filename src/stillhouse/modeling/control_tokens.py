@@ -42,7 +42,9 @@ class ControlTokens:
         `render` is called with a function that it has to put every text through. The pieces
         between control tokens are encoded one by one, as tokenizers do.
         """
-        mark = self._unused(render)
+        written = render(lambda text: text)
+        # A character of the private use area that nothing there holds.
+        mark = next(c for c in map(chr, range(0xE000, 0xF8FF)) if c not in written)
         hidden = render(lambda text: self._spelt.sub(lambda m: m[0][0] + mark + m[0][1:], text))
         tokens: list[int] = []
         place = 0
@@ -55,12 +57,6 @@ class ControlTokens:
     def _piece(self, text: str, mark: str) -> list[int]:
         whole = text.replace(mark, "")
         return self.encode([whole], add_special_tokens=False)[0] if whole else []
-
-    @staticmethod
-    def _unused(render: Callable[[Callable[[str], str]], str]) -> str:
-        """A character of the private use area that nothing there holds."""
-        text = render(lambda text: text)
-        return next(c for c in map(chr, range(0xE000, 0xF8FF)) if c not in text)
 
 
 @lru_cache(maxsize=4)

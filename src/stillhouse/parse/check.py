@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 from pydantic import ConfigDict, ValidationError
 
@@ -66,58 +66,49 @@ def read_completions(path: Path, stdin: TextIO) -> list[tuple[int, CompletionLin
         source = stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise StillhouseError(f"{path} cannot be read: {error}.") from error
-    lines = source.removeprefix("\ufeff").split("\n")
-    return [
-        (i, _completion(line, f"{path}, line {i}"))
-        for i, line in enumerate(lines, 1)
-        if line.strip()
-    ]
+    completions = []
+    for number, line in enumerate(source.removeprefix("\ufeff").split("\n"), 1):
+        if not line.strip():
+            continue
+        where = f"{path}, line {number}"
+        try:
+            completions.append((number, CompletionLine.model_validate(json.loads(line))))
+        except ValidationError as error:
+            raise StillhouseError(f"{where}: {first_mistake(error)}.") from error
+        except (ValueError, RecursionError) as error:
+            raise StillhouseError(f"{where} is no JSON object: {error}.") from error
+    return completions
 
 
 def check_completions(completions: Iterable[tuple[int, CompletionLine]]) -> list[Check]:
     """Each completion read; `expected: null` is right when no label is read."""
-    return [_check(line, completion) for line, completion in completions]
+    checks = []
+    for line, asked in completions:
+        form = asked.form()
+        parsed = parse_completion(asked.text, asked.finish_reason, form, asked.choices)
+        correct = []
+        if "expected" in asked.model_fields_set:
+            if asked.expected is None or parsed.label is None:
+                correct.append(asked.expected == parsed.label)
+            else:
+                correct.append(form.kind(asked.choices).score(parsed.label, asked.expected) == 1)
+        if "expected_rationale" in asked.model_fields_set:
+            correct.append(asked.expected_rationale == parsed.rationale)
+        checks.append(Check(line, asked, parsed, all(correct) if correct else None))
+    return checks
 
 
 def lines_of(checks: Sequence[Check], *, json_lines: bool) -> Iterator[str]:
     """An aligned line or two for each and a summary, or a JSON object a line and nothing else."""
     for check in checks:
-        yield json.dumps(_as_object(check), ensure_ascii=False) if json_lines else _as_text(check)
+        if json_lines:
+            known = {} if check.correct is None else {"correct": check.correct}
+            yield json.dumps(check.parsed._asdict() | known, ensure_ascii=False)
+        else:
+            yield _as_text(check)
     judged = [check.correct for check in checks if check.correct is not None]
     if judged and not json_lines:
         yield f"{sum(judged)} of {len(judged)} as expected"
-
-
-def _completion(line: str, where: str) -> CompletionLine:
-    try:
-        return CompletionLine.model_validate(json.loads(line))
-    except ValidationError as error:
-        raise StillhouseError(f"{where}: {first_mistake(error)}.") from error
-    except (ValueError, RecursionError) as error:
-        raise StillhouseError(f"{where} is no JSON object: {error}.") from error
-
-
-def _check(line: int, completion: CompletionLine) -> Check:
-    form = completion.form()
-    parsed = parse_completion(completion.text, completion.finish_reason, form, completion.choices)
-    told = completion.model_fields_set
-    correct = []
-    if "expected" in told:
-        correct.append(_same_label(completion, parsed.label))
-    if "expected_rationale" in told:
-        correct.append(completion.expected_rationale == parsed.rationale)
-    return Check(line, completion, parsed, all(correct) if correct else None)
-
-
-def _same_label(completion: CompletionLine, label: str | None) -> bool:
-    if completion.expected is None or label is None:
-        return completion.expected == label
-    return completion.form().kind(completion.choices).score(label, completion.expected) == 1
-
-
-def _as_object(check: Check) -> dict[str, Any]:
-    known = {} if check.correct is None else {"correct": check.correct}
-    return check.parsed._asdict() | known
 
 
 def _as_text(check: Check) -> str:

@@ -15,7 +15,7 @@ from stillhouse.kinds.markup import (
 )
 from stillhouse.parse.conclusion import Conclusion, conclude, conclude_boxed, conclude_unmarked
 from stillhouse.parse.form import Form
-from stillhouse.parse.markers import Marker, find_markers
+from stillhouse.parse.markers import find_markers
 from stillhouse.parse.run_on import cut_run_on
 from stillhouse.parse.statements import answering_statement
 from stillhouse.parse.structured import Broken, read_object
@@ -93,16 +93,17 @@ def _rationale_alone(own: str, form: Form, *, unfinished: bool) -> Parsed:
 
 
 def _of_object(rationale: str | None, label: str | None, form: Form, kind: Kind) -> Parsed:
-    reason = clean_rationale(rationale or "", form.answer.markers) if rationale else None
+    reason = clean_rationale(rationale, form.answer.markers) if rationale else None
     if form.reply.content == "rationale":
         return Parsed(reason, None, "ok" if reason else "empty")
     asked = form.reply.form == "json"
     reason = reason if form.holds_rationale else None
-    if not (label or "").strip():
+    said = label or ""
+    if not said.strip():
         return Parsed(reason, None, "empty")
-    reading = kind.read(label or "")
-    if reading is None and (marked := find_markers(label or "", form.answer.markers)):
-        reading = kind.read((label or "")[marked[-1].end :])
+    reading = kind.read(said)
+    if reading is None and (marked := find_markers(said, form.answer.markers)):
+        reading = kind.read(said[marked[-1].end :])
         reading = Reading(reading.label, exact=False) if reading else None
     if reading is None:
         return Parsed(reason, None, "ambiguous")
@@ -124,7 +125,10 @@ def _free_label(own: str, form: Form, *, unfinished: bool) -> Parsed:
 
 def _of_text(own: str, form: Form, kind: Kind, *, unfinished: bool, reasoned: bool) -> Parsed:
     if form.reply.form == "boxed" and (box := last_box(own)):
-        before = _before_its_sentence(box.before, form)
+        before, found = box.before, find_markers(box.before, form.answer.markers)
+        # A marker that the box completes leads over to it.
+        if found and not re.search(r"[.!?]\s|\n", before[found[-1].end :].strip()):
+            before = before[: found[-1].start]
         return _parsed(before, conclude_boxed(box, kind), form, cut=False, formal=True)
     markers = find_markers(own, form.answer.markers)
     answering = answering_statement(own, markers, kind)
@@ -135,8 +139,10 @@ def _of_text(own: str, form: Form, kind: Kind, *, unfinished: bool, reasoned: bo
         return _without_marker(own, form, kind, unfinished=unfinished, reasoned=reasoned)
     if answering.statement is None:
         return Parsed(clean_rationale(own, form.answer.markers), None, "ambiguous")
-    marker = answering.statement.marker
-    tail = own[marker.end : answering.end or _end(own, markers)]
+    marker, last = answering.statement.marker, markers[-1]
+    # A last marker with nothing behind it ends what the one before says.
+    unsaid = len(markers) > 1 and not own[last.end :].strip()
+    tail = own[marker.end : answering.end or (last.start if unsaid else len(own))]
     conclusion = Conclusion(None) if answering.contested else conclude(tail, kind)
     cut = unfinished and answering.end is None and not _is_settled(tail, kind)
     formal = marker.listed and form.reply.form == "marker"
@@ -159,24 +165,12 @@ def _parsed(
         rationale = clean_rationale(conclusion.after, form.answer.markers)
     if cut:
         return Parsed(rationale, None, "truncated")
-    status = _status(conclusion, marked=marked)
-    if status == "ok" and not (asked and formal):
-        status = "repaired"
-    return Parsed(rationale, conclusion.label, status)
-
-
-def _before_its_sentence(before: str, form: Form) -> str:
-    """The text before a box, without a marker that the box completes."""
-    markers = find_markers(before, form.answer.markers)
-    if markers and not re.search(r"[.!?]\s|\n", before[markers[-1].end :].strip()):
-        return before[: markers[-1].start]
-    return before
-
-
-def _end(own: str, markers: Sequence[Marker]) -> int:
-    """Where the text behind an answer ends: at a last marker with nothing behind it."""
-    last = markers[-1]
-    return len(own) if len(markers) == 1 or own[last.end :].strip() else last.start
+    if conclusion.label is not None:
+        whole = conclusion.exact and asked and formal
+        return Parsed(rationale, conclusion.label, "ok" if whole else "repaired")
+    if conclusion.empty:
+        return Parsed(rationale, None, "empty")
+    return Parsed(rationale, None, "ambiguous" if marked else "no_marker")
 
 
 def _without_marker(
@@ -189,14 +183,6 @@ def _without_marker(
         return Parsed(None, None, "no_marker")
     rationale = clean_rationale(conclusion.after or "", form.answer.markers)
     return Parsed(rationale, conclusion.label, "repaired")
-
-
-def _status(conclusion: Conclusion, *, marked: bool) -> Status:
-    if conclusion.label is not None:
-        return "ok" if conclusion.exact else "repaired"
-    if conclusion.empty:
-        return "empty"
-    return "ambiguous" if marked else "no_marker"
 
 
 def _is_settled(tail: str, kind: Kind) -> bool:

@@ -38,6 +38,8 @@ _CUE = re.compile(
     re.IGNORECASE,
 )
 _SECOND_THOUGHT = re.compile(r"^\s*no\s+wait\b", re.IGNORECASE)
+# `No` where it takes nothing back: `no doubt about it`.
+_PLAIN_NO = re.compile(r"no[,:;.]?\s*(?:doubt|question)\b", re.IGNORECASE)
 # What may stand between a second thought and the answer that it comes to.
 _CORRECTED = re.compile(
     r"^\W*(?:(?:不对|错了|等等|更正|应该是|是)[,，\s]*|(?:oh|no|or rather|wait|hold on|actually"
@@ -248,18 +250,19 @@ def _correction(sentences: list[str], kind: Kind) -> _Correction | None:
     """
     for number in range(len(sentences) - 1, -1, -1):
         sentence = sentences[number]
-        cue = _CUE.search(sentence) if number else _inner_cue(sentence)
+        # In the answer's own sentence it stands further on: `(b), no, (a)`.
+        cue = next((cue for cue in _CUE.finditer(sentence) if number or cue.start() > 0), None)
         if not cue:
             continue
-        if _SECOND_THOUGHT.match(sentence[cue.start("cue") :]):
-            return _Correction(None)
         said = sentence[cue.start("cue") :]
+        if _SECOND_THOUGHT.match(said):
+            return _Correction(None)
         later = " ".join(sentences[number + 1 :])
         opening = _CORRECTED.match(said)
         reading = kind.read(said[opening.end() :]) if opening else None
         if number > 1 and _CUE.search(sentences[number - 1]):
             return _Correction(None)  # two second thoughts, one upon the other
-        if reading is None and _is_plain_no(said):
+        if reading is None and _PLAIN_NO.match(said):
             continue
         if reading is None and opening and not said[opening.end() :].strip(" .!?"):
             reading = kind.read(said) or kind.read(re.split(r"[,;:]\s*", said)[-1])
@@ -280,16 +283,6 @@ def _confirms(sentences: list[str], kind: Kind, label: str | None) -> bool:
     match = _CONFIRMED.search(sentences[-1])
     reading = kind.read(match["again"]) if match else None
     return reading is not None and reading.label == label
-
-
-def _inner_cue(sentence: str) -> re.Match[str] | None:
-    """A second thought in the answer's own sentence, not at its start: `(b), no, (a)`."""
-    return next((cue for cue in _CUE.finditer(sentence) if cue.start() > 0), None)
-
-
-def _is_plain_no(said: str) -> bool:
-    """`No` where it takes nothing back: `no doubt about it`."""
-    return bool(re.match(r"no[,:;.]?\s*(?:doubt|question)\b", said, re.IGNORECASE))
 
 
 def _last_sentence(sentences: list[str], kind: Kind) -> Reading | None:

@@ -33,13 +33,9 @@ class Form:
 
 
 def reply_form(prompt: PromptConf, dataset: DatasetConf) -> Form:
-    """The form of the reply that `prompt` asks for, for rows of `dataset`."""
-    return Form(prompt.reply, dataset.task, dataset.answer, _headings(prompt, dataset))
+    """The form of the reply that `prompt` asks for, for rows of `dataset`.
 
-
-def _headings(prompt: PromptConf, dataset: DatasetConf) -> tuple[str, ...]:
-    """What opens an exemplar or the row's own query, as their templates write it.
-
+    Its headings are what opens an exemplar or the row's own query, as their templates write it:
     `Example:` of `Example: {{ query }}`; `Premise:` of a dataset's own query. Where the reply is a
     rationale alone, so does what heads an exemplar's answer (`Correct answer:`); elsewhere
     that heads the completion's own.
@@ -51,4 +47,5 @@ def _headings(prompt: PromptConf, dataset: DatasetConf) -> tuple[str, ...]:
         if prompt.reply.content == "rationale":
             templates.append(parts.exemplar_reply)
     found = (_OPENING.match(template) for template in templates)
-    return tuple(dict.fromkeys(match["heading"] for match in found if match))
+    headings = tuple(dict.fromkeys(match["heading"] for match in found if match))
+    return Form(prompt.reply, dataset.task, dataset.answer, headings)

@@ -76,12 +76,21 @@ def _measure_split(
     }
     if form.reply.content == "rationale":
         return measures
-    with_gold = [row for row in rows if examples[row["id"]]["label"] is not None]
+    said = [(row["label"], examples[row["id"]]) for row in rows]
+    with_gold = [(label, example) for label, example in said if example["label"] is not None]
     if with_gold:
-        scores = [_score(row, examples[row["id"]], form) for row in with_gold]
+        scores = [
+            0.0 if label is None else form.kind(row["choices"]).score(label, row["label"])
+            for label, row in with_gold
+        ]
         measures["teacher_label_accuracy"] = sum(scores) / len(scores)
         if ends:
-            low, high = ends(scores, [_group(examples[row["id"]]) for row in with_gold])
+            # Several samples of a row are not several rows, nor is a group.
+            groups = [
+                ("row", row["id"]) if row["group"] is None else ("group", row["group"])
+                for _, row in with_gold
+            ]
+            low, high = ends(scores, groups)
             measures["teacher_label_accuracy_low"] = low
             measures["teacher_label_accuracy_high"] = high
     explained = [row for row in rows if row["rationale"] is not None and row["label"] is not None]
@@ -92,14 +101,3 @@ def _measure_split(
         ]
         measures["rationale_consistency"] = sum(consistent) / len(consistent)
     return measures
-
-
-def _group(row: Mapping[str, Any]) -> Hashable:
-    """What a completion shares with others: several samples of a row are not several rows."""
-    group = row["group"]
-    return ("row", row["id"]) if group is None else ("group", group)
-
-
-def _score(parsed: Row, row: Mapping[str, Any], form: Form) -> float:
-    label = parsed["label"]
-    return 0.0 if label is None else form.kind(row["choices"]).score(label, row["label"])

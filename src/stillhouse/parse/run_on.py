@@ -22,14 +22,11 @@ def cut_run_on(text: str, cut: Sequence[str], headings: Sequence[str] = ()) -> s
     begun = re.search(r"\S", own)
     if not begun:
         return own
-    match = _headings(tuple(headings)).search(own, _behind_first_line(own, begun.start()))
+    first_line_end = own.find("\n", begun.start())
+    if first_line_end < 0:
+        return own
+    match = _headings(tuple(headings)).search(own, first_line_end)
     return own[: match.start()] if match else own
-
-
-def _behind_first_line(text: str, start: int) -> int:
-    """Where to look from: behind the first line, which may repeat the query."""
-    line = text.find("\n", start)
-    return len(text) if line < 0 else line
 
 
 @lru_cache(maxsize=64)

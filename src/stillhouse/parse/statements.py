@@ -99,8 +99,13 @@ def answering_statement(own: str, markers: Sequence[Marker], kind: Kind) -> Answ
         if value is None or not set(values[number:]) - {None, value}:
             continue
         between = own[earlier.marker.end : later.marker.start]
-        if run_on := _run_on(between):
-            if _is_speaker(run_on["heading"], own[: earlier.marker.start]):
+        for run_on in _HEADED.finditer(between):
+            heading = run_on["heading"].strip("*# ")
+            if _OF_THE_ANSWER.match(heading):
+                continue
+            # `Student 1:` and `Student 2:`: the answers before have such a heading, too.
+            speaker = rf"(?:^|\n)\W*{re.escape(heading)}\s*\d*\s*:"
+            if re.search(speaker, own[: earlier.marker.start]):
                 return Answering(last, contested=True)
             return Answering(earlier, end=earlier.marker.end + run_on.start())
         if following not in (None, value) and not _is_reconsidered(between, earlier, later):
@@ -144,22 +149,6 @@ def _without_denials(asserted: list[Statement], kind: Kind) -> list[Statement]:
             continue
         kept.append(statement)
     return kept
-
-
-def _run_on(between: str) -> re.Match[str] | None:
-    return next(
-        (
-            match
-            for match in _HEADED.finditer(between)
-            if not _OF_THE_ANSWER.match(match["heading"].strip("*# "))
-        ),
-        None,
-    )
-
-
-def _is_speaker(heading: str, before: str) -> bool:
-    """Whether the answers before have such a heading, too: `Student 1:` and `Student 2:`."""
-    return bool(re.search(rf"(?:^|\n)\W*{re.escape(heading.strip('*# '))}\s*\d*\s*:", before))
 
 
 def _is_reconsidered(between: str, earlier: Statement, later: Statement) -> bool:

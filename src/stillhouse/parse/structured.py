@@ -100,11 +100,12 @@ def _objects(text: str) -> Iterator[tuple[dict[str, Any], int, int]]:
             depth += 1
         elif match[0] == "}" and depth:
             depth -= 1
-            if depth == 0 and count < MAX_OBJECTS:
-                count += 1
-                piece = _load(text[start : match.end()])
-                if piece is not None:
-                    yield piece, start, match.end()
+            if depth or count == MAX_OBJECTS:
+                continue
+            count += 1
+            piece = _load(text[start : match.end()])
+            if piece is not None:
+                yield piece, start, match.end()
 
 
 def _load(source: str) -> dict[str, Any] | None:

@@ -25,8 +25,13 @@ def exemplars_by_row(
     require_ids((row["exemplar_id"] for row in ranked), known, "exemplars", "examples")
     chosen: dict[str, list[str]] = defaultdict(list)
     for row in ranked:
-        _check(row["id"], known[row["exemplar_id"]])
-        chosen[row["id"]].append(row["exemplar_id"])
+        id_, shown = row["id"], known[row["exemplar_id"]]
+        if shown["split"] not in SHOWN_SPLITS or shown["id"] == id_ or shown["label"] is None:
+            raise StillhouseError(
+                f"Row {id_!r} has the exemplar {shown['id']!r} of split '{shown['split']}', but "
+                "exemplars are other rows, with a label, of train or exemplar. Run `dvc repro`."
+            )
+        chosen[id_].append(shown["id"])
     found = {row["id"]: chosen[row["id"]] for row in asked}
     if len({len(ids) for ids in found.values()}) > 1:
         short = min(found, key=lambda id_: (len(found[id_]), id_))
@@ -35,11 +40,3 @@ def exemplars_by_row(
             "others. The tables come from different runs: run `dvc repro`."
         )
     return found
-
-
-def _check(id_: str, exemplar: Mapping[str, Any]) -> None:
-    if exemplar["split"] not in SHOWN_SPLITS or exemplar["id"] == id_ or exemplar["label"] is None:
-        raise StillhouseError(
-            f"Row {id_!r} has the exemplar {exemplar['id']!r} of split '{exemplar['split']}', but "
-            "exemplars are other rows, with a label, of train or exemplar. Run `dvc repro`."
-        )

@@ -96,7 +96,12 @@ class _Templates:
     ) -> Rendered:
         values = {"query": row["query"]}
         if with_label:
-            values["label"] = _own_label(row)
+            if row["label"] is None:
+                raise StillhouseError(
+                    f"Row {row['id']!r} has no label to ask a rationale for (the prompt's reply is "
+                    "`rationale`). Give it one, or choose another prompt."
+                )
+            values["label"] = str(row["label"])
         return Rendered(
             system=self._part("system", row),
             preamble=self._part("preamble", row),
@@ -109,12 +114,3 @@ class _Templates:
         where = f"prompt, tasks.{self.shared['task']}.{field}, row {row['id']!r}"
         given = {**self.shared, "choices": row["choices"], **values}
         return render(getattr(self.parts, field), given, where).strip("\n")
-
-
-def _own_label(row: Mapping[str, Any]) -> str:
-    if row["label"] is None:
-        raise StillhouseError(
-            f"Row {row['id']!r} has no label to ask a rationale for (the prompt's reply is "
-            "`rationale`). Give it one, or choose another prompt."
-        )
-    return str(row["label"])
