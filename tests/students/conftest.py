@@ -2,15 +2,19 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from stillhouse.config.student import StudentConf
+from stillhouse.config.student import StudentConf, Templates
+
+if TYPE_CHECKING:
+    from stillhouse.students.text import StudentText
 
 Make = Callable[..., StudentConf]
 
 TINY = "file:data/raw/"
+FAMILIES = ["decoder", "encoder_decoder"]
 TEMPLATES = {
     "decoder": {
         "query": "{{ query }}\n{{ prefix }}",
@@ -80,6 +84,18 @@ def make_conf() -> Make:
         return StudentConf.model_validate(values)
 
     return make
+
+
+def student_text(
+    tiny_models: Path, family: str = "decoder", query: int = 512, target: int = 512
+) -> "StudentText":
+    """The text of a student with these limits of tokens; families share a tokenizer."""
+    from stillhouse.students.text import StudentText
+    from stillhouse.students.weights import read_tokenizer
+
+    tokenizer = read_tokenizer(tiny_models / "decoder")
+    templates = Templates.model_validate(TEMPLATES[family])
+    return StudentText(tokenizer, family, templates, query, target)  # type: ignore[arg-type]
 
 
 def rows(number: int = 8) -> list[dict[str, Any]]:

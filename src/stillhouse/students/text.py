@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Self
 
-from stillhouse.config.student import Family, Templates
+from stillhouse.config.student import Family, StudentConf, Templates
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.templates import render
 from stillhouse.modeling.control_tokens import control_tokens
@@ -14,6 +14,14 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 Task = Literal["label", "rationale"]
+
+
+@dataclass(frozen=True)
+class TokenSequence:
+    """What one task asks for a row: `target` follows `prompt` and ends with the end token."""
+
+    prompt: tuple[int, ...]
+    target: tuple[int, ...]
 
 
 def _characters(text: str) -> Counter[str]:
@@ -29,6 +37,18 @@ class StudentText:
     templates: Templates
     max_query_tokens: int
     max_target_tokens: int
+
+    @classmethod
+    def of(cls, conf: StudentConf, tokenizer: "PreTrainedTokenizerBase") -> Self:
+        """As a student of that conf is trained."""
+        limits = conf.training
+        return cls(
+            tokenizer,
+            conf.family,
+            conf.templates,
+            limits.max_query_tokens,
+            limits.max_target_tokens,
+        )
 
     @property
     def end(self) -> int:
