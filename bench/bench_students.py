@@ -6,12 +6,10 @@ rows in the same precision with the same model, in turns, since the machine may 
 """
 
 import copy
-import os
 import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -22,20 +20,21 @@ from torch.utils.flop_counter import FlopCounterMode
 from stillhouse.config.dataset import DatasetConf
 from stillhouse.config.student import StudentCompute, StudentConf, StudentDecoding
 from stillhouse.config.whole import load_entry
-from stillhouse.core.progress import progress
 from stillhouse.core.sampling import shuffled
 from stillhouse.ingest.examples import build_examples
 from stillhouse.ingest.raw import read_splits
-from stillhouse.students.batches import batch_plan, collate
+from stillhouse.students.batches import packing, target_logits
 from stillhouse.students.folder import Student, greedy
-from stillhouse.students.loss import packing, target_logits, token_losses
 from stillhouse.students.predict import cut, predict_labels
-from stillhouse.students.rows import TokenRow, TokenSequence, tokenize_rows
-from stillhouse.students.text import StudentText
+from stillhouse.students.text import StudentText, TokenSequence
 from stillhouse.students.weights import load_weights, output_layer
 from stillhouse.train_student.checkpoints import Checkpoints
+from stillhouse.train_student.loop import Job
+from stillhouse.train_student.loop import train as train_job
+from stillhouse.train_student.objective import collate, token_losses
+from stillhouse.train_student.plan import batch_plan
+from stillhouse.train_student.rows import TokenRow, tokenize_rows
 from stillhouse.train_student.trainable import add_adapters, freeze_below, prepare
-from stillhouse.train_student.trainer import optimise
 
 ROWS = 64
 REPEATS = 2
@@ -77,13 +76,14 @@ def table() -> list[dict[str, Any]]:
 def student(name: str, precision: str) -> StudentConf:
     """`t5`: random weights, 8 layers of 512; `lora`: SmolLM2-135M with adapters."""
     conf = load_entry(StudentConf, "t5_tiny_random" if name == "t5" else "smollm2_135m_lora")
-    changes: dict[str, Any] = {"architecture": T5} if name == "t5" else {}
+    model = conf.model.model_dump() | ({"architecture": T5} if name == "t5" else {})
     training = conf.training.model_dump() | {
         "batch_size": BATCH[name],
         "precision": precision,
         "validation": None,
     }
-    values = conf.model_dump() | changes | {"training": training, "compute": {"device": "cpu"}}
+    changed = {"model": model, "training": training, "compute": {"device": "cpu"}}
+    values = conf.model_dump() | changed
     return StudentConf.model_validate(values)
 
 
@@ -97,20 +97,12 @@ class Setting:
     ours: nn.Module
     plain: "PlainTrainer"
 
-    @property
-    def start(self) -> int | None:
-        config: Any = self.ours.config
-        return getattr(config, "decoder_start_token_id", None)
-
 
 def setting(name: str, precision: str, raw: Sequence[dict[str, Any]]) -> Setting:
     conf = student(name, precision)
     torch.manual_seed(0)
     model, tokenizer = load_weights(conf)
-    limits = conf.training
-    text = StudentText(
-        tokenizer, conf.family, conf.templates, limits.max_query_tokens, limits.max_target_tokens
-    )
+    text = StudentText.of(conf, tokenizer)
     rows, _ = tokenize_rows(raw, text, LAMBDA)
     other = copy.deepcopy(model)
     for module in other.modules():
@@ -120,7 +112,7 @@ def setting(name: str, precision: str, raw: Sequence[dict[str, Any]]) -> Setting
     torch.manual_seed(1)
     ours = prepare(model, conf)
     torch.manual_seed(1)
-    plain = add_adapters(other, conf.lora) if conf.lora else other
+    plain = add_adapters(other, conf.training.lora) if conf.training.lora else other
     return Setting(conf, text, rows, ours, PlainTrainer(plain, text, conf))
 
 
@@ -183,22 +175,9 @@ def filled(sequences: Sequence[Sequence[int]], value: int) -> tuple[Tensor, Tens
 
 def train(side: Setting, plan: list[list[int]]) -> list[float]:
     """The project's own training; the loss of each step."""
-    with TemporaryDirectory() as folder, progress("Train", len(plan)) as bar:
-        os.environ["STILLHOUSE_STATE"] = folder
-        curve = optimise(
-            side.ours,
-            side.rows,
-            plan,
-            text=side.text,
-            training=side.conf.training,
-            compute=side.conf.compute,
-            lambda_=LAMBDA,
-            seed=0,
-            bar=bar,
-            validating=None,
-            checkpoints=Checkpoints(f"bench-{time.time_ns()}"),
-        )
-    return [float(label + LAMBDA * rationale) for label, rationale in curve]
+    job = Job(side.ours, side.conf, LAMBDA, 0, side.rows, plan)
+    state = train_job(job, Checkpoints(f"bench-{time.time_ns()}"))
+    return [label + LAMBDA * rationale for label, rationale in state.losses]
 
 
 def timed(work: Callable[[], object]) -> tuple[float, float]:
@@ -226,7 +205,8 @@ def step_flops(side: Setting, rows: Sequence[TokenRow]) -> float:
     """Multiplications and additions that a step needs: the products of linear layers over packed
     tokens, forward and backward, and of attention between tokens that see each other. What is
     computed twice, or for padding within attention, does not count."""
-    batch = collate(rows, side.text.family, side.start)
+    config: Any = side.ours.config
+    batch = collate(rows, config)
     low = side.conf.training.precision == "bfloat16"
     with FlopCounterMode(display=False) as counter:
         with torch.autocast("cpu", torch.bfloat16, enabled=low):
@@ -235,7 +215,6 @@ def step_flops(side: Setting, rows: Sequence[TokenRow]) -> float:
     side.ours.zero_grad()
     counts = counter.get_flop_counts()["Global"]
     linear = sum(counts.get(kind, 0) for kind in (torch.ops.aten.mm, torch.ops.aten.addmm))
-    config: Any = side.ours.config
     heads = config.num_attention_heads
     size = getattr(config, "d_kv", None) or config.hidden_size // heads
     seen = packing(batch)
@@ -322,10 +301,7 @@ def taught(raw: Sequence[dict[str, Any]]) -> Student:
     conf = student("lora", "bfloat16")
     torch.manual_seed(0)
     model, tokenizer = load_weights(conf)
-    limits = conf.training
-    text = StudentText(
-        tokenizer, conf.family, conf.templates, limits.max_query_tokens, limits.max_target_tokens
-    )
+    text = StudentText.of(conf, tokenizer)
     rows, _ = tokenize_rows(raw, text, 0.0)
     freeze_below(model, 4)
     side = Setting(conf, text, rows, model, PlainTrainer(model, text, conf))

@@ -29,10 +29,16 @@ EDITS = {
     "a comment": Edit("core/files.py", "os.close(handle)", "os.close(handle)  # at once", set()),
     "white space": Edit("core/files.py", "os.close(handle)", "os.close(\n\n    handle)", set()),
     "a docstring": Edit(
-        "students/loss.py", "L = L_label + lambda", "The loss L = L_label + lambda", set()
+        "train_student/objective.py",
+        "L = L_label + lambda",
+        "The loss L = L_label + lambda",
+        set(),
     ),
     "an annotation": Edit(
-        "students/loss.py", "means: Tensor, lambda_: float", "means: Tensor, lambda_: int", set()
+        "train_student/objective.py",
+        "means: Tensor, lambda_: float",
+        "means: Tensor, lambda_: int",
+        set(),
     ),
     "an error's words": Edit(
         "core/tables.py", "but the schema asks for", "although the schema asks for", set()
@@ -48,7 +54,7 @@ EDITS = {
         "sources/pin.py", "def pin(", "def another() -> int:\n    return 1\n\n\ndef pin(", set()
     ),
     "the loss": Edit(
-        "students/loss.py",
+        "train_student/objective.py",
         "means[0] + lambda_",
         "means[0] + 2 * lambda_",
         {"train_student", "feedback_predict"},  # whose student is trained, too

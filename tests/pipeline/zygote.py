@@ -20,13 +20,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 PRELOAD = (
-    "import torch, transformers, peft, faiss, pyarrow.parquet, jinja2.sandbox, pydantic, numpy; "
+    "import torch, transformers, accelerate, peft, faiss, pyarrow.parquet, jinja2.sandbox; "
+    "import pydantic, numpy; "
     "import dvc.repo, dvc.repo.experiments.run, dvc.commands.experiments.run, dvc.commands.repro; "
     "from pydantic import BaseModel, Field, TypeAdapter, model_validator; "
     "TypeAdapter(type('Any', (BaseModel,), {})); "
     "from transformers import AutoModel, AutoModelForCausalLM, AutoModelForSeq2SeqLM, "
-    "AutoTokenizer, Trainer, TrainingArguments, GenerationConfig; "
-    "from torch.utils import data"
+    "AutoTokenizer, GenerationConfig"
 )
 # In two languages: the first lines are for the shell, since the place of Python may hold a blank
 # or be longer than a kernel reads. Nor is a socket's address long: it is named from its folder.

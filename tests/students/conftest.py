@@ -2,15 +2,19 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from stillhouse.config.student import StudentConf
+from stillhouse.config.student import StudentConf, StudentModel, Templates
+
+if TYPE_CHECKING:
+    from stillhouse.students.text import StudentText
 
 Make = Callable[..., StudentConf]
 
 TINY = "file:data/raw/"
+FAMILIES = ["decoder", "encoder_decoder"]
 TEMPLATES = {
     "decoder": {
         "query": "{{ query }}\n{{ prefix }}",
@@ -24,13 +28,8 @@ TEMPLATES = {
         "rationale_prefix": "explain: ",
     },
 }
-TRAINING = {
-    "epochs": 1,
-    "batch_size": 4,
-    "learning_rate": 1e-2,
-    "max_query_tokens": 128,
-    "max_target_tokens": 64,
-}
+MODEL = {"max_query_tokens": 128, "max_target_tokens": 64}
+TRAINING = {"epochs": 1, "batch_size": 4, "learning_rate": 1e-2}
 
 T5_TINY = {
     "model_type": "t5",
@@ -61,25 +60,39 @@ def local_models(tiny_models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def make_conf() -> Make:
-    """A student of a family; `training` and others are merged over small defaults."""
+    """A student of a family; changes go over small defaults, those of `model` by key."""
 
     def make(family: str = "decoder", **changes: Any) -> StudentConf:
+        model: dict[str, Any] = MODEL | {"family": family}
+        model["source"] = "decoder" if family == "decoder" else "t5"
+        model |= {key: changes.pop(key) for key in StudentModel.model_fields if key in changes}
+        method = {key: changes.pop(key) for key in ("method", "lora") if key in changes}
+        for key in ("source", "tokenizer"):
+            if model.get(key) and ":" not in model[key]:
+                model[key] = TINY + model[key]
         values: dict[str, Any] = {
             "description": "tiny",
-            "family": family,
-            "source": "decoder" if family == "decoder" else "t5",
+            "model": model,
             "templates": TEMPLATES[family],
-            "training": TRAINING | changes.pop("training", {}),
+            "training": TRAINING | changes.pop("training", {}) | method,
             "decoding": {"max_tokens": 8},
             "compute": {"device": "cpu"},
         }
-        values |= changes
-        for key in ("source", "tokenizer"):
-            if values.get(key) and ":" not in values[key]:
-                values[key] = TINY + values[key]
-        return StudentConf.model_validate(values)
+        return StudentConf.model_validate(values | changes)
 
     return make
+
+
+def student_text(
+    tiny_models: Path, family: str = "decoder", query: int = 512, target: int = 512
+) -> "StudentText":
+    """The text of a student with these limits of tokens; families share a tokenizer."""
+    from stillhouse.students.text import StudentText
+    from stillhouse.students.weights import read_tokenizer
+
+    tokenizer = read_tokenizer(tiny_models / "decoder")
+    templates = Templates.model_validate(TEMPLATES[family])
+    return StudentText(tokenizer, family, templates, query, target)  # type: ignore[arg-type]
 
 
 def rows(number: int = 8) -> list[dict[str, Any]]:

@@ -47,14 +47,14 @@ def tiny(name: str) -> StudentConf:
     """The conf with random weights of small sizes, one step, and adapters in full precision."""
     conf = CONFS[name]
     (architecture,) = [kept for start, kept in ARCHITECTURES.items() if name.startswith(start)]
-    smaller = {"epochs": None, "steps": 1, "batch_size": 4}
+    smaller: dict[str, Any] = {"epochs": None, "steps": 1, "batch_size": 4}
+    if conf.training.method == "qlora":
+        smaller["method"] = "lora"
     if conf.training.trainable_layers:
         smaller["trainable_layers"] = 1
     values = conf.model_dump() | {
-        "source": None,
-        "architecture": architecture,
-        "tokenizer": f"{TINY}decoder",
-        "method": "full" if conf.method == "full" else "lora",
+        "model": conf.model.model_dump()
+        | {"source": None, "architecture": architecture, "tokenizer": f"{TINY}decoder"},
         "training": conf.training.model_dump() | smaller,
         "decoding": conf.decoding.model_dump() | {"max_tokens": 4},
         "compute": conf.compute.model_dump() | {"device": "cpu"},
@@ -74,7 +74,7 @@ def test_a_shipped_student_trains_and_predicts_with_tiny_sizes(tmp_path: Path, n
 
 
 def test_students_are_pinned_but_those_of_which_no_commit_is_known():
-    sources = {name: conf.source or conf.tokenizer for name, conf in CONFS.items()}
+    sources = {name: conf.model.source or conf.model.tokenizer for name, conf in CONFS.items()}
     for source in sources.values():
         assert source is not None
         parse_source(source)  # fails without a pin
@@ -86,11 +86,12 @@ def test_students_are_pinned_but_those_of_which_no_commit_is_known():
 
 @pytest.mark.parametrize("name", [name for name in ALL if name.startswith(("t5_v1_1", "flan"))])
 def test_t5_students_have_the_settings_of_hsieh_et_al(name: str):
-    conf, training = CONFS[name], CONFS[name].training
+    conf = CONFS[name]
+    model, training = conf.model, conf.training
     assert (training.steps, training.batch_size, training.learning_rate) == (10_000, 64, 5e-5)
     assert (training.schedule, training.warmup_share) == ("linear", 0.0)
-    assert (training.max_query_tokens, training.max_target_tokens) == (1024, 256)
-    assert (conf.decoding.max_tokens, conf.method) == (64, "full")
+    assert (model.max_query_tokens, model.max_target_tokens) == (1024, 256)
+    assert (conf.decoding.max_tokens, conf.training.method) == (64, "full")
     assert (conf.templates.label_prefix, conf.templates.rationale_prefix) == (
         "predict: ",
         "explain: ",
@@ -99,9 +100,10 @@ def test_t5_students_have_the_settings_of_hsieh_et_al(name: str):
 
 def test_adapted_students_have_the_settings_of_their_papers():
     mistral = CONFS["mistral_7b"]
-    assert mistral.lora is not None
-    assert (mistral.method, mistral.lora.rank, mistral.lora.alpha) == ("qlora", 64, 64)
-    assert (mistral.training.epochs, mistral.training.batch_size) == (2, 24)
-    assert mistral.training.max_query_tokens + mistral.training.max_target_tokens == 1024
+    training = mistral.training
+    assert training.lora is not None
+    assert (training.method, training.lora.rank, training.lora.alpha) == ("qlora", 64, 64)
+    assert (training.epochs, training.batch_size) == (2, 24)
+    assert mistral.model.max_query_tokens + mistral.model.max_target_tokens == 1024
     for name in ("llama3_1_8b", "llama3_1_70b"):
         assert (CONFS[name].training.epochs, CONFS[name].training.learning_rate) == (5, 2e-5)

@@ -224,7 +224,7 @@ def test_the_key_covers_what_the_stage_declares():
     assert left == tracked
 
 
-def test_the_key_changes_with_the_trainers_code(
+def test_the_key_changes_with_the_code_of_training(
     tmp_path: Path, make_conf: Make, monkeypatch: pytest.MonkeyPatch
 ):
     before = training_key([], [], make_conf(), 1.0, 0)
@@ -232,11 +232,11 @@ def test_the_key_changes_with_the_trainers_code(
     shutil.copytree(Path(stillhouse.__file__).parent, package)
     monkeypatch.setattr(record, "sources", lambda: Sources(package, tmp_path))
     assert training_key([], [], make_conf(), 1.0, 0) == before
-    loss = package / "students/loss.py"
-    with loss.open("a") as code:
+    objective = package / "train_student/objective.py"
+    with objective.open("a") as code:
         code.write("# a comment\n")
     assert training_key([], [], make_conf(), 1.0, 0) == before
-    loss.write_text(loss.read_text().replace("means[0] + lambda_", "means[0] - lambda_"))
+    objective.write_text(objective.read_text().replace("means[0] + lambda_", "means[0] - lambda_"))
     assert training_key([], [], make_conf(), 1.0, 0) != before
 
 

@@ -10,16 +10,20 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from stillhouse.config.student import StudentConf
+from stillhouse.config.student import StudentCompute, StudentConf
+from stillhouse.config.whole import load_entry
 from stillhouse.core import paths, tables
 from stillhouse.core.errors import StillhouseError
+from stillhouse.core.log import state_directory
+from stillhouse.core.yaml import read_yaml
 from stillhouse.sources.pin import pin
 from stillhouse.train_student import launching
 from stillhouse.train_student.launching import is_idle, launches, share
 from stillhouse.train_student.training import train_student, write_curve
 from tests.config.project import ENTRIES, edit, write_project
 from tests.conftest import REPOSITORY
-from tests.students.conftest import rows
+from tests.students.conftest import MODEL, rows
+from tests.train_student.test_checkpoints import Stopped, stop_after
 
 # On a CPU, too, where there are no GPUs; at a port that is free, since tests run side by side.
 LAUNCHER = "accelerate launch --multi_gpu --num_processes 2 --main_process_port 0"
@@ -30,18 +34,23 @@ TRAINING = {
     "batch_size": 4,
     "learning_rate": 1e-3,
     "weight_decay": 0.1,
-    "max_query_tokens": 128,
-    "max_target_tokens": 64,
     "validation": {"steps": 2, "metric": "loss"},
 }
 HOOK = """
 import os
 if os.environ.get("RANK") == "1":
     from stillhouse.core.errors import StillhouseError
+from stillhouse.core.yaml import read_yaml
     from stillhouse.train_student import validation
     def failing(*_):
         raise StillhouseError("the second process is broken")
-    validation.Selection.add = failing
+    validation.is_exhausted = failing
+"""
+BEHIND = """
+import os
+if os.environ.get("RANK") == "1":
+    from stillhouse.train_student.checkpoints import Checkpoints
+    Checkpoints.newest = lambda self: None
 """
 
 
@@ -98,7 +107,7 @@ def project(tmp_path: Path, tiny_models: Path, monkeypatch: pytest.MonkeyPatch) 
     edit(
         tmp_path,
         "conf/student/small.yaml",
-        source=pin(tiny_models / "decoder"),
+        model=MODEL | {"family": "decoder", "source": pin(tiny_models / "decoder")},
         training=TRAINING,
         compute={"device": "cpu", "launcher": LAUNCHER, "micro_batch_size": 1},
     )
@@ -132,7 +141,7 @@ def test_two_processes_train_as_one(project: Path):
     assert result.stderr.count("Train seed 0") == 1  # the other process is silent
     assert "in 2 processes" in result.stderr
     conf = StudentConf.model_validate(
-        ENTRIES["student/small"] | {"training": TRAINING, "compute": {"device": "cpu"}}
+        read_yaml(Path("conf/student/small.yaml")) | {"compute": {"device": "cpu"}}
     )
     one = train_student(rows(13), conf, 1.0, 0, Path("one"), validation=LABELLED)
     write_curve(Path("one.csv"), one, 1.0)
@@ -154,3 +163,28 @@ def test_a_process_that_fails_ends_them_all_with_its_message(project: Path, tmp_
     last = result.stderr.strip().splitlines()[-1]
     assert last == "error in train_student: the second process is broken", result.stderr
     assert not paths.student_model(0).exists()
+
+
+@pytest.mark.slow
+def test_processes_that_found_different_checkpoints_do_not_go_on(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    conf = load_entry(StudentConf, "small", tmp_path)
+    alone = {"device": "cpu", "checkpoint_minutes": 1e-9}
+    conf = conf.model_copy(update={"compute": StudentCompute.model_validate(alone)})
+    table = tables.read_rows(paths.TRAINING, tables.TRAINING)
+    held_out = tables.read_rows(paths.VALIDATION, tables.VALIDATION)
+    with monkeypatch.context() as patch, pytest.raises(Stopped):
+        stop_after(2, patch)
+        train_student(table, conf, 1.0, 0, Path("stopped"), validation=held_out)
+    (tmp_path / "hooks").mkdir()
+    (tmp_path / "hooks/sitecustomize.py").write_text(BEHIND)
+    result = run_stage(tmp_path / "hooks")
+    assert result.returncode == 1
+    last = result.stderr.strip().splitlines()[-1]
+    assert "found different checkpoints" in last, result.stderr
+    # Where all of them find it they go on together.
+    result = run_stage()
+    assert result.returncode == 0, result.stderr
+    assert paths.student_model(0).exists()
+    assert not list((state_directory() / "checkpoints").glob("*/*"))

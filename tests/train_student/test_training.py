@@ -1,9 +1,9 @@
 """Training for real with tiny models: it learns, and equal seeds give equal weights."""
 
 import json
+import math
 import shutil
 from collections import namedtuple
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,10 @@ from stillhouse.config.student import StudentConf
 from stillhouse.core.errors import StillhouseError
 from stillhouse.students.folder import load_student, untrained_student
 from stillhouse.students.predict import predict_labels
+from stillhouse.train_student import objective
+from stillhouse.train_student.launching import join_processes
 from stillhouse.train_student.trainable import merged
-from stillhouse.train_student.training import Curve, alpha, train_student, write_curve
+from stillhouse.train_student.training import Curve, train_student, write_curve
 from tests.students.conftest import STEADY_T5, T5_TINY, TINY, Make, rows
 
 LORA = {"rank": 4, "alpha": 8}
@@ -114,8 +116,7 @@ def test_micro_batches_do_not_change_the_loss(tmp_path: Path, make_conf: Make, f
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_bfloat16_trains_and_halves_the_folder(tmp_path: Path, make_conf: Make, family: str):
-    low = {"precision": "bfloat16", "saved_precision": "bfloat16"}
-    conf = make_conf(family, training=low)
+    conf = make_conf(family, precision="bfloat16", training={"precision": "bfloat16"})
     losses = train_student(rows(), conf, 1.0, 0, tmp_path / "low").losses
     train_student(rows(), make_conf(family), 1.0, 0, tmp_path / "full")
     saved = load_file(tmp_path / "low" / "model.safetensors")
@@ -134,7 +135,7 @@ def test_adapters_are_merged_into_the_saved_model(
 ):
     conf = make_conf(family, method="lora", lora=LORA)
     train_student(rows(), conf, 1.0, 0, tmp_path / "student")
-    different = changed(tmp_path / "student", tiny_models / conf.source.removeprefix(TINY))
+    different = changed(tmp_path / "student", tiny_models / conf.model.source.removeprefix(TINY))
     assert different
     assert not any(name in ("lm_head.weight", "model.embed_tokens.weight") for name in different)
     assert not any("norm" in name or "shared" in name for name in different)
@@ -183,7 +184,7 @@ def test_trainable_layers_leave_the_rest_alone(
 ):
     conf = make_conf(family, training={"trainable_layers": 1})
     train_student(rows(), conf, 1.0, 0, tmp_path / "student")
-    different = changed(tmp_path / "student", tiny_models / conf.source.removeprefix(TINY))
+    different = changed(tmp_path / "student", tiny_models / conf.model.source.removeprefix(TINY))
     last = ("model.layers.1.",) if family == "decoder" else ("encoder.block.1.", "decoder.block.1.")
     assert different
     assert all(name.startswith(last) for name in different)
@@ -355,10 +356,6 @@ def test_the_untrained_student_is_the_source(tiny_models: Path, make_conf: Make)
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
-def test_alpha_is_the_published_form_of_lambda():
-    assert [alpha(value) for value in (0.0, 1.0, 3.0)] == [1.0, 0.5, 0.25]
-
-
 def test_the_curve_is_rounded_and_thinned(tmp_path: Path):
     write_curve(tmp_path / "short.csv", Curve([(2.0, 1.0), (1.0, 0.123456789)]), 0.5)
     assert (tmp_path / "short.csv").read_text(encoding="utf-8").splitlines() == [
@@ -394,21 +391,58 @@ def test_frozen_weights_are_halved_only_where_nothing_is_lost(make_conf: Make):
     assert all(name.startswith("model.layers.0.") and "_proj" in name for name in half)
 
 
-def test_several_visible_gpus_do_not_split_a_batch(
-    monkeypatch: pytest.MonkeyPatch, make_conf: Make
+def test_micro_batches_are_the_batch_in_pieces(
+    tmp_path: Path, make_conf: Make, monkeypatch: pytest.MonkeyPatch
 ):
-    """The library would put the model into DataParallel, which knows no packed batch."""
-    from stillhouse.train_student import trainer
+    from stillhouse.train_student import loop
 
-    class TwoGpus(trainer.TrainingArguments):
-        @cached_property
-        def _setup_devices(self) -> torch.device:
-            self._n_gpu, self.distributed_state = 2, None
-            return torch.device("cpu")
+    def seen(micro: int | None) -> list[list[str]]:
+        pieces: list[list[str]] = []
+        monkeypatch.setattr(
+            loop,
+            "collate",
+            lambda rows, config: (
+                pieces.append([row.id for row in rows]),
+                objective.collate(rows, config),
+            )[1],
+        )
+        conf = make_conf(compute={"device": "cpu", "micro_batch_size": micro})
+        train_student(rows(10), conf, 0.5, 0, tmp_path / str(micro))
+        return pieces
 
-    assert TwoGpus(output_dir="unused").n_gpu == 2
-    monkeypatch.setattr(trainer, "TrainingArguments", TwoGpus)
-    conf = make_conf(training={"batch_size": 4}, compute={"device": "auto"})
-    args = trainer._arguments(conf.training, conf.compute, "unused", seed=0, steps=3, left=3)
-    assert args.n_gpu == 1
-    assert args.train_batch_size == 4
+    whole = seen(None)
+    assert [len(piece) for piece in whole] == [4, 4, 2]
+    for micro in (1, 2, 3, 9):
+        pieces = seen(micro)
+        assert [id_ for piece in pieces for id_ in piece] == [id_ for p in whole for id_ in p]
+        assert len(pieces) == sum(math.ceil(len(batch) / micro) for batch in whole)
+        assert max(map(len, pieces)) == min(micro, 4)
+
+
+def test_several_visible_gpus_do_not_split_a_batch(monkeypatch: pytest.MonkeyPatch):
+    """Each process has one device, and its model is the one that it was given."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    accelerator = join_processes(cpu=False)
+    assert accelerator.device.type == "cuda"
+    model = torch.nn.Linear(2, 2)
+    assert accelerator.prepare_model(model, device_placement=False) is model
+    # A later training in this process is not bound to the device.
+    assert join_processes(cpu=True).device.type == "cpu"
+
+
+@pytest.mark.parametrize("strategy", ["FSDP", "DEEPSPEED"])
+def test_sharded_processes_are_refused(monkeypatch: pytest.MonkeyPatch, strategy: str):
+    monkeypatch.setenv(f"ACCELERATE_USE_{strategy}", "true")
+    with pytest.raises(StillhouseError, match=r"FSDP or DeepSpeed.*--multi_gpu.*method: qlora"):
+        join_processes(cpu=True)
+
+
+def test_what_the_launcher_says_of_precision_and_accumulation_does_not_count(
+    tmp_path: Path, make_conf: Make, monkeypatch: pytest.MonkeyPatch
+):
+    train_student(rows(), make_conf(), 1.0, 0, tmp_path / "plain")
+    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "bf16")
+    monkeypatch.setenv("ACCELERATE_GRADIENT_ACCUMULATION_STEPS", "4")
+    train_student(rows(), make_conf(), 1.0, 0, tmp_path / "launched")
+    assert weights(tmp_path / "plain") == weights(tmp_path / "launched")

@@ -1,7 +1,7 @@
 """Selection on the validation split: what is scored, which weights are kept, when it ends."""
 
+import math
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -13,24 +13,20 @@ from stillhouse.config.student import Training, Validation
 from stillhouse.core.errors import StillhouseError
 from stillhouse.students.folder import load_student
 from stillhouse.students.predict import predict_labels
+from stillhouse.students.text import StudentText
+from stillhouse.students.weights import load_weights
+from stillhouse.train_student.launching import join_processes
+from stillhouse.train_student.loop import Job, State, validate
+from stillhouse.train_student.rows import tokenize_rows
 from stillhouse.train_student.training import Curve, train_student, write_curve
-from stillhouse.train_student.validation import Selection, scored_steps
+from stillhouse.train_student.validation import best, is_exhausted, scored_steps
 from tests.students.conftest import STEADY_T5, TRAINING, Make, rows
 
 LABELLED = [{name: row[name] for name in ("id", "query", "label")} for row in rows(9)]
 
 
-def selection(values: list[float], **conf: Any) -> Selection:
-    made = Selection(Validation.model_validate({"steps": 1} | conf))
-    for step, value in enumerate(values, 1):
-        made.add(step, value, {"w": torch.tensor([float(step)])})
-        if made.exhausted:
-            break
-    return made
-
-
 @pytest.mark.parametrize(
-    ("metric", "values", "best"),
+    ("metric", "values", "step"),
     [
         ("accuracy", [0.1, 0.5, 0.3], 2),
         ("loss", [0.5, 0.1, 0.3], 2),
@@ -40,20 +36,30 @@ def selection(values: list[float], **conf: Any) -> Selection:
     ],
 )
 def test_the_best_score_counts_and_of_equal_ones_the_earliest(
-    metric: str, values: list[float], best: int
+    metric: str, values: list[float], step: int
 ):
-    made = selection(values, metric=metric)
-    assert made.best == (best, values[best - 1])
-    assert made.weights["w"].tolist() == [best]
+    assert best(list(enumerate(values, 1)), metric) == (step, values[step - 1])
 
 
-def test_weights_are_kept_as_they_were():
-    made = Selection(Validation(steps=1))
-    weight = torch.zeros(1)
-    made.add(1, 0.9, {"w": weight})
-    weight += 1
-    made.add(2, 0.1, {"w": weight})
-    assert made.weights["w"].tolist() == [0.0]
+def test_nothing_is_best_where_no_score_is_a_number():
+    assert best([], "loss") is None
+    assert best([(1, math.nan)], "loss") is None
+
+
+def test_weights_are_kept_as_they_were(make_conf: Make):
+    conf = make_conf(training={"validation": {"steps": 1, "metric": "loss"}})
+    model, tokenizer = load_weights(conf)
+    scored, _ = tokenize_rows(LABELLED, StudentText.of(conf, tokenizer), 0)
+    job = Job(model, conf, 0.0, 0, [], [], scored)
+    state = State(losses=[(1.0, 0.0)])
+    validate(job, join_processes(cpu=True), state)
+    before = {name: weight.detach().clone() for name, weight in job.weights.items()}
+    with torch.no_grad():
+        for weight in job.weights.values():
+            weight.add_(1)
+    assert [step for step, _ in state.scores] == [1]
+    assert state.best.keys() == before.keys()
+    assert all(torch.equal(state.best[name], before[name]) for name in before)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +74,13 @@ def test_weights_are_kept_as_they_were():
 def test_patience_counts_scores_that_are_no_better(
     patience: int | None, values: list[float], scored: int
 ):
-    assert len(selection(values, patience=patience).scores) == scored
+    conf, scores = Validation(steps=1, patience=patience), list(enumerate(values, 1))
+    ends = [number for number in range(1, len(scores)) if is_exhausted(scores[:number], conf)]
+    assert (ends or [len(scores)])[0] == scored
+
+
+def test_without_validation_training_never_ends_early():
+    assert not is_exhausted([], None)
 
 
 @given(
@@ -133,6 +145,19 @@ def test_the_best_weights_are_saved_not_the_last(tmp_path: Path, make_conf: Make
     train_student(rows(4), conf, 0.0, 0, tmp_path / "short")
     best, short = (load_file(tmp_path / n / "model.safetensors") for n in ("best", "short"))
     assert all(torch.equal(best[name], short[name]) for name in best)
+
+
+def test_scores_none_of_which_is_a_number_are_an_error(
+    tmp_path: Path, make_conf: Make, monkeypatch: pytest.MonkeyPatch
+):
+    conf = make_conf(training={"validation": {"steps": 2}})
+    monkeypatch.setattr(
+        "stillhouse.train_student.loop.validate",
+        lambda job, accelerator, state: state.scores.append((state.step, math.nan)),
+    )
+    with pytest.raises(StillhouseError, match=r"No score of seed 0 .* no student was saved"):
+        train_student(rows(), conf, 1.0, 0, tmp_path / "student", validation=LABELLED)
+    assert not (tmp_path / "student").exists()
 
 
 def test_training_ends_early_when_nothing_gets_better(tmp_path: Path, make_conf: Make):

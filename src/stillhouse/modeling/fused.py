@@ -58,7 +58,10 @@ def _adapted_forward(module: Any, states: Tensor) -> Tensor:
 
 
 class _Norm(Function):
-    """y = w * x / sqrt(mean(x^2) + epsilon), computed in float32, given in `kind`."""
+    """y = w * x / sqrt(mean(x^2) + epsilon), computed in float32, given in `kind`.
+
+    On a CPU `torch.nn.functional.rms_norm` takes longer, since it has no backward pass of its own.
+    """
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, epsilon: float, kind: torch.dtype) -> Tensor:

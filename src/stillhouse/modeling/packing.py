@@ -129,7 +129,7 @@ def _require_plain(window: int | None, part: Part, kwargs: dict[str, object]) ->
     if window is not None and part.keys.width > window:
         raise StillhouseError(
             f"The student attends to its last {window} tokens alone, and a row has "
-            f"{part.keys.width}: lower training.max_query_tokens or training.max_target_tokens."
+            f"{part.keys.width}: lower model.max_query_tokens or model.max_target_tokens."
         )
     extra = {name for name, value in kwargs.items() if value is not None} - IGNORED
     if extra:

@@ -1,1 +1,1 @@
-"""A student: its folder, its weights, its text as tokens, its objective, its predictions."""
+"""What a student is and how it predicts: its folder, weights, text, batches and predictions."""

@@ -1,115 +1,37 @@
-"""Which rows each step sees, and a micro-batch as tensors."""
+"""A batch of token sequences as tensors, packed without padding, and a model's logits for it."""
 
-import math
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import chain, count, islice, takewhile
-from typing import TYPE_CHECKING
+from typing import Any
 
-from stillhouse.config.student import Family, Training
-from stillhouse.core.sampling import digest, shuffled
-from stillhouse.students.rows import TokenRow, TokenSequence
+import torch
+from torch import Tensor, nn
 
-if TYPE_CHECKING:
-    import torch
+from stillhouse.modeling.packing import PADDING, Packing, Part, Rows
+from stillhouse.students.text import TokenSequence
 
-# Batches whose rows are sorted by length together: enough of them to waste little on padding, but
-# at most this share of the rows, so that a row meets others from epoch to epoch.
-WINDOW = 16
-WINDOW_SHARE = 4
+Batch = dict[str, Tensor]
 
-PADDING = -1
-"""In `slots` and `branch`: no token."""
-TASKS = ("label", "rationale")
 TRUNK = -2
 """The branch of tokens that a group's sequences share; a sequence's own have its place in it."""
 
-Batch = dict[str, "torch.Tensor"]
 
-
-def training_rows(training: Training, rows: int) -> int:
-    """How many rows training sees, repeats included: `steps` full batches, or `epochs` passes."""
-    if training.steps is not None:
-        return training.steps * training.batch_size
-    assert training.epochs is not None
-    return max(1, round(training.epochs * rows))
-
-
-def batch_plan(rows: Sequence[TokenRow], total: int, batch_size: int, seed: int) -> list[list[int]]:
-    """The row numbers of every batch of the training, `total` rows in all.
-
-    Epochs follow each other without a gap, so every batch but the last is full. Batches hold rows
-    of similar length; their order is random. Equal rows and seeds give equal plans.
-    """
-    stream = islice(_epochs(rows, seed), total)
-    together = max(1, min(WINDOW, len(rows) // (WINDOW_SHARE * batch_size)))
-    plan: list[list[int]] = []
-    while window := list(islice(stream, together * batch_size)):
-        plan.extend(_window_batches(window, rows, batch_size, seed, len(plan)))
-    return plan
-
-
-def _epochs(rows: Sequence[TokenRow], seed: int) -> Iterator[int]:
-    number = {row.id: place for place, row in enumerate(rows)}
-    return chain.from_iterable(
-        (number[id_] for id_ in shuffled(number, seed, epoch)) for epoch in count()
-    )
-
-
-def _window_batches(
-    window: list[int], rows: Sequence[TokenRow], size: int, seed: int, first: int
-) -> list[list[int]]:
-    by_length = _by_length(window, rows)
-    batches = [by_length[start : start + size] for start in range(0, len(by_length), size)]
-    # A partial batch can only be the training's last.
-    rest = [batches.pop()] if len(batches[-1]) < size else []
-    order = sorted(range(len(batches)), key=lambda place: digest(seed, first, place))
-    return [batches[place] for place in order] + rest
-
-
-def _by_length(window: list[int], rows: Sequence[TokenRow]) -> list[int]:
-    # Rows without a rationale are short. Ranking them among themselves spreads them over the
-    # batches, each of which then holds its share of both tasks.
-    ranked = []
-    for has_rationale in (True, False):
-        group = [place for place in window if bool(rows[place].rationale) == has_rationale]
-        group.sort(key=lambda place: rows[place].length)
-        ranked += [((rank + 0.5) / len(group), place) for rank, place in enumerate(group)]
-    return [place for _, place in sorted(ranked)]
-
-
-def micro_plan(plan: Sequence[list[int]], micro: int) -> list[list[int]]:
-    """The plan's batches cut into pieces of at most `micro` rows."""
-    return [batch[start : start + micro] for batch in plan for start in range(0, len(batch), micro)]
-
-
-def pieces(batch_size: int, micro: int) -> int:
-    """Micro-batches in a full batch."""
-    return math.ceil(batch_size / micro)
-
-
-def collate(rows: Sequence[TokenRow], family: Family, start: int | None) -> Batch:
-    """One batch of both tasks; a token's `member` is its task's place in TASKS."""
-    groups = [[row.label, *([row.rationale] if row.rationale else [])] for row in rows]
-    return packed(groups, family, start)
-
-
-def packed(groups: Sequence[Sequence[TokenSequence]], family: Family, start: int | None) -> Batch:
+def packed(groups: Sequence[Sequence[TokenSequence]], config: Any) -> Batch:
     """Sequences one after the other, with no padding; what a group's prompts share is there once.
 
-    `input_ids` (1, N), and `slots` (R, L) with the places of the tokens that attend to each other;
-    for decoders also `position_ids` (1, N) and `branch` (R, L), for T5 `decoder_input_ids` (1, M),
-    `decoder_slots`, and `asked`, the row of `slots` that each row of those belongs to. `keep` (T,)
-    are the places whose output predicts a target token, `targets` (T,) those tokens, `member` (T,)
-    the place of each one's sequence in its group.
+    `config` is that of the model that reads them. `input_ids` (1, N), and `slots` (R, L) with the
+    places of the tokens that attend to each other; for decoders also `position_ids` (1, N) and
+    `branch` (R, L), for T5 `decoder_input_ids` (1, M), `decoder_slots`, and `asked`, the row of
+    `slots` that each row of those belongs to. `keep` (T,) are the places whose output predicts a
+    target token, `targets` (T,) those tokens, `member` (T,) the place of each one's sequence in its
+    group. In `slots` and `branch` PADDING is no token.
     """
-    import torch
-
-    numbered = [pair for group in groups for pair in enumerate(group)]
-    if family == "decoder":
-        inputs = _decoder_inputs(groups)
+    if config.is_encoder_decoder:
+        inputs = _encoder_decoder_inputs(groups, config.decoder_start_token_id)
     else:
-        assert start is not None
-        inputs = _encoder_decoder_inputs(groups, start)
+        inputs = _decoder_inputs(groups)
+    numbered = [pair for group in groups for pair in enumerate(group)]
     tokens = [token for _, sequence in numbered for token in sequence.target]
     members = [member for member, sequence in numbered for _ in sequence.target]
     return inputs | {"targets": torch.tensor(tokens), "member": torch.tensor(members)}
@@ -124,8 +46,6 @@ def shared_tokens(group: Sequence[TokenSequence]) -> int:
 
 
 def _decoder_inputs(groups: Sequence[Sequence[TokenSequence]]) -> Batch:
-    import torch
-
     tokens: list[int] = []
     positions: list[int] = []
     keep: list[int] = []
@@ -164,8 +84,6 @@ def _decoder_inputs(groups: Sequence[Sequence[TokenSequence]]) -> Batch:
 
 
 def _encoder_decoder_inputs(groups: Sequence[Sequence[TokenSequence]], start: int) -> Batch:
-    import torch
-
     prompts: list[tuple[int, ...]] = []
     asked: list[int] = []
     for group in groups:
@@ -191,9 +109,53 @@ def _places(sequences: Sequence[Sequence[int]]) -> list[list[int]]:
     return [list(islice(place, len(sequence))) for sequence in sequences]
 
 
-def _padded(rows: Sequence[Sequence[int]]) -> "torch.Tensor":
+def _padded(rows: Sequence[Sequence[int]]) -> Tensor:
     """Rows of numbers as one tensor, filled up with PADDING at the right."""
-    import torch
-
     width = max(map(len, rows))
     return torch.tensor([[*row, *[PADDING] * (width - len(row))] for row in rows])
+
+
+def target_logits(model: nn.Module, head: nn.Module, batch: Batch) -> Tensor:
+    """Logits (T, V) of a packed batch's T target tokens; the output layer sees no other place."""
+    # Models would make a mask of all pairs of packed tokens; one that is already made they leave.
+    mask = torch.zeros(1, 1, 1, 1, device=batch["targets"].device)
+    names = ("input_ids", "position_ids", "decoder_input_ids")
+    inputs = {name: batch[name] for name in names if name in batch}
+    if "decoder_slots" in batch:
+        inputs["decoder_attention_mask"] = mask
+    with _narrowed(head, batch["keep"]):
+        logits: Tensor = model(
+            **inputs, attention_mask=mask, packing=packing(batch), use_cache=False
+        ).logits
+    return logits
+
+
+def packing(batch: Batch) -> Packing:
+    """Who attends to whom. Branches see the tokens they share and their own, not each other's."""
+    rows = Rows(batch["slots"])
+    if "decoder_slots" in batch:
+        answers, asked = Rows(batch["decoder_slots"]), Rows(batch["slots"][batch["asked"]])
+        return Packing(
+            own=Part(answers, answers, _causal(answers)),
+            encoder=Part(rows, rows, rows.real[:, None].expand(-1, rows.width, -1)),
+            cross=Part(answers, asked, asked.real[:, None].expand(-1, answers.width, -1)),
+        )
+    branch = batch["branch"]
+    related = (branch[:, None] == TRUNK) | (branch[:, None] == branch[:, :, None])
+    return Packing(Part(rows, rows, _causal(rows) & related))
+
+
+def _causal(rows: Rows) -> Tensor:
+    slot = torch.arange(rows.width, device=rows.slots.device)
+    return rows.real[:, None] & (slot <= slot[:, None])
+
+
+@contextmanager
+def _narrowed(head: nn.Module, keep: Tensor) -> Iterator[None]:
+    # A hook leaves all that a model does before and after its output layer (T5's scaling for tied
+    # embeddings, soft caps) as the model has it.
+    hook = head.register_forward_pre_hook(lambda _, inputs: (inputs[0][0, keep], *inputs[1:]))
+    try:
+        yield
+    finally:
+        hook.remove()

@@ -51,17 +51,8 @@ def untrained_student(conf: StudentConf, seed: int = 0) -> Student:
 
     set_seed(seed)
     model, tokenizer = load_weights(conf)
-    model.to(torch_type(conf.training.saved_precision))  # type: ignore[arg-type]
-    return Student(
-        model,
-        StudentText(
-            tokenizer,
-            conf.family,
-            conf.templates,
-            conf.training.max_query_tokens,
-            conf.training.max_target_tokens,
-        ),
-    )
+    model.to(torch_type(conf.model.precision))  # type: ignore[arg-type]
+    return Student(model, StudentText.of(conf, tokenizer))
 
 
 def weight_bytes(model: "PreTrainedModel", precision: Precision) -> int:

@@ -10,10 +10,8 @@ import numpy as np
 from stillhouse.config.student import StudentCompute, StudentDecoding
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.progress import progress
-from stillhouse.students.batches import packed
 from stillhouse.students.folder import Student, greedy
-from stillhouse.students.rows import TokenSequence
-from stillhouse.students.text import Task
+from stillhouse.students.text import Task, TokenSequence
 from stillhouse.students.weights import output_layer
 
 Choices = Mapping[str, Sequence[str]]
@@ -125,11 +123,12 @@ def _generating(student: Student, prompts: Prompts, decoding: StudentDecoding) -
 
 
 def _choosing(student: Student, prompts: Prompts, choices: Choices) -> Predict:
-    text, start = student.text, getattr(student.model.config, "decoder_start_token_id", None)
+    from stillhouse.modeling.fused import cross_entropy
+    from stillhouse.students.batches import packed, target_logits
+
+    model, text = student.model, student.text
 
     def predict(ids: Sequence[str]) -> list[str]:
-        from stillhouse.students.loss import target_logits, token_losses
-
         groups = [
             [
                 TokenSequence(tuple(prompts[id_]), tuple(text.target(choice)))
@@ -137,11 +136,9 @@ def _choosing(student: Student, prompts: Prompts, choices: Choices) -> Predict:
             ]
             for id_ in ids
         ]
-        device = student.model.device
-        batch = {k: v.to(device) for k, v in packed(groups, text.family, start).items()}
-        logits = target_logits(student.model, output_layer(student.model), batch)
-        losses = token_losses(logits, batch["targets"], "cross_entropy")
-        each = iter(losses.tolist())
+        batch = {k: v.to(model.device) for k, v in packed(groups, model.config).items()}
+        logits = target_logits(model, output_layer(model), batch)
+        each = iter(cross_entropy(logits, batch["targets"]).tolist())
         sums = [[math.fsum(islice(each, len(s.target))) for s in group] for group in groups]
         return [
             choices[id_][min(range(len(of_row)), key=of_row.__getitem__)]

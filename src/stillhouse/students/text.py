@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Self
 
-from stillhouse.config.student import Family, Templates
+from stillhouse.config.student import Family, StudentConf, Templates
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.templates import render
 from stillhouse.modeling.control_tokens import control_tokens
@@ -14,6 +14,14 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 Task = Literal["label", "rationale"]
+
+
+@dataclass(frozen=True)
+class TokenSequence:
+    """What one task asks for a row: `target` follows `prompt` and ends with the end token."""
+
+    prompt: tuple[int, ...]
+    target: tuple[int, ...]
 
 
 def _characters(text: str) -> Counter[str]:
@@ -29,6 +37,18 @@ class StudentText:
     templates: Templates
     max_query_tokens: int
     max_target_tokens: int
+
+    @classmethod
+    def of(cls, conf: StudentConf, tokenizer: "PreTrainedTokenizerBase") -> Self:
+        """As a student of that conf is trained."""
+        limits = conf.model
+        return cls(
+            tokenizer,
+            conf.model.family,
+            conf.templates,
+            limits.max_query_tokens,
+            limits.max_target_tokens,
+        )
 
     @property
     def end(self) -> int:
@@ -121,6 +141,6 @@ class StudentText:
             if len(tokens) <= self.max_query_tokens:
                 return tokens
         raise StillhouseError(
-            f"templates.query with `{task}_prefix` takes up all of training.max_query_tokens "
+            f"templates.query with `{task}_prefix` takes up all of model.max_query_tokens "
             f"({self.max_query_tokens}); raise that limit or shorten the template."
         )

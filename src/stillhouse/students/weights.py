@@ -24,14 +24,14 @@ def load_weights(
 
     Random weights come from torch's current seed.
     """
-    if conf.source is not None:
-        folder = model_folder(conf.source, conf.mirror)
+    if conf.model.source is not None:
+        folder = model_folder(conf.model.source, conf.mirror)
         device = "cpu" if quantization and conf.compute.device == "cpu" else None
-        model = read_model(folder, conf.family, "float32", quantization, device)
+        model = read_model(folder, conf.model.family, "float32", quantization, device)
         return model, read_tokenizer(folder)
-    assert conf.tokenizer is not None and conf.architecture is not None
-    tokenizer = read_tokenizer(model_folder(conf.tokenizer, conf.mirror))
-    return _random_model(conf.architecture, conf.family, tokenizer), tokenizer
+    assert conf.model.tokenizer is not None and conf.model.architecture is not None
+    tokenizer = read_tokenizer(model_folder(conf.model.tokenizer, conf.mirror))
+    return _random_model(conf.model.architecture, conf.model.family, tokenizer), tokenizer
 
 
 def read_tokenizer(folder: "Path") -> "PreTrainedTokenizerBase":

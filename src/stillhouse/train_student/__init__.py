@@ -1,1 +1,1 @@
-"""Training a student: its batches, weights, steps, checkpoints and processes."""
+"""How a student is trained: its rows, plan, objective, loop, checkpoints and processes."""

@@ -3,7 +3,7 @@
 They lie in `.stillhouse/checkpoints`, outside DVC's outputs, below a key of all that decides the
 result, so a checkpoint never meets another training. Tensors are safetensors, the rest is JSON:
 reading one runs no code. Random numbers need no place in them, since those of a step depend on
-the seed and the step alone (`trainer.reseed`).
+the seed and the step alone.
 """
 
 import hashlib

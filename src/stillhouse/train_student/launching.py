@@ -15,14 +15,22 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from stillhouse.core.errors import StillhouseError
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+    from torch import Tensor
 
 FAILURE = "STILLHOUSE_FAILURE"
 """Names the file in which a process says why it failed; set in the launcher's processes alone."""
 STOPPING_SECONDS = 60
+WAIT = timedelta(minutes=30)
+"""How long processes wait for each other: one may have a checkpoint to write."""
 
 
 def processes() -> int:
@@ -52,6 +60,53 @@ def share(batch: Sequence[int], number: int, of: int) -> list[int]:
 def is_idle(batch: Sequence[int], number: int) -> bool:
     """Whether process `number` has no row of its own in the batch: its row must weigh nothing."""
     return number >= len(batch)
+
+
+def join_processes(cpu: bool) -> "Accelerator":
+    """Join this training's other processes, with one device, however many are visible."""
+    from accelerate import Accelerator
+    from accelerate.state import AcceleratorState
+    from accelerate.utils import InitProcessGroupKwargs, parse_flag_from_env
+
+    if any(map(parse_flag_from_env, ("ACCELERATE_USE_FSDP", "ACCELERATE_USE_DEEPSPEED"))):
+        raise StillhouseError(
+            "The student's `compute.launcher` asks for FSDP or DeepSpeed, but each process here "
+            "holds the whole model. Start plain processes (`accelerate launch --multi_gpu`), and "
+            "use `method: qlora` for a model that is too large for one device."
+        )
+    # An earlier training in this process may have had another device.
+    AcceleratorState._reset_state(reset_partial_state=True)
+    accelerator = Accelerator(
+        cpu=cpu,
+        mixed_precision="no",  # whatever the launcher says: the loop casts by itself
+        kwargs_handlers=[InitProcessGroupKwargs(timeout=WAIT)],
+    )
+    if accelerator.num_processes != processes():
+        raise StillhouseError(
+            f"{accelerator.num_processes} processes train here, but the student's conf started "
+            f"{processes()}. Put what starts them into `compute.launcher`."
+        )
+    return accelerator
+
+
+def require_agreement(accelerator: "Accelerator", step: int) -> None:
+    """Fail when the processes would go on from different steps."""
+    import torch
+
+    steps = accelerator.gather(torch.tensor([step], device=accelerator.device))
+    if len(set(steps.tolist())) > 1:
+        raise StillhouseError(
+            "The processes of this training found different checkpoints, so they cannot go on "
+            "together. All of them must see the same `.stillhouse/checkpoints`."
+        )
+
+
+def summed(accelerator: "Accelerator", values: "Tensor") -> "Tensor":
+    """The sum of a small tensor over all processes."""
+    if processes() == 1:
+        return values
+    total: Tensor = accelerator.reduce(values.to(accelerator.device), "sum")
+    return total
 
 
 def launches(launcher: str | None) -> bool:

@@ -18,7 +18,7 @@ def four_bits(conf: StudentConf) -> "BitsAndBytesConfig | None":
 
     Four-bit NormalFloat with double quantisation; products are computed in `training.precision`.
     """
-    if conf.method != "qlora":
+    if conf.training.method != "qlora":
         return None
     _require_bitsandbytes(conf.compute.device)
     from transformers import BitsAndBytesConfig
@@ -51,8 +51,8 @@ def prepare(model: "PreTrainedModel", conf: StudentConf) -> "nn.Module":
     from stillhouse.modeling.fused import fuse
 
     prepared: nn.Module = model
-    if conf.lora is not None:
-        prepared = add_adapters(model, conf.lora)
+    if conf.training.lora is not None:
+        prepared = add_adapters(model, conf.training.lora)
     elif conf.training.trainable_layers is not None:
         freeze_below(model, conf.training.trainable_layers)
     if conf.training.precision == "bfloat16":

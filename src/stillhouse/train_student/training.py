@@ -3,36 +3,23 @@
 import math
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from stillhouse.config.student import StudentConf
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.files import write_text
-from stillhouse.core.progress import progress
-from stillhouse.students.batches import batch_plan, training_rows
-from stillhouse.students.folder import (
-    Student,
-    require_space,
-    save_student,
-    weight_bytes,
-)
-from stillhouse.students.rows import TokenRow, mean_tokens, require_rows, tokenize_rows
+from stillhouse.students.folder import Student, require_space, save_student, weight_bytes
 from stillhouse.students.text import StudentText
 from stillhouse.students.weights import load_weights
 from stillhouse.train_student.checkpoints import Checkpoints, training_key
 from stillhouse.train_student.launching import is_main, one_of_several, processes
+from stillhouse.train_student.plan import batch_plan, training_rows
+from stillhouse.train_student.rows import mean_tokens, require_rows, tokenize_rows
 from stillhouse.train_student.trainable import four_bits, merged, prepare
-from stillhouse.train_student.validation import Score, Selection, require_validation, scored_steps
+from stillhouse.train_student.validation import Score, best, require_validation
 
-if TYPE_CHECKING:
-    from torch import nn
-
-    from stillhouse.train_student.loop import Validating
-
-Losses = tuple[float, float]
 CURVE_POINTS = 500
 
 
@@ -40,7 +27,7 @@ CURVE_POINTS = 500
 class Curve:
     """Each step's label and rationale loss, and the scores on the validation split."""
 
-    losses: Sequence[Losses]
+    losses: Sequence[tuple[float, float]]
     scores: Sequence[Score] = ()
 
 
@@ -63,132 +50,54 @@ def train_student(
     """
     from transformers import set_seed
 
+    from stillhouse.train_student.loop import Job, train
+    from stillhouse.train_student.objective import alpha
+
+    training, precision = conf.training, conf.model.precision
     require_rows(rows, lambda_)
-    require_validation(validation, conf.training.validation)
-    _require_processes(conf.training.batch_size)
+    require_validation(validation, training.validation)
+    _require_processes(training.batch_size)
     _require_device(conf.compute.device)
     set_seed(seed)
     model, tokenizer = load_weights(conf, four_bits(conf))
-    precision, limits = conf.training.saved_precision, conf.training
     if is_main():
         require_space(folder, weight_bytes(model, precision))
-    text = StudentText(
-        tokenizer,
-        conf.family,
-        conf.templates,
-        limits.max_query_tokens,
-        limits.max_target_tokens,
-    )
+    text = StudentText.of(conf, tokenizer)
     tokenized, truncation = tokenize_rows(rows, text, lambda_)
-    total = training_rows(conf.training, len(tokenized))
-    plan = batch_plan(tokenized, total, conf.training.batch_size, seed)
-    used = validation if conf.training.validation else ()
-    validating = _validating(conf, used, text, len(tokenized), len(plan))
+    total = training_rows(training, len(tokenized))
+    plan = batch_plan(tokenized, total, training.batch_size, seed)
+    used = validation if training.validation else ()
+    scored, _ = tokenize_rows(used, text, lambda_=0)
     checkpoints = Checkpoints(training_key(rows, used, conf, lambda_, seed))
-    trained = prepare(model, conf)
-    losses = _optimised(
-        trained,
-        tokenized,
-        plan,
-        text=text,
-        conf=conf,
-        lambda_=lambda_,
-        seed=seed,
-        validating=validating,
-        checkpoints=checkpoints,
-    )
-    curve = Curve(losses, validating.selection.scores if validating else ())
+    job = Job(prepare(model, conf), conf, lambda_, seed, tokenized, plan, scored)
+    state = train(job, checkpoints)
     if is_main():
         facts = {
             "seed": seed,
             "lambda": lambda_,
             "alpha": alpha(lambda_),
-            "method": conf.method,
-            "source": conf.source,
-            "objective": conf.training.objective,
+            "method": conf.training.method,
+            "source": conf.model.source,
+            "objective": training.objective,
             "rows": len(tokenized),
             "rationales": sum(row.rationale is not None for row in tokenized),
-            "steps": len(losses),
+            "steps": state.step,
             "mean_tokens": mean_tokens(tokenized),
             "truncated": asdict(truncation),
-            "validation": _validation_facts(validating),
+            "validation": None,
         }
-        student = Student(merged(trained, precision), text)
-        save_student(folder, student, precision, facts)
+        if training.validation:
+            chosen = best(state.scores, training.validation.metric)
+            assert chosen is not None
+            facts["validation"] = {
+                "metric": training.validation.metric,
+                "rows": len(scored),
+                "step": chosen[0],
+                "score": chosen[1],
+            }
+        save_student(folder, Student(merged(job.model, precision), text), precision, facts)
         checkpoints.clear()
-    return curve
-
-
-def _validating(
-    conf: StudentConf,
-    validation: Sequence[Mapping[str, Any]],
-    text: StudentText,
-    rows: int,
-    steps: int,
-) -> "Validating | None":
-    from stillhouse.train_student.loop import Validating
-
-    if conf.training.validation is None:
-        return None
-    labelled = [{**row, "rationale": None} for row in validation]
-    return Validating(
-        tokenize_rows(labelled, text, lambda_=0)[0],
-        scored_steps(conf.training, rows, steps),
-        conf.compute.eval_batch_size,
-        Selection(conf.training.validation),
-    )
-
-
-def _validation_facts(validating: "Validating | None") -> dict[str, Any] | None:
-    if validating is None:
-        return None
-    selection = validating.selection
-    assert selection.best
-    return {
-        "metric": selection.conf.metric,
-        "rows": len(validating.rows),
-        "step": selection.best[0],
-        "score": selection.best[1],
-    }
-
-
-def _optimised(
-    model: "nn.Module",
-    rows: Sequence[TokenRow],
-    plan: list[list[int]],
-    *,
-    text: StudentText,
-    conf: StudentConf,
-    lambda_: float,
-    seed: int,
-    validating: "Validating | None",
-    checkpoints: Checkpoints,
-) -> list[Losses]:
-    from stillhouse.train_student.trainer import optimise
-
-    title = f"Train seed {seed} (lambda {lambda_:g}, alpha {alpha(lambda_):.3g})"
-    if processes() > 1:
-        title += f" in {processes()} processes"
-    with progress(title, len(plan)) if is_main() else nullcontext(_Unseen()) as bar:
-        curve = optimise(
-            model,
-            rows,
-            plan,
-            text=text,
-            training=conf.training,
-            compute=conf.compute,
-            lambda_=lambda_,
-            seed=seed,
-            bar=bar,
-            validating=validating,
-            checkpoints=checkpoints,
-        )
-    return [(float(label), float(rationale)) for label, rationale in curve]
-
-
-class _Unseen:
-    def advance(self, steps: int = 1, note: str = "") -> None:
-        pass
+    return Curve(state.losses, state.scores)
 
 
 def _require_processes(batch_size: int) -> None:
@@ -210,11 +119,6 @@ def _require_device(device: str) -> None:
     if processes() > 1 and torch.cuda.is_available():
         # Quantised weights go to the current device as they are read.
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-
-
-def alpha(lambda_: float) -> float:
-    """The label loss's weight in Hsieh et al.'s code; the rationale loss has 1 - alpha."""
-    return 1 / (1 + lambda_)
 
 
 def write_curve(path: Path, curve: Curve, lambda_: float) -> None:

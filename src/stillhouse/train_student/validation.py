@@ -1,14 +1,11 @@
-"""Scores on the validation split while training, and the weights that score best."""
+"""When to score on the validation split, which score is best, and when to stop."""
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from stillhouse.config.student import Training, Validation
 from stillhouse.core.errors import StillhouseError
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 Score = tuple[int, float]
 """A step, and the metric after it."""
@@ -37,32 +34,17 @@ def scored_steps(training: Training, rows: int, total: int) -> frozenset[int]:
     return frozenset([*(max(1, round(interval * n)) for n in range(1, count + 1)), total])
 
 
-class Selection:
-    """Keeps the weights of the best score, of equal scores the earliest."""
+def best(scores: Iterable[Score], metric: str) -> Score | None:
+    """The best score, of equal ones the earliest; one that is not a number never is."""
+    sign = 1 if metric == "loss" else -1
+    known = [score for score in scores if not math.isnan(score[1])]
+    return min(known, key=lambda score: (sign * score[1], score[0]), default=None)
 
-    def __init__(self, conf: Validation) -> None:
-        self.conf = conf
-        self.scores: list[Score] = []
-        self.weights: dict[str, Tensor] = {}
 
-    @property
-    def best(self) -> Score | None:
-        """The best score so far; one that is not a number never is."""
-        sign = 1 if self.conf.metric == "loss" else -1
-        known = [score for score in self.scores if not math.isnan(score[1])]
-        return min(known, key=lambda score: (sign * score[1], score[0]), default=None)
-
-    @property
-    def exhausted(self) -> bool:
-        """Whether the last `patience` scores brought nothing better."""
-        if self.conf.patience is None:
-            return False
-        best = self.best
-        since = [step for step, _ in self.scores if best is None or step > best[0]]
-        return len(since) >= self.conf.patience
-
-    def add(self, step: int, value: float, weights: Mapping[str, "Tensor"]) -> None:
-        """Take a score; `weights` are those that it is of, and are copied if it is the best."""
-        self.scores.append((step, value))
-        if self.best == self.scores[-1]:
-            self.weights = {name: weight.to("cpu", copy=True) for name, weight in weights.items()}
+def is_exhausted(scores: Sequence[Score], conf: Validation | None) -> bool:
+    """Whether the last `patience` scores brought nothing better."""
+    if conf is None or conf.patience is None:
+        return False
+    found = best(scores, conf.metric)
+    since = [step for step, _ in scores if found is None or step > found[0]]
+    return len(since) >= conf.patience

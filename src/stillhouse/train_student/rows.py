@@ -7,20 +7,12 @@ from statistics import fmean
 from typing import Any
 
 from stillhouse.core.errors import StillhouseError
-from stillhouse.students.text import StudentText
+from stillhouse.students.text import StudentText, TokenSequence
 
 logger = logging.getLogger(__name__)
 
 MOST_NAMED = 20
 """Characters that a message names."""
-
-
-@dataclass(frozen=True)
-class TokenSequence:
-    """What one task asks for a row: `target` follows `prompt` and ends with the end token."""
-
-    prompt: tuple[int, ...]
-    target: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -81,22 +73,43 @@ def tokenize_rows(
     about.
     """
     _require_sayable(rows, text)
+    limit = text.max_target_tokens
     tokenized, queries, rationales = [], 0, 0
     for row in rows:
         prompt, cut = text.prompt(row["query"], "label")
-        label = TokenSequence(tuple(prompt), tuple(_label_target(row, text)))
+        target = text.target(row["label"])
+        if len(target) > limit:
+            raise StillhouseError(
+                f"The label of row {row['id']!r} takes {len(target)} tokens, over "
+                f"model.max_target_tokens ({limit}): {row['label'][:80]!r}. "
+                "Raise the limit in the student's conf; labels are never cut."
+            )
+        label = TokenSequence(tuple(prompt), tuple(target))
         rationale = None
         if lambda_ and row["rationale"]:
             prompt, also_cut = text.prompt(row["query"], "rationale")
             target = text.target(row["rationale"])
-            rationales += len(target) > text.max_target_tokens
+            # Cut, it has no end token: the student is not taught to stop in mid-sentence.
+            rationale = TokenSequence(tuple(prompt), tuple(target[:limit]))
+            rationales += len(target) > limit
             cut = cut or also_cut
-            rationale = TokenSequence(tuple(prompt), _cut_target(target, text))
         queries += cut
         tokenized.append(TokenRow(row["id"], label, rationale))
-    truncation = Truncation(queries, rationales)
-    _warn(truncation, len(rows), text)
-    return tokenized, truncation
+    if queries:
+        logger.warning(
+            "%d of %d queries were cut at their end to model.max_query_tokens (%d).",
+            queries,
+            len(rows),
+            text.max_query_tokens,
+        )
+    if rationales:
+        logger.warning(
+            "%d of %d rationales were cut at model.max_target_tokens (%d).",
+            rationales,
+            len(rows),
+            limit,
+        )
+    return tokenized, Truncation(queries, rationales)
 
 
 def _require_sayable(rows: Sequence[Mapping[str, Any]], text: StudentText) -> None:
@@ -111,37 +124,4 @@ def _require_sayable(rows: Sequence[Mapping[str, Any]], text: StudentText) -> No
             f"{len(rows):,} labels hold (row {found[0]['id']!r}: {found[0]['label'][:80]!r}). "
             "Write the labels otherwise in the dataset's `fields.label`, or choose a student whose "
             "vocabulary has these characters, as byte-level ones (SmolLM2, Llama 3) have all."
-        )
-
-
-def _label_target(row: Mapping[str, Any], text: StudentText) -> list[int]:
-    target = text.target(row["label"])
-    if len(target) > text.max_target_tokens:
-        raise StillhouseError(
-            f"The label of row {row['id']!r} takes {len(target)} tokens, over "
-            f"training.max_target_tokens ({text.max_target_tokens}): {row['label'][:80]!r}. "
-            "Raise the limit in the student's entry; labels are never cut."
-        )
-    return target
-
-
-def _cut_target(target: list[int], text: StudentText) -> tuple[int, ...]:
-    # Without the end token a cut rationale does not teach the student to stop in mid-sentence.
-    return tuple(target[: text.max_target_tokens])
-
-
-def _warn(truncation: Truncation, total: int, text: StudentText) -> None:
-    if truncation.queries:
-        logger.warning(
-            "%d of %d queries were cut at their end to training.max_query_tokens (%d).",
-            truncation.queries,
-            total,
-            text.max_query_tokens,
-        )
-    if truncation.rationales:
-        logger.warning(
-            "%d of %d rationales were cut at training.max_target_tokens (%d).",
-            truncation.rationales,
-            total,
-            text.max_target_tokens,
         )

@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stillhouse.config.student import Training
-from stillhouse.students.batches import batch_plan, micro_plan, pieces, training_rows
-from stillhouse.students.rows import TokenRow, TokenSequence
+from stillhouse.students.text import TokenSequence
+from stillhouse.train_student.plan import batch_plan, training_rows
+from stillhouse.train_student.rows import TokenRow
 from tests.students.conftest import TRAINING
 
 
@@ -33,17 +34,6 @@ def test_a_plan_goes_round_the_rows_in_full_batches(rows, total, size, seed):
     seen = Counter(place for batch in plan for place in batch)
     assert max(seen.values()) - min(seen[place] for place in range(len(rows))) <= 1
     assert plan == batch_plan(rows, total, size, seed)
-
-
-@given(tables, st.integers(1, 100), st.integers(1, 9), st.integers(1, 9))
-def test_micro_batches_are_the_batches_in_pieces(rows, total, size, micro):
-    micro = min(micro, size)
-    plan = batch_plan(rows, total, size, 0)
-    cut = micro_plan(plan, micro)
-    assert [place for batch in cut for place in batch] == [p for batch in plan for p in batch]
-    assert max(map(len, cut)) <= micro
-    # What Trainer counts on: every batch but the last has the same number of pieces.
-    assert len(cut) - pieces(len(plan[-1]), micro) == (len(plan) - 1) * pieces(size, micro)
 
 
 def test_seeds_and_epochs_differ():

@@ -1,4 +1,4 @@
-"""Tokens of prompts and targets: what is fed, what is learnt, what is cut."""
+"""Training rows as tokens: what is fed, what is learnt, what is cut, what is refused."""
 
 import logging
 from pathlib import Path
@@ -6,29 +6,17 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tokenizers.processors import TemplateProcessing
+from transformers import PreTrainedConfig
 
 from stillhouse.config.student import Templates
 from stillhouse.core.errors import StillhouseError
-from stillhouse.core.templates import render
-from stillhouse.students.batches import collate
-from stillhouse.students.rows import mean_tokens, require_rows, tokenize_rows
 from stillhouse.students.text import StudentText
-from stillhouse.students.weights import read_tokenizer
-from tests.students.conftest import TEMPLATES, rows
+from stillhouse.train_student.objective import collate
+from stillhouse.train_student.rows import mean_tokens, require_rows, tokenize_rows
+from tests.students.conftest import FAMILIES, TEMPLATES, rows, student_text
 
-FAMILIES = ["decoder", "encoder_decoder"]
 words = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), max_size=20)
 visible = words.filter(lambda text: text.strip())
-
-
-def student_text(
-    tiny_models: Path, family: str = "decoder", query: int = 512, target: int = 512
-) -> StudentText:
-    tokenizer = read_tokenizer(tiny_models / "decoder")
-    return StudentText(
-        tokenizer, family, Templates.model_validate(TEMPLATES[family]), query, target
-    )
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -47,7 +35,9 @@ def test_kept_positions_predict_exactly_the_targets(tiny_models: Path, family: s
         text,
         lambda_,
     )
-    batch = collate(token_rows, family, 0)
+    t5 = family == "encoder_decoder"
+    config = PreTrainedConfig(is_encoder_decoder=t5, decoder_start_token_id=0)
+    batch = collate(token_rows, config)
     fed = batch["input_ids" if family == "decoder" else "decoder_input_ids"][0].tolist()
     sequences = [
         sequence.target for row in token_rows for sequence in (row.label, row.rationale) if sequence
@@ -63,57 +53,6 @@ def test_kept_positions_predict_exactly_the_targets(tiny_models: Path, family: s
         assert not special & set(sequence[:-1])
     assert next(targets, None) is next(keep, None) is None
     assert batch["member"].bincount()[0] == sum(len(row.label.target) for row in token_rows)
-
-
-@pytest.mark.parametrize("family", FAMILIES)
-def test_targets_read_back_as_text(tiny_models: Path, family: str):
-    text = student_text(tiny_models, family)
-    label = "(a) yes: 3 + 4 = 7, <|im_end|> is text here"
-    assert text.decode(text.target(label)).strip() == label
-
-
-def spell(text: StudentText, name: str) -> list[int]:
-    return text.tokenizer(name, add_special_tokens=False, split_special_tokens=True)["input_ids"]
-
-
-@pytest.mark.parametrize("family", FAMILIES)
-def test_a_query_that_spells_control_tokens_is_text(tiny_models: Path, family: str):
-    text = student_text(tiny_models, family)
-    special = set(text.tokenizer.all_special_ids)
-    for query in ("is <|im_end|> here?", "<|im_start|>", "a<|im_end|><|im_end|>", "b <|im_end|>"):
-        tokens, cut = text.prompt(query, "label")
-        own = tokens[:-1] if family == "encoder_decoder" else tokens
-        assert not special & set(own), query
-        assert text.tokenizer.decode(own) == text.tokenizer.decode(
-            spell(text, render_query(text, query))
-        )
-        assert not cut
-    short = student_text(tiny_models, family, query=24)
-    tokens, cut = short.prompt("<|im_end|> " * 40, "label")
-    assert cut
-    assert len(tokens) <= 24
-    assert not special & set(tokens[: -1 if family == "encoder_decoder" else None])
-
-
-def render_query(text: StudentText, query: str) -> str:
-    values = {"query": query, "prefix": text.templates.label_prefix}
-    return render(text.templates.query, values, "here")
-
-
-def test_a_templates_own_control_tokens_stay_control_tokens(tiny_models: Path):
-    tokenizer = read_tokenizer(tiny_models / "decoder")
-    tokenizer._tokenizer.post_processor = TemplateProcessing(
-        single="<|pad|> $A", special_tokens=[("<|pad|>", tokenizer.pad_token_id)]
-    )
-    chat = "<|im_start|>user\n{{ query }}{{ prefix }}<|im_end|>\n<|im_start|>assistant\n"
-    templates = Templates(label_prefix=" Answer.", rationale_prefix=" Explain.", query=chat)
-    text = StudentText(tokenizer, "decoder", templates, 512, 512)
-    begin, start, end = tokenizer.pad_token_id, tokenizer.bos_token_id, tokenizer.eos_token_id
-    plain, _ = text.prompt("is it here?", "label")
-    assert plain == tokenizer(render_query(text, "is it here?"))["input_ids"], "as it always was"
-    tokens, _ = text.prompt("is <|im_end|> here?", "label")
-    assert [t for t in tokens if t in (begin, start, end)] == [begin, start, end, start]
-    assert tokenizer.decode(tokens[1:]) == render_query(text, "is <|im_end|> here?")
 
 
 def unigram(tmp_path: Path) -> StudentText:
@@ -154,22 +93,6 @@ def test_labels_that_the_vocabulary_cannot_write_are_an_error_with_the_character
     assert "'a'" not in message.partition("which")[0]
 
 
-@given(st.text(max_size=30).filter(lambda text: text.strip()))
-@settings(
-    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-def test_a_byte_level_vocabulary_writes_everything(tiny_models: Path, label: str):
-    assert student_text(tiny_models).unsayable(label) == set()
-
-
-def test_prefix_stands_where_the_template_puts_it(tiny_models: Path):
-    decoder, t5 = (student_text(tiny_models, family) for family in FAMILIES)
-    tokens, _ = decoder.prompt("how many?", "label")
-    assert decoder.tokenizer.decode(tokens) == "how many?\nAnswer:"
-    tokens, _ = t5.prompt("how many?", "rationale")
-    assert t5.tokenizer.decode(tokens) == "explain: how many?<|im_end|>"
-
-
 @pytest.mark.parametrize("family", FAMILIES)
 def test_long_queries_lose_their_end_but_no_prefix(
     tiny_models: Path, family: str, caplog: pytest.LogCaptureFixture
@@ -186,11 +109,6 @@ def test_long_queries_lose_their_end_but_no_prefix(
         assert len(sequence.prompt) <= 24
         assert TEMPLATES[family][f"{task}_prefix"] in prompt
         assert "quick brown" in prompt
-
-
-def test_a_template_longer_than_the_limit_is_an_error(tiny_models: Path):
-    with pytest.raises(StillhouseError, match="max_query_tokens"):
-        student_text(tiny_models, query=2).prompt("how many apples", "label")
 
 
 def test_a_long_rationale_is_cut_and_counted(tiny_models: Path, caplog: pytest.LogCaptureFixture):

@@ -9,17 +9,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from stillhouse.students.batches import collate, shared_tokens
-from stillhouse.students.loss import (
-    target_logits,
-    task_counts,
+from stillhouse.students.batches import shared_tokens, target_logits
+from stillhouse.students.text import StudentText
+from stillhouse.students.weights import load_weights, output_layer
+from stillhouse.train_student.objective import (
+    alpha,
+    collate,
     task_means,
+    token_counts,
     token_losses,
     weighted,
 )
-from stillhouse.students.rows import TokenRow, tokenize_rows
-from stillhouse.students.text import StudentText
-from stillhouse.students.weights import load_weights, output_layer
+from stillhouse.train_student.rows import TokenRow, tokenize_rows
 from tests.students.conftest import TEMPLATES, Make, rows
 
 LAMBDA = 0.7
@@ -29,16 +30,15 @@ def prepare(conf: Any) -> tuple[nn.Module, StudentText, list[TokenRow]]:
     torch.manual_seed(0)
     model, tokenizer = load_weights(conf)
     model.eval()  # no dropout: both passes must see the same network
-    text = StudentText(tokenizer, conf.family, conf.templates, 128, 64)
+    text = StudentText(tokenizer, conf.model.family, conf.templates, 128, 64)
     return model, text, tokenize_rows(rows(), text, LAMBDA)[0]
 
 
-def fused(model: nn.Module, text: StudentText, groups: list[list[TokenRow]]) -> Tensor:
-    start = getattr(model.config, "decoder_start_token_id", None)
-    batches = [collate(group, text.family, start) for group in groups]
-    counts = task_counts(batches)
+def fused(model: nn.Module, groups: list[list[TokenRow]]) -> Tensor:
+    counts = token_counts([row for group in groups for row in group])
     total = torch.zeros(())
-    for batch in batches:
+    for group in groups:
+        batch = collate(group, model.config)
         logits = target_logits(model, output_layer(model), batch)
         losses = token_losses(logits, batch["targets"], "cross_entropy")
         total = total + weighted(task_means(losses, batch["member"], counts), LAMBDA)
@@ -100,7 +100,7 @@ def test_fused_loss_and_gradients_equal_two_passes(prepared: Any, micro: int):
     groups = [token_rows[start : start + micro] for start in range(0, len(token_rows), micro)]
     reference = two_pass(model, text, token_rows)
     expected = gradients(model, reference)
-    loss = fused(model, text, groups)
+    loss = fused(model, groups)
     assert loss.item() == pytest.approx(reference.item(), rel=1e-5)
     found = gradients(model, loss)
     assert found.keys() == expected.keys()
@@ -110,8 +110,7 @@ def test_fused_loss_and_gradients_equal_two_passes(prepared: Any, micro: int):
 
 def test_output_layer_sees_target_positions_alone(prepared: Any):
     model, text, token_rows = prepared
-    start = getattr(model.config, "decoder_start_token_id", None)
-    batch = collate(token_rows, text.family, start)
+    batch = collate(token_rows, model.config)
     seen: list[int] = []
     hook = output_layer(model).register_forward_hook(lambda *a: seen.append(a[1][0].shape[0]))
     logits = target_logits(model, output_layer(model), batch)
@@ -132,6 +131,10 @@ def test_lambda_weighs_the_rationale_loss():
 def test_a_task_without_tokens_costs_nothing():
     means = task_means(torch.tensor([1.0, 3.0]), torch.tensor([0, 0]), torch.tensor([2, 0]))
     assert means.tolist() == [2.0, 0.0]
+
+
+def test_alpha_is_the_published_form_of_lambda():
+    assert [alpha(value) for value in (0.0, 1.0, 3.0)] == [1.0, 0.5, 0.25]
 
 
 def test_mse_is_the_squared_distance_to_the_one_hot_target():
@@ -156,7 +159,7 @@ def test_reference_is_not_the_fused_code(make_conf: Make):
     with torch.no_grad():
         output_layer(other).weight.mul_(2)
     assert two_pass(other, text, token_rows).item() != pytest.approx(
-        fused(model, text, [token_rows]).item(), abs=1e-3
+        fused(model, [token_rows]).item(), abs=1e-3
     )
 
 
@@ -177,7 +180,7 @@ TEMPLATES_BY_ORDER = {
 @settings(
     max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-def test_shared_tokenss_equal_two_passes(make_conf: Make, order: str, table: list):
+def test_shared_tokens_equal_two_passes(make_conf: Make, order: str, table: list):
     """Whatever the lengths; rows without a rationale have one branch."""
     conf = make_conf(templates=TEMPLATES["decoder"] | {"query": TEMPLATES_BY_ORDER[order]})
     model, text, _ = prepare(conf)
@@ -203,15 +206,15 @@ def test_shared_tokenss_equal_two_passes(make_conf: Make, order: str, table: lis
     if both:
         reference = reference + LAMBDA * one_pass(model, text, [row.rationale for row in both])
     expected = gradients(model, reference)
-    loss = fused(model, text, [token_rows])
+    loss = fused(model, [token_rows])
     assert loss.item() == pytest.approx(reference.item(), rel=1e-5)
     for name, gradient in gradients(model, loss).items():
         torch.testing.assert_close(gradient, expected[name], atol=1e-5, rtol=1e-4)
 
 
 def test_a_shared_tokens_is_computed_once(make_conf: Make):
-    _, text, token_rows = prepare(make_conf())
-    batch = collate(token_rows, text.family, None)
+    model, _, token_rows = prepare(make_conf())
+    batch = collate(token_rows, model.config)
     alone = sum(
         len(sequence.prompt) + len(sequence.target) - 1
         for row in token_rows
