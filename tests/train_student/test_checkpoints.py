@@ -306,7 +306,7 @@ def test_a_process_that_is_killed_goes_on_and_ends_the_same(
     tmp_path: Path, tiny_models: Path, make_conf: Make, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(
-        "stillhouse.students.weights.checkpoint", lambda source, mirror: tiny_models / "decoder"
+        "stillhouse.students.weights.model_folder", lambda source, mirror: tiny_models / "decoder"
     )
     table = rows(10)
     settings = {"source": pin(tiny_models / "decoder"), "training": {"epochs": 40}}

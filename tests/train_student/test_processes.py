@@ -40,7 +40,6 @@ HOOK = """
 import os
 if os.environ.get("RANK") == "1":
     from stillhouse.core.errors import StillhouseError
-from stillhouse.core.yaml import read_yaml
     from stillhouse.train_student import validation
     def failing(*_):
         raise StillhouseError("the second process is broken")
@@ -94,7 +93,7 @@ def test_a_launcher_that_fails_without_a_word_is_an_error(monkeypatch: pytest.Mo
 def project(tmp_path: Path, tiny_models: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project whose training tables are there, and whose student trains in two processes."""
     monkeypatch.setattr(
-        "stillhouse.students.weights.checkpoint", lambda *_: tiny_models / "decoder"
+        "stillhouse.students.weights.model_folder", lambda *_: tiny_models / "decoder"
     )
     monkeypatch.chdir(tmp_path)
     write_project(tmp_path)
@@ -172,8 +171,8 @@ def test_processes_that_found_different_checkpoints_do_not_go_on(
     conf = load_entry(StudentConf, "small", tmp_path)
     alone = {"device": "cpu", "checkpoint_minutes": 1e-9}
     conf = conf.model_copy(update={"compute": StudentCompute.model_validate(alone)})
-    table = tables.read_rows(paths.TRAINING, tables.TRAINING)
-    held_out = tables.read_rows(paths.VALIDATION, tables.VALIDATION)
+    table = tables.TRAINING.read_rows()
+    held_out = tables.VALIDATION.read_rows()
     with monkeypatch.context() as patch, pytest.raises(Stopped):
         stop_after(2, patch)
         train_student(table, conf, 1.0, 0, Path("stopped"), validation=held_out)
