@@ -111,6 +111,59 @@ def show_prompts(
 
 
 @app.command()
+def rows(
+    ids: Annotated[
+        list[str] | None, typer.Argument(metavar="[ID]...", help="Rows by their ids.")
+    ] = None,
+    *,
+    split: Annotated[str | None, typer.Option(help="Of this split: train, test, ...")] = None,
+    label: Annotated[str | None, typer.Option(help="With this gold label.")] = None,
+    status: Annotated[
+        str | None, typer.Option(help="With a completion of this status: ok, no_marker, ...")
+    ] = None,
+    disagree: Annotated[
+        bool, typer.Option("--disagree", help="Where the teacher's label is not the gold one.")
+    ] = False,
+    wrong: Annotated[
+        bool, typer.Option("--wrong", help="Where a student's prediction is wrong.")
+    ] = False,
+    number: Annotated[int, typer.Option("--n", "-n", min=0, help="So many; 0 for all.")] = 5,
+    whole: Annotated[
+        bool, typer.Option("--whole", help="Nothing cut short, and the prompt, too.")
+    ] = False,
+    json_lines: Annotated[bool, typer.Option("--jsonl", help="JSON objects, a line each.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="A CSV table.")] = False,
+) -> None:
+    """Show rows from end to end: what every stage made of them.
+
+    Query, choices, gold label, exemplars, the teacher's completion and what was read from it, what
+    the student trained on, and each student's prediction. Filters narrow each other down.
+    """
+    from stillhouse.config.dataset import DatasetConf
+    from stillhouse.config.whole import load_all
+    from stillhouse.report import rows as viewed
+
+    if json_lines and as_csv:
+        raise StillhouseError("Give --jsonl or --csv, not both.")
+    knobs, entries = load_all()
+    dataset = entries["dataset"]
+    assert isinstance(dataset, DatasetConf)
+    every = viewed.joined_rows(dataset.answer, knobs.seeds)
+    wanted = viewed.Filter(ids or (), split, label, status, disagree, wrong)
+    found = viewed.filtered(every, wanted)
+    shown = found[: number or None]
+    typer.echo(f"{len(shown):,} of {len(found):,} rows that match, {len(every):,} in all", err=True)
+    if as_csv:
+        typer.echo(viewed.as_csv(shown), nl=False)
+    for line in viewed.as_json_lines(shown) if json_lines else ():
+        typer.echo(line)
+    for row in () if json_lines or as_csv else shown:
+        for line in viewed.as_lines(row, whole=whole):
+            typer.echo(printable(line))
+        typer.echo()
+
+
+@app.command()
 def results() -> None:
     """Print the results table of the last run again."""
     from stillhouse.core.files import read_json

@@ -2,7 +2,7 @@
 
 A stage gets no other, so DVC sees all that a result depends on. A field of its `StageConfig` takes
 a knob, or the entry that a knob names with the keys that dvc.yaml tracks for the stage; another key
-of it raises AttributeError. A file that is not among the stage's `deps` or `outs` is refused.
+of it is an error. A file that is not among the stage's `deps` or `outs` is refused.
 """
 
 import errno
@@ -50,7 +50,7 @@ class StageConfig(Conf):
             taken = Recipe.model_fields if model is Recipe else [name]
             for knob in taken:
                 key = Knobs.model_fields[knob].alias or knob
-                _require(key in declared.knobs, stage, f"the knob `{key}`")
+                _require(declared.tracks(key), stage, f"the knob `{key}`")
             if model is Recipe:
                 values[name] = Recipe.model_construct(**{k: getattr(knobs, k) for k in taken})
             elif isinstance(model, type) and issubclass(model, Conf):
@@ -68,7 +68,7 @@ def _view(entry: E, tracked: frozenset[str] | None) -> E:
     """The entry with its tracked keys, and those that are seen without; any other is missing."""
     if tracked is pipeline.ALL:
         return entry
-    seen = tracked | entry.UNTRACKED
+    seen = {key.partition(".")[0] for key in tracked} | entry.UNTRACKED
     view = type(entry).model_construct(**{key: getattr(entry, key) for key in seen})
     for key in type(entry).model_fields.keys() - seen:
         view.__dict__.pop(key, None)  # a default that the stage did not declare

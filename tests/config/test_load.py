@@ -214,6 +214,74 @@ def test_what_dvc_yaml_does_not_declare_is_refused(project):
         EvaluateConfig.load("evaluat", project)
 
 
+def rewrite(project, change):
+    pipeline = read_yaml(project / "dvc.yaml")
+    change(pipeline["stages"])
+    (project / "dvc.yaml").write_text(dump_yaml(pipeline))
+
+
+def test_a_key_that_is_read_and_not_tracked_is_said(project):
+    student = EvaluateConfig.load("evaluate", project).student
+    with pytest.raises(
+        StillhouseError, match=r"`model` of StudentConf .* dvc\.yaml does not track"
+    ):
+        _ = student.model
+
+
+def test_what_dvc_yaml_tracks_is_there(project):
+    tracked = ["k", "kk", {"conf/dataset/${dataset}.yaml": ["answer.metric", "anser"]}]
+    rewrite(project, lambda stages: stages["prompt"].update(params=tracked))
+    said = failure(project)
+    assert "stage `prompt` tracks the knob `kk`, which params.yaml does not have" in said
+    assert "tracks the key `anser`, which conf/dataset does not have. Did you mean 'answer'" in said
+
+
+def test_a_key_within_a_key_and_a_whole_file_are_tracked(project):
+    nested = ["student", {"conf/student/${student}.yaml": ["decoding.max_tokens"]}]
+    rewrite(project, lambda stages: stages["evaluate"].update(params=nested))
+    assert EvaluateConfig.load("evaluate", project).student.decoding.decode == "generate"
+    whole = [{"params.yaml": None}, {"conf/student/${student}.yaml": None}]
+    rewrite(project, lambda stages: stages["evaluate"].update(params=whole))
+    assert EvaluateConfig.load("evaluate", project).student.description == "Small"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "no mapping `stages`"),
+        ("- a", "no mapping `stages`"),
+        ("stages: [a]", "no mapping `stages`"),
+        ("stages: {prompt: x}", "the stage `prompt` is no mapping"),
+        ("stages: {prompt: {outs: null}}", "`outs` of the stage `prompt` is no list"),
+        ("stages:\n\tprompt: {}", "not well-formed YAML"),
+    ],
+)
+def test_a_broken_pipeline_is_a_users_mistake(project, text, said):
+    (project / "dvc.yaml").write_text(text)
+    with pytest.raises(StillhouseError, match=said):
+        load_all(project)
+
+
+def test_another_folder_is_said_to_be_none(tmp_path):
+    with pytest.raises(StillhouseError, match="Run this in the project's own folder"):
+        load_all(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "said"),
+    [
+        ("training", "saved_precision", "it is written as `model.precision`"),
+        ("training", "max_query_tokens", "it stands in `model`: `model.max_query_tokens`"),
+        (None, "generation", "it is written as `decoding`"),
+    ],
+)
+def test_a_key_of_before_is_told_its_place(project, section, key, said):
+    student = read_yaml(project / "conf/student/small.yaml")
+    (student[section] if section else student)[key] = 64
+    (project / "conf/student/small.yaml").write_text(dump_yaml(student))
+    assert said in failure(project)
+
+
 def test_a_stage_checks_the_whole_configuration_first(project):
     edit(project, "conf/teacher/small.yaml", context=0)
     with pytest.raises(StillhouseError, match="`context` is 0"):

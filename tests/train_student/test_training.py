@@ -4,6 +4,7 @@ import json
 import math
 import shutil
 from collections import namedtuple
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -325,6 +326,45 @@ def test_mistakes_in_the_conf_are_named(
 ):
     with pytest.raises(StillhouseError, match=message):
         train_student(rows(), make_conf(family, **changes), 1.0, 0, tmp_path / "student")
+
+
+def test_weights_that_the_last_step_broke_are_not_saved(
+    tmp_path: Path, make_conf: Make, monkeypatch: pytest.MonkeyPatch
+):
+    clip = torch.nn.utils.clip_grad_norm_
+    steps = []
+
+    def breaking(weights: Any, norm: float) -> Any:
+        found = clip(list(weights), norm)
+        steps.append(found)
+        return found
+
+    monkeypatch.setattr("torch.nn.utils.clip_grad_norm_", breaking)
+    train_student(rows(), make_conf(), 1.0, 0, tmp_path / "fine")
+    last = len(steps)
+    steps.clear()
+
+    def broken(weights: Any, norm: float) -> Any:
+        listed = list(weights)
+        found = breaking(listed, norm)
+        if len(steps) == last:
+            listed[0].grad.fill_(torch.inf)
+        return found
+
+    monkeypatch.setattr("torch.nn.utils.clip_grad_norm_", broken)
+    for validation in (None, {"steps": 1, "metric": "accuracy"}):
+        steps.clear()
+        conf = make_conf(training={"validation": validation})
+        train = partial(train_student, rows(), conf, 1.0, 0, tmp_path / "broken")
+        if validation is None:
+            with pytest.raises(StillhouseError, match="weights that are no numbers"):
+                train()
+            assert not (tmp_path / "broken").exists()
+        else:
+            curve = train(validation=rows(4))
+            assert math.isnan(curve.scores[-1][1])
+            saved = load_file(tmp_path / "broken" / "model.safetensors")
+            assert all(value.isfinite().all() for value in saved.values())
 
 
 def test_rows_are_checked_before_weights_are_loaded(tmp_path: Path, make_conf: Make):

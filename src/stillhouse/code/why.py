@@ -48,10 +48,15 @@ def explain(stage: str, revision: str | None = None) -> list[Explanation]:
 
     try:
         repo = Repo()
+        indexed = repo.index.stages
     except DvcException as error:
         raise StillhouseError(f"DVC cannot read this project: {error}.") from error
+    if not paths.PIPELINE.exists():
+        raise StillhouseError(
+            f"{paths.PIPELINE} does not exist here. Run this in the project's own folder."
+        )
     lock = _lock(revision)
-    stages = {found.name: found for found in repo.index.stages if hasattr(found, "name")}
+    stages = {found.name: found for found in indexed if hasattr(found, "name")}
     names = sorted({name.partition("@")[0] for name in stages})
     wanted = [name for name in stages if stage in (name, name.partition("@")[0])]
     if not wanted:

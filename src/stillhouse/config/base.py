@@ -26,6 +26,10 @@ from stillhouse.core.templates import check_expression, check_syntax, names_used
 from stillhouse.core.uri import SCHEMES, parse_source
 
 
+class UndeclaredError(StillhouseError, AttributeError):
+    """A key is read that a view of an entry does not have."""
+
+
 class Conf(BaseModel):
     """A frozen part of the configuration; unknown keys are errors, and values are what they look
     like: no number is made of a text, and none of `true`.
@@ -43,6 +47,14 @@ class Conf(BaseModel):
     )
     ELSEWHERE: ClassVar[dict[str, str]] = {}
     """What is said of keys that one may look for here, and that stand elsewhere or nowhere."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name in type(self).model_fields:
+            raise UndeclaredError(
+                f"`{name}` of {type(self).__name__} is read, which dvc.yaml does not track for "
+                "this stage. Add it to the keys of the entry there, so that DVC sees it change."
+            )
+        raise AttributeError(f"{type(self).__name__} has no {name!r}")
 
     @model_validator(mode="wrap")
     @classmethod

@@ -27,9 +27,13 @@ class Declared:
     """The keys that DVC tracks, by params file."""
 
     @property
-    def knobs(self) -> frozenset[str]:
+    def knobs(self) -> frozenset[str] | None:
         """The keys of params.yaml."""
-        return self.params.get(paths.PARAMS.as_posix()) or frozenset()
+        return self.params.get(paths.PARAMS.as_posix(), frozenset())
+
+    def tracks(self, knob: str) -> bool:
+        """Whether DVC sees a change of this key of params.yaml."""
+        return self.knobs is ALL or knob in self.knobs
 
     @property
     def entries(self) -> dict[str, frozenset[str] | None]:
@@ -38,12 +42,20 @@ class Declared:
         return {match[1]: keys for match, keys in matched if match}
 
 
-def declared_in(pipeline: Mapping[str, Any]) -> dict[str, Declared]:
-    """The stages of a pipeline, given dvc.yaml as YAML reads it."""
-    return {
-        name: Declared(tuple(stage.get("deps", ())), tuple(_outs(stage)), _params(stage))
-        for name, stage in pipeline.get("stages", {}).items()
-    }
+def declared_in(pipeline: object, where: str) -> dict[str, Declared]:
+    """The stages of a pipeline, given dvc.yaml as YAML reads it; `where` names it in an error."""
+    stages = pipeline.get("stages", {}) if isinstance(pipeline, Mapping) else None
+    if not isinstance(stages, Mapping):
+        raise StillhouseError(f"{where} is no pipeline of DVC: it has no mapping `stages`.")
+    found = {}
+    for name, stage in stages.items():
+        if not isinstance(stage, Mapping):
+            raise StillhouseError(f"{where}: the stage `{name}` is no mapping.")
+        for key in ("deps", "outs", "metrics", "plots", "params"):
+            if not isinstance(stage.get(key, []), list):
+                raise StillhouseError(f"{where}: `{key}` of the stage `{name}` is no list.")
+        found[name] = Declared(tuple(stage.get("deps", ())), tuple(_outs(stage)), _params(stage))
+    return found
 
 
 def stages(root: Path = Path()) -> dict[str, Declared]:
@@ -54,7 +66,7 @@ def stages(root: Path = Path()) -> dict[str, Declared]:
 
 @cache
 def _stages(file: Path, _written: int) -> dict[str, Declared]:
-    return declared_in(read_yaml(file))
+    return declared_in(read_yaml(file), paths.PIPELINE.as_posix())
 
 
 def stage(name: str, root: Path = Path()) -> Declared:
@@ -68,7 +80,8 @@ def stage(name: str, root: Path = Path()) -> Declared:
 def tracked_by_name(group: str, root: Path = Path()) -> frozenset[str]:
     """The keys of a group's entries that some stage tracks one by one."""
     found = (declared.entries.get(group) for declared in stages(root).values())
-    return frozenset().union(*(keys for keys in found if keys is not ALL))
+    names = (key.partition(".")[0] for keys in found if keys is not ALL for key in keys)
+    return frozenset(names)
 
 
 def _outs(stage: Mapping[str, Any]) -> Iterator[str]:

@@ -134,6 +134,11 @@ class Validation(Conf):
 class Training(Conf):
     """Which weights are tuned, and how. Give `epochs` or `steps`, not both."""
 
+    ELSEWHERE: ClassVar[dict[str, str]] = {
+        "saved_precision": "it is written as `model.precision`",
+        "max_query_tokens": "it stands in `model`: `model.max_query_tokens`",
+        "max_target_tokens": "it stands in `model`: `model.max_target_tokens`",
+    }
     method: Literal["full", "lora", "qlora"] = "full"
     """All weights; low-rank adapters; or these over weights in four bits (Dettmers et al. 2023)."""
     lora: Lora | None = None
@@ -209,6 +214,7 @@ class StudentConf(Conf):
     """One student."""
 
     UNTRACKED: ClassVar = frozenset({"mirror", "compute"})
+    ELSEWHERE: ClassVar[dict[str, str]] = {"generation": "it is written as `decoding`"}
 
     description: Text
     model: StudentModel

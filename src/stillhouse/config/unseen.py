@@ -44,6 +44,8 @@ def _altered(file: Path) -> list[str]:
         values = parse_yaml(text, str(file))
     except StillhouseError:
         return []  # the check itself says so
+    if not isinstance(values, dict):
+        return []
     return [key for key, value in values.items() if _locked(str(file), key, value) != value]
 
 

@@ -4,7 +4,7 @@ It only refuses, and hands on what the models made of the files. What a stage re
 `stage`, so that an edit here, or of an entry that a stage does not read, reruns nothing.
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,7 +19,7 @@ from stillhouse.config.embedder import EmbedderConf
 from stillhouse.config.judge import JudgeConf
 from stillhouse.config.knobs import Knobs
 from stillhouse.config.mistakes import line, look_alike, shown
-from stillhouse.config.pipeline import tracked_by_name
+from stillhouse.config.pipeline import stages, tracked_by_name
 from stillhouse.config.prompt import PromptConf
 from stillhouse.config.running import problems_of_running
 from stillhouse.config.student import StudentConf
@@ -139,6 +139,15 @@ class Entries:
         return self.read(group, name, [])
 
 
+def _entries(root: Path) -> Entries:
+    if not (root / paths.PARAMS).exists():
+        raise StillhouseError(
+            f"{root / paths.PARAMS} does not exist. Run this in the project's own folder, where "
+            f"{paths.PARAMS} and {paths.PIPELINE} are."
+        )
+    return Entries(root)
+
+
 def load_entry(model: type[C], name: str, root: Path = Path()) -> C:
     """Load one entry of `conf/`, whichever group the model belongs to."""
     group = next(group for group, candidate in GROUPS.items() if candidate is model)
@@ -152,7 +161,7 @@ def load_entry(model: type[C], name: str, root: Path = Path()) -> C:
 def load_all(root: Path = Path()) -> tuple[Knobs, dict[str, Conf]]:
     """Load `params.yaml` and the entries it names; every mistake is reported at once."""
     problems: list[str] = []
-    knobs, entries = _chosen(Entries(root), problems)
+    knobs, entries = _chosen(_entries(root), problems)
     fail_on(problems)
     assert knobs
     return knobs, entries
@@ -168,9 +177,27 @@ def _chosen(entries: Entries, problems: list[str]) -> tuple[Knobs | None, dict[s
         for group, name in named.items()
         if name is not None and (entry := entries.read(group, name, problems))
     }
+    problems.extend(_problems_of_pipeline(entries.root))
     against = contradictions(Chosen(entries.root, knobs, found))
     problems.extend(f"{path}: {problem}." for problem in against)
     return knobs, found
+
+
+def _problems_of_pipeline(root: Path) -> Iterator[str]:
+    """What dvc.yaml tracks that is no knob and no key of an entry."""
+    knobs = {field.alias or name for name, field in Knobs.model_fields.items()}
+    for stage, declared in stages(root).items():
+        tracked = [("knob", "params.yaml", knobs, declared.knobs)] + [
+            ("key", f"conf/{group}", GROUPS[group].model_fields.keys(), keys)
+            for group, keys in declared.entries.items()
+            if group in GROUPS
+        ]
+        for kind, place, known, keys in tracked:
+            for key in sorted({key.partition(".")[0] for key in keys or ()} - known):
+                yield (
+                    f"{root / paths.PIPELINE}: the stage `{stage}` tracks the {kind} `{key}`, "
+                    f"which {place} does not have.{did_you_mean(key, known)}"
+                )
 
 
 def check_all(root: Path = Path(), *, also: Iterable[Check] = ()) -> int:
@@ -178,7 +205,7 @@ def check_all(root: Path = Path(), *, also: Iterable[Check] = ()) -> int:
     `also` checks; returns how many files there are.
     """
     problems: list[str] = []
-    entries = Entries(root)
+    entries = _entries(root)
     _chosen(entries, problems)
     checked = 1
     for group in GROUPS:

@@ -119,8 +119,8 @@ def _require_family(encoder_decoder: bool, family: Family, model_type: str) -> N
     found: Family = "encoder_decoder" if encoder_decoder else "decoder"
     if found != family:
         raise StillhouseError(
-            f"The student's `family` is {family}, but its weights are those of a {model_type}: "
-            f"set `family: {found}`."
+            f"The student's `model.family` is {family}, but its weights are those of a "
+            f"{model_type}: set `model.family: {found}`."
         )
 
 
@@ -133,15 +133,15 @@ def _random_model(
     kind = values.pop("model_type", None)
     if kind not in CONFIG_MAPPING:
         raise StillhouseError(
-            f"The student's `architecture.model_type` is {kind!r}, which is no model that "
+            f"The student's `model.architecture.model_type` is {kind!r}, which is no model that "
             f"transformers knows.{did_you_mean(str(kind), ('t5', 'llama', 'mistral', 'qwen2'))}"
         )
     unknown = sorted(values.keys() - AutoConfig.for_model(kind).to_dict().keys())
     if unknown:
         known = AutoConfig.for_model(kind).to_dict()
         raise StillhouseError(
-            f"The student's `architecture` has the key {unknown[0]!r}, which a {kind} does not "
-            f"have.{did_you_mean(unknown[0], known)}"
+            f"The student's `model.architecture` has the key {unknown[0]!r}, which a {kind} does "
+            f"not have.{did_you_mean(unknown[0], known)}"
         )
     config = AutoConfig.for_model(kind, **(_token_ids(tokenizer) | values))
     _require_family(config.is_encoder_decoder, family, kind)

@@ -72,7 +72,7 @@ def join_processes(cpu: bool) -> "Accelerator":
         raise StillhouseError(
             "The student's `compute.launcher` asks for FSDP or DeepSpeed, but each process here "
             "holds the whole model. Start plain processes (`accelerate launch --multi_gpu`), and "
-            "use `method: qlora` for a model that is too large for one device."
+            "use `training.method: qlora` for a model that is too large for one device."
         )
     # An earlier training in this process may have had another device.
     AcceleratorState._reset_state(reset_partial_state=True)

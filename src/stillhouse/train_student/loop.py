@@ -138,13 +138,7 @@ def train(job: Job, checkpoints: Checkpoints) -> State:
         del model
         accelerator.free_memory()
         accelerator.end_training()
-    if training.validation and best(state.scores, training.validation.metric) is None:
-        raise StillhouseError(
-            f"No score of seed {job.seed} on the validation rows is a number. Lower "
-            "training.learning_rate or train in float32; no student was saved."
-        )
-    if state.best:
-        overwrite(job.weights, state.best)
+    conclude(job, state)
     return state
 
 
@@ -209,14 +203,35 @@ def validate(job: Job, accelerator: Accelerator, state: State) -> None:
             losses = token_losses(logits, batch["targets"], job.conf.training.objective)
             total += torch.tensor([losses.sum().item(), len(losses)])
         else:
+            # Of logits that are no numbers the first would count as the highest.
+            scored = logits.isfinite().all().item()
             hits = (logits.argmax(-1) == batch["targets"]).cpu()
             lengths = [len(row.label.target) for row in rows]
             right = sum(bool(hit.all()) for hit in torch.split(hits, lengths))
-            total += torch.tensor([right, len(rows)])
+            total += torch.tensor([right if scored else math.nan, len(rows)])
     value, number = summed(accelerator, total).tolist()
     state.scores.append((state.step, value / number))
     if is_main() and best(state.scores, conf.metric) == state.scores[-1]:
         state.best = {name: weight.to("cpu", copy=True) for name, weight in job.weights.items()}
+
+
+def conclude(job: Job, state: State) -> None:
+    """Put the weights that scored best in place, in the main process; all must be numbers."""
+    validation = job.conf.training.validation
+    if validation and best(state.scores, validation.metric) is None:
+        raise StillhouseError(
+            f"No score of seed {job.seed} on the validation rows is a number. Lower "
+            "training.learning_rate or train in float32; no student was saved."
+        )
+    if state.best:
+        overwrite(job.weights, state.best)
+    # A step's loss is that of the weights before it, so nothing has looked at the last ones yet.
+    broken = [name for name, weight in job.weights.items() if not weight.isfinite().all()]
+    if broken:
+        raise StillhouseError(
+            f"The training of seed {job.seed} left weights that are no numbers ({broken[0]}). "
+            "Lower training.learning_rate or train in float32; no student was saved."
+        )
 
 
 def forward(job: Job, model: nn.Module, rows: Sequence[TokenRow]) -> tuple[Tensor, Batch]:
@@ -253,7 +268,7 @@ def restore(job: Job, optimizer: Optimizer, checkpoint: Checkpoint) -> State:
         optimizer.state[weight][key] = value.to(weight.device)
     losses = [(label, rationale) for label, rationale in checkpoint.values["losses"]]
     scores = [(step, score) for step, score in checkpoint.values["scores"]]
-    return State(losses, scores, folders[BEST])
+    return State(losses, scores, folders[BEST] if is_main() else {})
 
 
 @torch.no_grad()

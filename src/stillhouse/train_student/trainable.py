@@ -36,13 +36,13 @@ def _require_bitsandbytes(device: str) -> None:
 
     if find_spec("bitsandbytes") is None:
         raise StillhouseError(
-            "`method: qlora` needs the package bitsandbytes, which is not installed: "
-            "`pip install 'stillhouse[qlora]'`. Without it use `method: lora`."
+            "`training.method: qlora` needs the package bitsandbytes, which is not installed: "
+            "`pip install 'stillhouse[qlora]'`. Without it use `training.method: lora`."
         )
     if device == "auto" and not torch.cuda.is_available():
         raise StillhouseError(
-            "`method: qlora` is for a GPU, and torch finds none. Use `method: lora`, or set "
-            "`compute.device: cpu` to compute it on the CPU all the same, which is slow."
+            "`training.method: qlora` is for a GPU, and torch finds none. Use `method: lora`, or "
+            "set `compute.device: cpu` to compute it on the CPU all the same, which is slow."
         )
 
 
@@ -147,8 +147,8 @@ def _require_targets(wanted: Iterable[str], names: Iterable[str]) -> None:
     for target in wanted:
         if target not in known:
             raise StillhouseError(
-                f"The student's `lora.targets` names {target!r}, which no linear layer of it is "
-                f"called.{did_you_mean(target, known)}"
+                f"The student's `training.lora.targets` names {target!r}, which no linear layer of "
+                f"it is called.{did_you_mean(target, known)}"
             )
 
 

@@ -17,7 +17,8 @@ def require_validation(rows: Sequence[Mapping[str, Any]], conf: Validation | Non
         raise StillhouseError(
             "The student's entry asks for `training.validation`, but the dataset has no validation "
             "rows. Hold some out in the dataset's entry, `splits: validation: {hold_out_from: "
-            "train, share: 0.1}`, or set `validation: null`. Test rows are never used instead."
+            "train, share: 0.1}`, or set `training.validation: null`. Test rows are never "
+            "used instead."
         )
 
 
