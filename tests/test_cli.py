@@ -1,5 +1,6 @@
 """The `stillhouse` command, as a user runs it."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from stillhouse import cli
+from stillhouse import __version__, cli
 from stillhouse.core import paths, tables
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.files import write_json
@@ -197,11 +198,41 @@ def test_a_command_with_commands_of_its_own_has_its_own_help(project, command):
 
 
 @pytest.mark.parametrize(
-    "command", ["check", "list", "pin", "prompts", "results", "predict", "export", "compare"]
+    "command",
+    ["check", "list", "pin", "prompts", "results", "rows", "predict", "export", "compare"],
 )
 def test_every_command_is_explained(command):
     assert command in stillhouse("--help")
     assert len(stillhouse(command, "--help").split()) > 20
+    assert stillhouse(command, "-h") == stillhouse(command, "--help")
+
+
+def test_it_says_its_version_also_as_a_module(project):
+    assert stillhouse("--version") == f"stillhouse {__version__}\n"
+    result = subprocess.run(
+        [sys.executable, "-m", "stillhouse", "--version"],
+        check=True,
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY / "src")},
+        capture_output=True,
+        text=True,
+    )
+    assert result.stdout == f"stillhouse {__version__}\n"
+
+
+def test_rows_are_shown_and_filtered(project):
+    example = {
+        "id": "a", "split": "test", "query": "How many?\x1b[31m", "label": "5", "choices": [],
+        "gold_rationale": None, "group": None, "meta": None,
+    }  # fmt: skip
+    tables.EXAMPLES.write_rows([example, example | {"id": "b", "split": "train"}])
+    shown = stillhouse("rows", "--split", "test")
+    assert "# a  test" in shown
+    assert "# b" not in shown
+    assert "\x1b" not in shown
+    assert stillhouse("rows", "b", "--csv").splitlines()[-1].startswith("b,train,How many?")
+    assert json.loads(stillhouse("rows", "-n", "1", "--jsonl").splitlines()[-1])["id"] == "a"
+    with pytest.raises(StillhouseError, match="Did you mean 'train'"):
+        stillhouse("rows", "--split", "tran")
 
 
 def test_help_loads_nothing_heavy(tmp_path):

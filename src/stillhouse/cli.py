@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from stillhouse import __version__
 from stillhouse.core import paths
 from stillhouse.core.errors import StillhouseError, did_you_mean
 from stillhouse.core.text import printable
@@ -18,6 +19,8 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
     help="Look at a stillhouse project. Building is DVC's: `dvc repro` rebuilds what a change "
     "touches, `dvc exp run -S k=10` tries another value.",
 )
@@ -29,6 +32,23 @@ PASSED_ON: dict[str, Any] = {
     "context_settings": {"allow_extra_args": True, "ignore_unknown_options": True},
 }
 """Of a command with commands of its own: a stub, so that the others start without its imports."""
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"stillhouse {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print it."),
+    ] = False,
+) -> None:
+    """What every command takes."""
+    del version
 
 
 @app.command()
@@ -113,7 +133,7 @@ def show_prompts(
 @app.command()
 def rows(
     ids: Annotated[
-        list[str] | None, typer.Argument(metavar="[ID]...", help="Rows by their ids.")
+        list[str] | None, typer.Argument(metavar="ID", help="Rows by their ids.")
     ] = None,
     *,
     split: Annotated[str | None, typer.Option(help="Of this split: train, test, ...")] = None,

@@ -15,6 +15,8 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
     help="Studies: whole tables of experiments, from studies/NAME.yaml.",
 )
 Name = Annotated[str, typer.Argument(help="A study; `stillhouse study list` shows them.")]
