@@ -122,6 +122,12 @@ def test_a_value_that_no_row_has_is_said(project, wanted, said):
         filtered(joined_rows(ANSWER, [0]), wanted)
 
 
+def test_the_untrained_student_makes_no_row_wrong(project):
+    row = {"id": "t", "prediction": "up", "normalised": "up", "score": 1.0}
+    tables.predictions("seed=0").write_rows([row])
+    assert filtered(joined_rows(ANSWER, [0]), Filter(wrong=True)) == []
+
+
 def test_stages_that_have_not_run_are_left_out(project):
     for table in (tables.PARSED, tables.COMPLETIONS, tables.TRAINING, tables.predictions("seed=0")):
         table.path.unlink()

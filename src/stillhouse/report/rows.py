@@ -10,6 +10,7 @@ from io import StringIO
 from typing import Any
 
 from stillhouse.config.dataset import Answer
+from stillhouse.core import paths
 from stillhouse.core.errors import StillhouseError, did_you_mean
 from stillhouse.core.joins import by_id, require_ids
 from stillhouse.core.messages import Message, as_text
@@ -45,7 +46,7 @@ class Filter:
     disagree: bool = False
     """The teacher's label is not the gold one."""
     wrong: bool = False
-    """A student's prediction is not wholly right."""
+    """A trained student's prediction is not wholly right."""
 
     def passes(self, row: Row) -> bool:
         """Whether a row is wanted."""
@@ -55,7 +56,7 @@ class Filter:
             and self.label in (None, row["gold"])
             and (self.status is None or self.status in _statuses(row))
             and (not self.disagree or row["agrees"] is False)
-            and (not self.wrong or any(each["score"] < 1 for each in row["predictions"].values()))
+            and (not self.wrong or any(found["score"] < 1 for found in _trained(row)))
         )
 
 
@@ -205,7 +206,11 @@ def as_csv(rows: Sequence[Row]) -> str:
 
 
 def _models(seeds: Sequence[int]) -> list[str]:
-    return ["untrained", *(f"seed={seed}" for seed in seeds)]
+    return [paths.BASELINE, *(f"seed={seed}" for seed in seeds)]
+
+
+def _trained(row: Row) -> list[dict[str, Any]]:
+    return [found for name, found in row["predictions"].items() if name != paths.BASELINE]
 
 
 def _read(table: Table, examples: Mapping[str, Any], *, others: bool = False) -> list[Row]:
