@@ -16,6 +16,8 @@ LATER = (paths.JUDGE_METRICS, paths.CHOSEN_METRICS, paths.AUGMENT_METRICS, paths
 
 class ReportConfig(StageConfig):
     seeds: tuple[int, ...]
+    lambda_: float
+    fraction: float
     teacher: TeacherConf
 
 
@@ -24,7 +26,9 @@ def main(stage: Stage[ReportConfig]) -> None:
     metrics = {path.stem: stage.json(path) for path in (*DATA, *LATER)}
     students = {seed: stage.json(paths.eval_metrics(seed)) for seed in seeds}
     predicted = {model: stage.rows(predictions(model)) for model in summary.models(seeds)}
-    found = summary.summarise(metrics, students, stage.rows(EXAMPLES), predicted, price)
+    knobs = {"lambda": stage.config.lambda_, "fraction": stage.config.fraction}
+    examples = stage.rows(EXAMPLES)
+    found = summary.summarise(metrics, students, examples, predicted, price=price, knobs=knobs)
     stage.write_text(paths.ACCURACY_PLOT, plots.accuracy_csv(found))
     stage.write_text(paths.STATUS_PLOT, plots.status_csv(found))
     stage.write_json(paths.SUMMARY, found)

@@ -6,6 +6,7 @@ from stillhouse.config.teacher import Price
 
 SCORES = {"accuracy_low": 0.25, "accuracy_high": 0.75, "rows": 4}
 PRICE = Price(currency="EUR", prompt=2.0, completion=10.0)
+RUN: dict[str, Any] = {"price": PRICE, "knobs": {"lambda": 1.0, "fraction": 1.0}}
 
 
 def scores(accuracy: float, **others: float) -> dict[str, float]:

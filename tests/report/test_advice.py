@@ -84,6 +84,18 @@ def test_validation_rows_choose_lambda():
     assert commands(fine)[0] == "dvc exp run -S 'seeds=[0,1,2]'"
 
 
+def test_advice_knows_what_was_run():
+    summary = better(three_seeds())
+    assert commands(summary)[:2] == ["dvc exp run -S lambda=0", "dvc exp run -S fraction=0.5"]
+    summary["knobs"] = {"lambda": 0.0, "fraction": 0.5}
+    assert commands(summary) == ["dvc exp run -S fraction=0.25", "dvc metrics diff"]
+    summary = validated(better(one_seed()), 0.4, untrained=0.2, majority=0.41)
+    summary["knobs"]["lambda"] = 0.0
+    assert not any("lambda" in command for command in commands(summary))
+    del summary["knobs"]  # as it was before
+    assert not any("fraction" in command for command in commands(summary))
+
+
 def test_retrieval_no_better_than_chance_is_questioned():
     summary = better(one_seed())
     summary["retrieval"]["same_label_share"] = 0.31

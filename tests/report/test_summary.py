@@ -10,24 +10,24 @@ from stillhouse.core.log import record
 from stillhouse.report.advice import advice
 from stillhouse.report.plots import accuracy_csv, status_csv
 from stillhouse.report.summary import models, numbers, summarise
-from tests.report.results import PRICE, examples, predictions, scores, stages
+from tests.report.results import RUN, examples, predictions, scores, stages
 
 ONE = {"untrained": predictions("r0"), "seed=0": predictions("r0", "r1", "r2")}
 TWO = ONE | {"seed=1": predictions("r0", "r1")}
 
 
 def one_seed():
-    return summarise(stages(), {0: scores(0.75)}, examples(), ONE, PRICE)
+    return summarise(stages(), {0: scores(0.75)}, examples(), ONE, **RUN)
 
 
 def two_seeds():
-    return summarise(stages(), {0: scores(0.75), 1: scores(0.5)}, examples(), TWO, PRICE)
+    return summarise(stages(), {0: scores(0.75), 1: scores(0.5)}, examples(), TWO, **RUN)
 
 
 def three_seeds():
     evaluations = {0: scores(0.75), 1: scores(0.5), 2: scores(0.5)}
     predicted = TWO | {"seed=2": predictions("r0", "r2")}
-    return summarise(stages(), evaluations, examples(), predicted, PRICE)
+    return summarise(stages(), evaluations, examples(), predicted, **RUN)
 
 
 def leaves(value):
@@ -60,7 +60,12 @@ def test_the_gain_is_paired_by_row():
     assert gain["accuracy"] == 0.5
     assert gain["accuracy_low"] >= 0  # no row got worse, so no resample can
     same = summarise(
-        stages(), {0: scores(0.25)}, examples(), ONE | {"seed=0": predictions("r0")}, PRICE
+        stages(),
+        {0: scores(0.25)},
+        examples(),
+        ONE | {"seed=0": predictions("r0")},
+        price=PRICE,
+        knobs=KNOBS,
     )
     gain = same["gain_over_untrained"]
     assert gain["accuracy"] == 0
@@ -92,7 +97,7 @@ def test_few_seeds_have_an_interval_of_these_students_three_of_the_method():
 
 def test_rows_of_a_group_are_one_in_the_interval():
     one_group = [row | {"group": "all"} for row in examples()]
-    found = summarise(stages(), {0: scores(0.75)}, one_group, ONE, PRICE)["student"]
+    found = summarise(stages(), {0: scores(0.75)}, one_group, ONE, **RUN)["student"]
     alone = one_seed()["student"]
     assert found["accuracy"] == alone["accuracy"]
     assert (found["accuracy_low"], found["accuracy_high"]) != (
@@ -103,7 +108,12 @@ def test_rows_of_a_group_are_one_in_the_interval():
 
 def test_a_teacher_that_was_not_asked_about_training_rows_has_no_figures():
     summary = summarise(
-        stages() | {"parse": {"rows": 0}}, {0: scores(0.75)}, examples(), ONE, PRICE
+        stages() | {"parse": {"rows": 0}},
+        {0: scores(0.75)},
+        examples(),
+        ONE,
+        price=PRICE,
+        knobs=KNOBS,
     )
     assert "teacher_label_accuracy" not in summary["teacher"]
     assert status_csv(summary).splitlines()[1] == "ok,0"
@@ -129,7 +139,7 @@ def test_a_summary_holds_numbers_alone_in_a_fixed_form():
 )
 def test_predictions_of_other_rows_are_refused(changed, said):
     with pytest.raises(StillhouseError, match=said):
-        summarise(stages(), {0: scores(0.75)}, examples(), ONE | changed, PRICE)
+        summarise(stages(), {0: scores(0.75)}, examples(), ONE | changed, **RUN)
 
 
 def test_models_are_named_like_their_predictions():

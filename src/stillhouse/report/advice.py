@@ -80,10 +80,11 @@ def _student(summary: Metrics) -> list[Advice]:
                 "give it more rows",
             )
         )
-    if "majority" in not_beaten:
+    lambda_ = _knob(summary, "lambda")
+    if "majority" in not_beaten and lambda_:
         found.append(
             Advice(
-                "dvc exp run -S lambda=0.5",
+                f"dvc exp run -S lambda={lambda_ / 2:g}",
                 "on the validation rows the student does not clearly beat the majority class: let "
                 "the labels weigh more than the rationales",
             )
@@ -109,9 +110,19 @@ def _refinements(summary: Metrics) -> list[Advice]:
         "dvc exp run -S 'seeds=[0,1,2]'",
         "fewer than three seeds say nothing of the method; further ones train only themselves",
     )
+    alone = Advice("dvc exp run -S lambda=0", "labels alone: what are the rationales worth?")
+    fraction = _knob(summary, "fraction")
+    fewer = Advice(
+        f"dvc exp run -S fraction={fraction / 2:g}", "half of the rows: would more of them help?"
+    )
     return [
         *([several] if summary["student"]["seeds"] < LEAST_SEEDS else []),
-        Advice("dvc exp run -S lambda=0", "labels alone: what are the rationales worth?"),
-        Advice("dvc exp run -S fraction=0.5", "half of the rows: would more of them help?"),
+        *([alone] if _knob(summary, "lambda") else []),
+        *([fewer] if fraction else []),
         Advice("dvc metrics diff", "every figure side by side with the last commit's"),
     ]
+
+
+def _knob(summary: Metrics, name: str) -> float:
+    """A knob of the run; 0 where an older summary does not say."""
+    return float(summary.get("knobs", {}).get(name, 0))

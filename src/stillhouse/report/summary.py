@@ -30,13 +30,15 @@ def summarise(
     evaluations: Mapping[int, Metrics],
     examples: Iterable[Row],
     predictions: Mapping[str, Iterable[Row]],
+    *,
     price: Price,
+    knobs: Mapping[str, float],
 ) -> dict[str, Any]:
     """Everything a run measured, as nested numbers; shares lie between 0 and 1.
 
     `stages`: the metrics of ingest, retrieve, teacher, parse, judge, feedback, augment and
     baseline. `evaluations`: the metrics of each seed's student. `predictions`: the rows of each of
-    `models`, which must be over exactly the test rows.
+    `models`, which must be over exactly the test rows. `knobs`: those that the advice may change.
     """
     scored = {
         name: {id_: row["score"] for id_, row in by_id(rows, f"predictions {name}").items()}
@@ -58,6 +60,7 @@ def summarise(
         "judge": stages["judge"],
         "chosen": stages["chosen"],
         "augment": stages["augment"],
+        "knobs": knobs,
     }
     if len(evaluations) > 1:
         summary["seeds"] = {str(seed): values for seed, values in evaluations.items()}
