@@ -64,8 +64,7 @@ def test_the_gain_is_paired_by_row():
         {0: scores(0.25)},
         examples(),
         ONE | {"seed=0": predictions("r0")},
-        price=PRICE,
-        knobs=KNOBS,
+        **RUN,
     )
     gain = same["gain_over_untrained"]
     assert gain["accuracy"] == 0
@@ -112,8 +111,7 @@ def test_a_teacher_that_was_not_asked_about_training_rows_has_no_figures():
         {0: scores(0.75)},
         examples(),
         ONE,
-        price=PRICE,
-        knobs=KNOBS,
+        **RUN,
     )
     assert "teacher_label_accuracy" not in summary["teacher"]
     assert status_csv(summary).splitlines()[1] == "ok,0"
