@@ -68,7 +68,7 @@ def _view(entry: E, tracked: frozenset[str] | None) -> E:
     """The entry with its tracked keys, and those that are seen without; any other is missing."""
     if tracked is pipeline.ALL:
         return entry
-    seen = {key.partition(".")[0] for key in tracked} | entry.UNTRACKED
+    seen = tracked | entry.UNTRACKED
     view = type(entry).model_construct(**{key: getattr(entry, key) for key in seen})
     for key in type(entry).model_fields.keys() - seen:
         view.__dict__.pop(key, None)  # a default that the stage did not declare

@@ -234,12 +234,12 @@ def test_what_dvc_yaml_tracks_is_there(project):
     said = failure(project)
     assert "stage `prompt` tracks the knob `kk`, which params.yaml does not have" in said
     assert "tracks the key `anser`, which conf/dataset does not have. Did you mean 'answer'" in said
+    assert (
+        "tracks the key `answer.metric`, but stages are given whole keys: write `answer`." in said
+    )
 
 
-def test_a_key_within_a_key_and_a_whole_file_are_tracked(project):
-    nested = ["student", {"conf/student/${student}.yaml": ["decoding.max_tokens"]}]
-    rewrite(project, lambda stages: stages["evaluate"].update(params=nested))
-    assert EvaluateConfig.load("evaluate", project).student.decoding.decode == "generate"
+def test_whole_files_are_tracked(project):
     whole = [{"params.yaml": None}, {"conf/student/${student}.yaml": None}]
     rewrite(project, lambda stages: stages["evaluate"].update(params=whole))
     assert EvaluateConfig.load("evaluate", project).student.description == "Small"

@@ -80,8 +80,7 @@ def stage(name: str, root: Path = Path()) -> Declared:
 def tracked_by_name(group: str, root: Path = Path()) -> frozenset[str]:
     """The keys of a group's entries that some stage tracks one by one."""
     found = (declared.entries.get(group) for declared in stages(root).values())
-    names = (key.partition(".")[0] for keys in found if keys is not ALL for key in keys)
-    return frozenset(names)
+    return frozenset().union(*(keys for keys in found if keys is not ALL))
 
 
 def _outs(stage: Mapping[str, Any]) -> Iterator[str]:

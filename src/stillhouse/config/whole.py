@@ -193,11 +193,13 @@ def _problems_of_pipeline(root: Path) -> Iterator[str]:
             if group in GROUPS
         ]
         for kind, place, known, keys in tracked:
-            for key in sorted({key.partition(".")[0] for key in keys or ()} - known):
-                yield (
-                    f"{root / paths.PIPELINE}: the stage `{stage}` tracks the {kind} `{key}`, "
-                    f"which {place} does not have.{did_you_mean(key, known)}"
-                )
+            for key in sorted((keys or frozenset()) - known):
+                said = f"{root / paths.PIPELINE}: the stage `{stage}` tracks the {kind} `{key}`, "
+                outer = key.partition(".")[0]
+                if outer in known:  # the rest of it would be read and not be seen
+                    yield f"{said}but stages are given whole keys: write `{outer}`."
+                else:
+                    yield f"{said}which {place} does not have.{did_you_mean(key, known)}"
 
 
 def check_all(root: Path = Path(), *, also: Iterable[Check] = ()) -> int:

@@ -44,7 +44,7 @@ class Pipeline:
         for template, keys in self.tracked.items():
             path = re.sub(r"\$\{(\w+)\}", lambda match: str(knobs.get(match[1])), template)
             whole = knobs if template == paths.PARAMS.as_posix() else _mapping(commit, path)
-            chosen = whole if keys is ALL else {key: _at(whole, key) for key in keys}
+            chosen = whole if keys is ALL else {key: whole.get(key) for key in keys}
             found |= {f"{path}:{key}": value for key, value in chosen.items()}
         return found
 
@@ -100,13 +100,6 @@ def _code(commit: str, folders: tuple[str, ...]) -> Mapping[str, str]:
         }
     write_json(cached, found)
     return found
-
-
-def _at(values: Any, key: str) -> Any:
-    """The value of a key, which may be one within another: `answer.metric`."""
-    for part in key.split("."):
-        values = values.get(part) if isinstance(values, dict) else None
-    return values
 
 
 def _mapping(commit: str, path: str) -> dict[str, Any]:
