@@ -12,20 +12,10 @@ import typer
 
 from stillhouse import __version__
 from stillhouse.core import paths
+from stillhouse.core.commands import command_group
 from stillhouse.core.errors import StillhouseError, did_you_mean
 from stillhouse.core.text import printable
 
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
-    context_settings={"help_option_names": ["-h", "--help"]},
-    help="Look at a stillhouse project. Building is DVC's: `dvc repro` rebuilds what a change "
-    "touches, `dvc exp run -S k=10` tries another value.",
-)
-prompts = typer.Typer(no_args_is_help=True, help="Look at the prompts that the teacher is sent.")
-app.add_typer(prompts, name="prompts")
 Device = Literal["auto", "cpu", "cuda"]
 PASSED_ON: dict[str, Any] = {
     "add_help_option": False,
@@ -40,8 +30,7 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
-def options(
+def _options(
     version: Annotated[
         bool,
         typer.Option("--version", callback=_print_version, is_eager=True, help="Print it."),
@@ -49,6 +38,15 @@ def options(
 ) -> None:
     """What every command takes."""
     del version
+
+
+app = command_group(
+    "Look at a stillhouse project. Building is DVC's: `dvc repro` rebuilds what a change touches, "
+    "`dvc exp run -S k=10` tries another value.",
+    callback=_options,
+)
+prompts = command_group("Look at the prompts that the teacher is sent.")
+app.add_typer(prompts, name="prompts")
 
 
 @app.command()

@@ -72,7 +72,7 @@ class Table:
             raise StillhouseError(
                 f"{self.path}: table '{self.name}' does not have the expected types: {error}."
             ) from error
-        self._check(table)
+        self._checked_order(table)
         return table
 
     def write_rows(self, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -98,8 +98,7 @@ class Table:
 
     def write(self, table: pa.Table) -> None:
         """Check, sort by key and write an Arrow table, atomically, with fixed Parquet options."""
-        self._check(table)
-        ordered = table.take(self._order(table)).combine_chunks()
+        ordered = table.take(self._checked_order(table)).combine_chunks()
         # Column statistics of the key only are enough for us; metadata would leak writer details.
         require_disk_space(self.path.parent, table.nbytes, f"table '{self.name}'")
         with atomic_path(self.path) as temporary:
@@ -111,7 +110,8 @@ class Table:
                 store_schema=False,
             )
 
-    def _check(self, table: pa.Table) -> None:
+    def _checked_order(self, table: pa.Table) -> "pa.Array[Any]":
+        """Where the rows stand by key; fails unless every cell and every key is as it must be."""
         for field in self.schema:
             if not field.nullable and table.column(field.name).null_count:
                 nulls = table.column(field.name).is_null().to_pylist().index(True)
@@ -119,7 +119,9 @@ class Table:
                     f"{self.path}: column '{field.name}' of table '{self.name}' is empty in row "
                     f"{table.column(self.key[0])[nulls].as_py()!r}; every row needs a value."
                 )
-        keys = table.select(self.key).take(self._order(table))
+        # Neither Table.sort_by nor group_by: both load the dataset module and pandas.
+        order = pc.sort_indices(table, sort_keys=[(column, "ascending") for column in self.key])
+        keys = table.select(self.key).take(order)
         ahead, behind = keys.slice(1), keys.slice(0, max(0, len(keys) - 1))
         equal = [pc.equal(ahead[column], behind[column]) for column in self.key]
         repeats = reduce(pc.and_, equal)
@@ -130,10 +132,7 @@ class Table:
                 f"{self.path}: table '{self.name}' has {count} rows with {key}; "
                 f"{' and '.join(self.key)} must be unique."
             )
-
-    def _order(self, table: pa.Table) -> "pa.Array[Any]":
-        """Where the rows stand by key; unlike Table.sort_by, this loads no pandas."""
-        return pc.sort_indices(table, sort_keys=[(column, "ascending") for column in self.key])
+        return order
 
 
 def _table(place: str, *fields: "pa.Field[Any]", key: tuple[str, ...] = ("id",)) -> Table:
@@ -146,6 +145,9 @@ def _text(name: str, *, nullable: bool = False) -> "pa.Field[Any]":
 
 
 MESSAGE = pa.struct([_text("role"), _text("content")])
+
+EXEMPLAR = "exemplar"
+"""The split of the exemplars that people wrote."""
 
 EXAMPLES = _table(
     "examples",

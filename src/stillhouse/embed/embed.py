@@ -9,7 +9,7 @@ from stillhouse.config.embedder import EmbedderConf
 from stillhouse.config.knobs import Exemplars
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.progress import announce, progress
-from stillhouse.core.tables import EMBEDDINGS
+from stillhouse.core.tables import EMBEDDINGS, EXEMPLAR
 from stillhouse.embed.batches import fixed_batches, padded
 from stillhouse.embed.encoders import Encoder, load_encoder
 
@@ -29,7 +29,7 @@ def embeddings_for(
         return EMBEDDINGS.schema.empty_table(), {"rows": 0, "cut": 0, "cut_share": 0.0}
     from stillhouse.sources.model_folder import model_folder
 
-    rows = [row for row in examples if row["split"] != "exemplar"]
+    rows = [row for row in examples if row["split"] != EXEMPLAR]
     if not rows:
         raise StillhouseError("There are no rows to embed. Check the dataset's splits.")
     encoder = load_encoder(

@@ -6,19 +6,9 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
-    context_settings={"help_option_names": ["-h", "--help"]},
-    help="Look at how a judge judges.",
-)
+from stillhouse.core.commands import command_group
 
-
-@app.callback()
-def _group() -> None:
-    """Look at how a judge judges."""
+app = command_group("Look at how a judge judges.")
 
 
 @app.command()

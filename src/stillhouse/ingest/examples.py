@@ -6,7 +6,7 @@ from typing import Any
 
 from stillhouse.config.dataset import DatasetConf, Fields
 from stillhouse.core.errors import StillhouseError
-from stillhouse.core.tables import Row
+from stillhouse.core.tables import EXEMPLAR, Row
 from stillhouse.core.templates import evaluate_expression, of_row
 from stillhouse.ingest.files import RawRow
 from stillhouse.ingest.gold import has_value
@@ -15,7 +15,6 @@ from stillhouse.ingest.problems import Problems
 from stillhouse.ingest.rows import choices_of, make_row
 from stillhouse.ingest.splits import TRAIN, hold_out, kept, permuted, with_ids
 
-EXEMPLAR = "exemplar"
 HAS_VALUE = "_has_value"
 """What a `reject` asks whether a label has a value under the metric."""
 _EXEMPLAR_FIELDS = Fields(

@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stillhouse.core.same_query import query_key
+from stillhouse.core.tables import EXEMPLAR
 
-LEARNT = ("train", "unlabelled", "exemplar")
+LEARNT = ("train", "unlabelled", EXEMPLAR)
 SCORED = ("validation", "test")
 
 

@@ -6,8 +6,9 @@ from typing import Any
 
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.joins import by_id, require_ids
+from stillhouse.core.tables import EXEMPLAR
 
-SHOWN_SPLITS = ("train", "exemplar")
+SHOWN_SPLITS = ("train", EXEMPLAR)
 
 
 def exemplars_by_row(

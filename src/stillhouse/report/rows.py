@@ -17,6 +17,7 @@ from stillhouse.core.messages import Message, as_text
 from stillhouse.core.tables import (
     COMPLETIONS,
     EXAMPLES,
+    EXEMPLAR,
     EXEMPLARS,
     PARSED,
     PROMPTS,
@@ -26,9 +27,8 @@ from stillhouse.core.tables import (
     predictions,
 )
 from stillhouse.kinds.registry import kind_of
+from stillhouse.report.summary import models
 
-HUMAN = "exemplar"
-"""The split of exemplars that people wrote."""
 SHOWN = 300
 """Characters of a value in the terminal, unless all of it is asked for."""
 
@@ -76,9 +76,9 @@ def joined_rows(answer: Answer, seeds: Sequence[int]) -> list[Row]:
     completions = _grouped(COMPLETIONS, examples)
     parsed = {(row["id"], row["sample"]): row for row in _read(PARSED, examples)}
     training = _by_id(TRAINING, examples, others=True)  # synthetic rows are no rows of the dataset
-    models = {name: _by_id(predictions(name), examples) for name in _models(seeds)}
+    predicted = {name: _by_id(predictions(name), examples) for name in models(seeds)}
     found = []
-    for id_, example in sorted(examples.items(), key=lambda item: item[1]["split"] == HUMAN):
+    for id_, example in sorted(examples.items(), key=lambda item: item[1]["split"] == EXEMPLAR):
         written = [
             {name: row[name] for name in ("text", "reasoning", "finish_reason")}
             | _of(parsed.get((id_, row["sample"])), "status", "label", "rationale")
@@ -108,7 +108,7 @@ def joined_rows(answer: Answer, seeds: Sequence[int]) -> list[Row]:
                 "trained": _of(training.get(id_), "label", "rationale") or None,
                 "predictions": {
                     name: _of(rows[id_], "prediction", "score")
-                    for name, rows in models.items()
+                    for name, rows in predicted.items()
                     if id_ in rows
                 },
             }
@@ -170,7 +170,7 @@ def as_json_lines(rows: Iterable[Row]) -> Iterator[str]:
 
 def as_csv(rows: Sequence[Row]) -> str:
     """A table of texts, with the first completion of each row."""
-    models = dict.fromkeys(name for row in rows for name in row["predictions"])
+    names = dict.fromkeys(name for row in rows for name in row["predictions"])
     lines = []
     for row in rows:
         first = row["completions"][0] if row["completions"] else {}
@@ -193,7 +193,7 @@ def as_csv(rows: Sequence[Row]) -> str:
             "trained_label": trained.get("label"),
             "trained_rationale": trained.get("rationale"),
         }
-        for name in models:
+        for name in names:
             found = row["predictions"].get(name, {})
             line[f"prediction {name}"] = found.get("prediction")
             line[f"score {name}"] = found.get("score")
@@ -203,10 +203,6 @@ def as_csv(rows: Sequence[Row]) -> str:
     writer.writeheader()
     writer.writerows(lines)
     return text.getvalue()
-
-
-def _models(seeds: Sequence[int]) -> list[str]:
-    return [paths.BASELINE, *(f"seed={seed}" for seed in seeds)]
 
 
 def _trained(row: Row) -> list[dict[str, Any]]:

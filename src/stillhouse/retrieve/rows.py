@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.same_query import query_key
+from stillhouse.core.tables import EXEMPLAR
 
 Integers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -60,9 +61,9 @@ def split_sides(examples: Iterable[Mapping[str, Any]], *, exclude_same_group: bo
 
     # A row without a group asks with -1 and is offered with -2, so that it never matches.
     return Sides(
-        asking=side([row for row in rows if row["split"] != "exemplar"], -1),
+        asking=side([row for row in rows if row["split"] != EXEMPLAR], -1),
         pool=side([row for row in rows if row["split"] == "train"], -2),
-        human=side([row for row in rows if row["split"] == "exemplar"], -2),
+        human=side([row for row in rows if row["split"] == EXEMPLAR], -2),
     )
 
 

@@ -7,17 +7,11 @@ from typing import Annotated
 
 import typer
 
+from stillhouse.core.commands import command_group
 from stillhouse.store import commands
 from stillhouse.store.store import Store
 
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
-    context_settings={"help_option_names": ["-h", "--help"]},
-    help="The completion store: teacher completions, each paid for once.",
-)
+app = command_group("The completion store: teacher completions, each paid for once.")
 Report = (
     commands.Stats
     | commands.Verified

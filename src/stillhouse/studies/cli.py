@@ -5,20 +5,14 @@ from typing import Annotated
 
 import typer
 
+from stillhouse.core.commands import command_group
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.files import write_text
 from stillhouse.studies.config import Condition, Study
 from stillhouse.studies.load import STUDIES, load_study, read_study, study_names
 from stillhouse.studies.state import Found, find
 
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
-    context_settings={"help_option_names": ["-h", "--help"]},
-    help="Studies: whole tables of experiments, from studies/NAME.yaml.",
-)
+app = command_group("Studies: whole tables of experiments, from studies/NAME.yaml.")
 Name = Annotated[str, typer.Argument(help="A study; `stillhouse study list` shows them.")]
 Small = Annotated[bool, typer.Option("--small", help="The form that runs on a laptop.")]
 RESULTS = STUDIES / "results"
