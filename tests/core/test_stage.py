@@ -9,6 +9,12 @@ from stillhouse.core.log import read_events, record, state_directory
 from stillhouse.stage import running
 
 
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """Not in the checkout, whose last run may have been of other code."""
+    monkeypatch.chdir(tmp_path)
+
+
 def test_a_finished_stage_records_its_seconds_outside_dvc(monkeypatch):
     monkeypatch.setenv("DVC_STAGE", "train_student@3")
     with running("train_student"):

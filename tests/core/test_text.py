@@ -54,10 +54,12 @@ def test_the_log_holds_any_text_and_obeys_none():
     ],
     ids=["stage", "file name", "announce", "command"],
 )
-def test_what_is_printed_steers_no_terminal(code):
+def test_what_is_printed_steers_no_terminal(code, tmp_path):
     command = [sys.executable, "-c", f"text = {STEERING!a}\n{code}"]
     environment = {"PYTHONPATH": str(REPOSITORY / "src"), "PYTHONIOENCODING": "utf-8:surrogatepass"}
-    printed = subprocess.run(command, env=environment, capture_output=True, check=False)
+    printed = subprocess.run(
+        command, env=environment, cwd=tmp_path, capture_output=True, check=False
+    )
     shown = (printed.stdout + printed.stderr).decode("utf-8", "surrogatepass")
     assert "52;c;eA==" in shown
     assert not (STEERS & set(shown))
