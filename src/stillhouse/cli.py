@@ -57,10 +57,12 @@ def check() -> None:
     see. The stages check what they need of this before they start; this is for looking before you
     run.
     """
+    from stillhouse.code.pin import require_pinned_version
     from stillhouse.config.unseen import warnings
     from stillhouse.config.whole import check_all
     from stillhouse.studies.load import check_studies
 
+    require_pinned_version()
     for warning in warnings():
         typer.echo(f"warning: {warning}", err=True)
     typer.echo(f"{check_all(also=[check_studies])} files are fine.")
@@ -303,6 +305,30 @@ def export(
 
 
 @app.command(**PASSED_ON)
+def init(context: typer.Context) -> None:
+    """Begin a project for your own data; `stillhouse init --help` tells more."""
+    _pass_on_command(context)
+
+
+@app.command(**PASSED_ON)
+def add(context: typer.Context) -> None:
+    """Copy an entry of the package into conf/; `stillhouse add --help` tells more."""
+    _pass_on_command(context)
+
+
+@app.command(**PASSED_ON)
+def conf(context: typer.Context) -> None:
+    """See what the package's entries have changed; `stillhouse conf --help` tells more."""
+    _pass_on_command(context)
+
+
+@app.command(**PASSED_ON)
+def upgrade(context: typer.Context) -> None:
+    """Bring a project up to the installed stillhouse; `stillhouse upgrade --help` tells more."""
+    _pass_on_command(context)
+
+
+@app.command(**PASSED_ON)
 def parse(context: typer.Context) -> None:
     """Try how completions are read; `stillhouse parse --help` tells more."""
     _pass_on(context, "stillhouse.parse.cli")
@@ -328,6 +354,13 @@ def judge(context: typer.Context) -> None:
 
 def _pass_on(context: typer.Context, module: str) -> None:
     import_module(module).app(context.args, prog_name=f"stillhouse {context.info_name}")
+
+
+def _pass_on_command(context: typer.Context) -> None:
+    """Of commands that one module has together, each beside the others."""
+    from stillhouse.project.cli import app as of_project
+
+    of_project([str(context.info_name), *context.args], prog_name="stillhouse")
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import stillhouse
 from stillhouse.code.fingerprint import Fingerprint, Sources, fingerprint, of_module
+from stillhouse.code.pin import pinned, require_pinned_version
 from stillhouse.core import paths
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.files import write_json
@@ -23,6 +24,7 @@ def sources() -> Sources:
 
 def write_fingerprints() -> None:
     """Write each stage's fingerprint, and what it is made of for `stillhouse why`."""
+    require_pinned_version()
     found = {stage: of_stage(stage) for stage in sources().stages() if stage != STAGE}
     for stage, each in found.items():
         write_json(paths.code(stage), {"digest": each.digest})
@@ -54,6 +56,13 @@ def check_unchanged(stage: str) -> None:
         return  # a script that was run without DVC
     if _seen() == _times() or of_stage(stage).digest == recorded:
         return
+    require_pinned_version()
+    if pinned() is not None:
+        raise StillhouseError(
+            "the stillhouse that is installed is of the version that requirements.txt pins, and "
+            "yet other code than this project was built with. `dvc repro --force code` takes it, "
+            "and `stillhouse why STAGE` says what it changes."
+        )
     raise StillhouseError(
         f"the code of {stage} is not what `dvc repro` found when it began: it was edited since, or "
         "this stage was run alone. Run `dvc repro` again; what was made so far is kept."

@@ -70,6 +70,21 @@ def explain(stage: str, revision: str | None = None) -> list[Explanation]:
     return explained
 
 
+def changed_code() -> dict[str, list[str]]:
+    """What each stage's code means otherwise than when it last ran; stages without are left out."""
+    from dvc.repo import Repo
+
+    lock, repo = _lock(None), Repo()
+    found: dict[str, list[str]] = {}
+    for name, locked in lock.items():
+        stage = name.partition("@")[0]
+        hashes = {dep["path"]: dep.get("md5") for dep in locked.get("deps", ())}
+        md5 = hashes.get(str(paths.code(stage)))
+        if md5 is not None and stage not in found and (said := list(_code(stage, md5, lock, repo))):
+            found[stage] = [reason.text for reason in said]
+    return found
+
+
 def _before(stage: Any, graph: Any) -> set[Any]:
     """The stages that a stage's own inputs come from, near and far."""
     found: set[Any] = set()

@@ -79,9 +79,14 @@ _WORDS = re.compile(r"(?:y|n|yes|no|on|off|true|false|null|~)", re.IGNORECASE)
 _NUMBERS = re.compile(r"[-+.\d][-+.:_\deExXoabcdfABCDF]*")
 
 
+def needs_quotes(text: str) -> bool:
+    """Whether some reader of YAML takes the plain text for another value."""
+    return bool(_WORDS.fullmatch(text) or _NUMBERS.fullmatch(text))
+
+
 def _represent_text(representer: Any, text: str) -> Any:
-    otherwise = _WORDS.fullmatch(text) or _NUMBERS.fullmatch(text)
-    return representer.represent_scalar(f"{_CORE}str", text, style="'" if otherwise else None)
+    style = "'" if needs_quotes(text) else None
+    return representer.represent_scalar(f"{_CORE}str", text, style=style)
 
 
 def _represent_float(representer: Any, value: float) -> Any:

@@ -1,0 +1,1 @@
+"""Projects that use the installed package: how they begin, gain entries, and follow upgrades."""

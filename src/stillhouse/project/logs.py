@@ -1,0 +1,176 @@
+"""Production logs of a chat API as a dataset, and as a teacher whose answers are paid for already.
+
+A line is what was sent and what came back, in any of the usual forms: `messages` beside `reply` (or
+`response`, `completion`, `output`), a `request` beside a `response`, or messages of which the last
+is the assistant's. Replies and responses are texts, messages, or the API's own objects.
+"""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from stillhouse.core.errors import StillhouseError
+from stillhouse.ingest.files import RawRow
+
+REPLIES = ("reply", "response", "completion", "output")
+REQUESTS = ("request", "body", "input")
+ROLES = {"user": "User", "assistant": "Assistant", "system": "System"}
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """One request and its reply."""
+
+    messages: tuple[tuple[str, str], ...]
+    """Role and text."""
+    reply: str
+    model: str
+    cut: bool
+    """Whether the reply ended at the token limit."""
+
+    @property
+    def id(self) -> str:
+        """Made of what was sent, so that it stays the same in a longer log."""
+        said = json.dumps(self.messages, ensure_ascii=False)
+        return f"log-{hashlib.sha256(said.encode()).hexdigest()[:16]}"
+
+
+@dataclass
+class Log:
+    """What a log holds of one model, each request once, and what was passed over."""
+
+    model: str
+    exchanges: list[Exchange]
+    passed_over: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def system(self) -> str | None:
+        """The system message that every request has; None where they differ or have none."""
+        found = {_system(each) for each in self.exchanges}
+        return found.pop() if len(found) == 1 else None
+
+    def query(self, exchange: Exchange) -> str:
+        """What a request asks: the user's text, or the conversation that leads to it."""
+        shared = self.system is not None
+        told = [each for each in exchange.messages if not (shared and each[0] == "system")]
+        if len(told) == 1:
+            return told[0][1]
+        return "\n".join(f"{ROLES.get(role, role)}: {text}" for role, text in told)
+
+
+def read_log(rows: Iterable[RawRow], model: str | None = None) -> Log:
+    """The exchanges of one model: of `model`, else of the one that wrote most of them."""
+    passed_over: Counter[str] = Counter()
+    found = []
+    for row in rows:
+        exchange = _exchange(row)
+        if isinstance(exchange, str):
+            passed_over[exchange] += 1
+        else:
+            found.append(exchange)
+    models = Counter(each.model for each in found)
+    if not models:
+        reasons = ", ".join(f"{reason} ({count:,})" for reason, count in passed_over.items())
+        raise StillhouseError(f"The log holds no request with a reply: {reasons or 'it is empty'}.")
+    if model is not None and model not in models:
+        raise StillhouseError(f"The log has no model {model!r}. It has {_listed(models)}.")
+    chosen = model or models.most_common(1)[0][0]
+    if others := sum(count for name, count in models.items() if name != chosen):
+        passed_over[f"of another model than {chosen}"] += others
+    kept: dict[str, Exchange] = {}
+    for each in found:
+        if each.model != chosen:
+            continue
+        first = kept.setdefault(each.id, each)
+        if first is not each:
+            same = first.reply == each.reply
+            passed_over["asked again" if same else "asked again, with another reply"] += 1
+    return Log(chosen, list(kept.values()), passed_over)
+
+
+def queries_of(log: Log) -> list[dict[str, str]]:
+    """Rows of the dataset: id and query."""
+    return [{"id": each.id, "query": log.query(each)} for each in log.exchanges]
+
+
+def replies_of(log: Log, *, cut: bool) -> list[dict[str, str]]:
+    """Recorded outputs: those that ended by themselves, or those that were cut."""
+    return [{"id": each.id, "reply": each.reply} for each in log.exchanges if each.cut is cut]
+
+
+def _system(exchange: Exchange) -> str | None:
+    told = [text for role, text in exchange.messages if role in ("system", "developer")]
+    return "\n\n".join(told) or None
+
+
+def _exchange(row: RawRow) -> Exchange | str:
+    """The exchange of a line, or in a few words why there is none."""
+    values = _nested(row.values)
+    sent = values.get("messages")
+    if isinstance(sent, str):
+        sent = [{"role": "user", "content": sent}]
+    if not isinstance(sent, Sequence) or not sent:
+        return "without messages"
+    messages = [_message(each, row.where) for each in sent]
+    given = next((values[name] for name in REPLIES if values.get(name) is not None), None)
+    reply, cut = _reply(given, values)
+    if reply is None and messages[-1][0] == "assistant":
+        reply = messages.pop()[1]
+    if not reply or not messages:
+        return "without a reply"
+    model = values.get("model") or "the logged model"
+    return Exchange(tuple(messages), reply, str(model), cut)
+
+
+def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
+    """A line with what its request says beside its response; the response's model is the exact
+    one.
+    """
+    found = dict(values)
+    for name in REQUESTS:
+        if isinstance(values.get(name), Mapping):
+            found = {**values[name], **found}
+    response = values.get("response")
+    if isinstance(response, Mapping):
+        body = response.get("body")
+        found["response"] = body if isinstance(body, Mapping) else response
+        found["model"] = found["response"].get("model") or found.get("model")
+    return found
+
+
+def _message(value: object, where: str) -> tuple[str, str]:
+    if not isinstance(value, Mapping) or not isinstance(value.get("role"), str):
+        raise StillhouseError(
+            f"{where}: a message is {str(value)[:60]!r}; expected an object with `role` and "
+            "`content`."
+        )
+    return value["role"], _content(value.get("content"))
+
+
+def _content(content: object) -> str:
+    """A message's text; of parts the texts."""
+    if isinstance(content, Sequence) and not isinstance(content, str):
+        parts = (part.get("text") for part in content if isinstance(part, Mapping))
+        return "".join(part for part in parts if isinstance(part, str))
+    return content if isinstance(content, str) else ""
+
+
+def _reply(given: object, line: Mapping[str, Any]) -> tuple[str | None, bool]:
+    """The reply's text, and whether it was cut at the token limit."""
+    finish = line.get("finish_reason")
+    if isinstance(given, Mapping) and isinstance(given.get("choices"), Sequence):
+        choices = given["choices"]
+        given = choices[0] if choices else None
+    if isinstance(given, Mapping):
+        finish = given.get("finish_reason", finish)
+        given = given.get("message", given)
+    if isinstance(given, Mapping):
+        given = given.get("content", given.get("text"))
+    return _content(given) or None, finish == "length"
+
+
+def _listed(models: Counter[str]) -> str:
+    return ", ".join(f"{name} ({count:,})" for name, count in models.most_common())
