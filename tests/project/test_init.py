@@ -1,0 +1,127 @@
+"""`stillhouse init`: whole projects, checked before the first file, never over another's."""
+
+import subprocess
+
+import pytest
+import yaml
+
+from stillhouse.config.whole import check_all
+from stillhouse.core.errors import StillhouseError
+from tests.project.tables import reviews, write_csv
+
+SAID = ("--query", "text", "--label", "rating")
+
+
+def test_a_table_becomes_a_project(stillhouse, tmp_path, capsys, monkeypatch):
+    write_csv(tmp_path / "reviews.csv", reviews(300))
+    stillhouse("init", "mine", "--csv", "reviews.csv", *SAID)
+    shown = capsys.readouterr().out
+    assert "rows 210 train, 30 validation, 60 test" in shown
+    assert "What is the rating: bad, good or mixed?" in shown
+    assert "cd mine" in shown
+
+    project = tmp_path / "mine"
+    tops = {path.name for path in project.iterdir() if not path.name.startswith(".")}
+    assert tops == {"conf", "data", "dvc.yaml", "params.yaml", "stages", "Makefile", "README.md",
+                    "requirements.txt"}  # fmt: skip
+    assert "# reviews" in (project / "README.md").read_text(encoding="utf-8")
+    params = yaml.safe_load((project / "params.yaml").read_text(encoding="utf-8"))
+    assert (params["dataset"], params["limit"], params["lambda"]) == ("reviews", None, 0.0)
+    prompt = yaml.safe_load((project / "conf/prompt/clean.yaml").read_text(encoding="utf-8"))
+    assert prompt["splits"] == ["train", "unlabelled", "test"]
+    student = (project / "conf/student/smollm2_135m.yaml").read_text(encoding="utf-8")
+    values = yaml.safe_load(student)
+    assert values["decoding"]["decode"] == "choices"
+    assert values["training"]["validation"] == {"epochs": 1, "patience": 3}
+    assert "# The embedded default" in student  # comments are the package's still
+    assert "PYTHONPATH" not in (project / "dvc.yaml").read_text(encoding="utf-8")
+    monkeypatch.chdir(project)
+    check_all()
+    assert (project / ".git").is_dir()
+    listed = subprocess.check_output(["git", "add", "--all", "-v"], text=True)
+    assert "data/raw/reviews.csv" in listed
+
+
+def test_few_rows_train_by_steps(stillhouse, tmp_path):
+    write_csv(tmp_path / "few.csv", reviews(60))
+    stillhouse("init", "mine", "--csv", "few.csv", *SAID)
+    values = (tmp_path / "mine/conf/student/smollm2_135m.yaml").read_text(encoding="utf-8")
+    assert yaml.safe_load(values)["training"]["steps"] == 80
+    assert "epochs" not in yaml.safe_load(values)["training"]
+
+
+def test_tables_of_their_own_for_test_and_unlabelled(stillhouse, tmp_path, capsys):
+    for name, rows in (("a", reviews(60)), ("b", reviews(90)[60:]), ("c", reviews(120)[90:])):
+        write_csv(tmp_path / f"{name}.csv", rows)
+    stillhouse("init", "mine", "--csv", "a.csv", "--test", "b.csv", "--unlabelled", "c.csv", *SAID)
+    assert "rows 60 train, 30 test, 30 unlabelled" in capsys.readouterr().out
+
+
+def test_another_encoding_and_delimiter_become_plain(stillhouse, tmp_path):
+    rows = [row | {"text": row["text"].replace("😀", "é")} for row in reviews(60)]
+    write_csv(tmp_path / "old.csv", rows, encoding="windows-1252", delimiter=";")
+    stillhouse(
+        "init", "mine", "--csv", "old.csv", "--encoding", "windows-1252", "--delimiter", ";", *SAID
+    )
+    text = (tmp_path / "mine/data/raw/old.csv").read_text(encoding="utf-8")
+    assert text.startswith("id,text,rating\n")
+    assert "é" in text
+
+
+def test_long_texts_get_room(stillhouse, tmp_path):
+    rows = [row | {"text": row["text"] + " long" * 400} for row in reviews(60)]
+    write_csv(tmp_path / "long.csv", rows)
+    stillhouse("init", "mine", "--csv", "long.csv", *SAID)
+    values = (tmp_path / "mine/conf/student/smollm2_135m.yaml").read_text(encoding="utf-8")
+    assert yaml.safe_load(values)["model"]["max_query_tokens"] == 1024
+
+
+def test_nothing_is_overwritten(stillhouse, tmp_path):
+    write_csv(tmp_path / "reviews.csv", reviews(60))
+    (tmp_path / "mine/conf/dataset").mkdir(parents=True)
+    (tmp_path / "mine/conf/dataset/reviews.yaml").write_text("mine", encoding="utf-8")
+    with pytest.raises(StillhouseError, match=r"conf/dataset/reviews\.yaml already"):
+        stillhouse("init", "mine", "--csv", "reviews.csv", *SAID)
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["conf"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "Give one of --csv FILE, --example NAME and --from-logs FILE"),
+        (("--csv", "reviews.csv", "--example", "svamp"), "Give one of"),
+        (("--csv", "review.csv", *SAID), r"review\.csv is no file.*Did you mean 'reviews\.csv'"),
+        (("--csv", "reviews.csv"), "Which column is the query.*'text' looks right"),
+        (("--csv", "reviews.csv", "--query", "txt", "--label", "rating"), "Did you mean 'text'"),
+        (("--csv", "reviews.csv", *SAID, "--teacher", "smolm"), "has no teacher 'smolm'"),
+        (("--example", "swamp"), "Did you mean .*'svamp'"),
+        (("--example", "my_csv"), "files that the package does not carry"),
+        (("--csv", "reviews.csv", *SAID, "--delimiter", ";;"), "one character"),
+        (("--csv", "reviews.csv", *SAID, "--encoding", "utf-99"), "no encoding 'utf-99'"),
+    ],
+)
+def test_what_cannot_be_is_said_and_nothing_written(stillhouse, tmp_path, arguments, message):
+    write_csv(tmp_path / "reviews.csv", reviews(60))
+    with pytest.raises(StillhouseError, match=message):
+        stillhouse("init", "mine", *arguments)
+    assert not (tmp_path / "mine").exists()
+
+
+def test_an_example_in_the_current_folder(stillhouse, tmp_path):
+    stillhouse("init", "--example", "svamp")
+    assert (tmp_path / "conf/dataset/svamp.yaml").is_file()
+    assert (tmp_path / "conf/exemplars/svamp.jsonl").is_file()
+    check_all()
+
+
+def test_a_server_is_a_teacher(stillhouse, tmp_path):
+    write_csv(tmp_path / "reviews.csv", reviews(60))
+    address = "http://127.0.0.1:9/v1"
+    stillhouse(
+        "init", "mine", "--csv", "reviews.csv", *SAID, "--teacher", address, "--model", "Q/w-2.5"
+    )
+    entry = yaml.safe_load((tmp_path / "mine/conf/teacher/w_2_5.yaml").read_text(encoding="utf-8"))
+    assert entry["compute"] == {"backend": "openai", "base_url": address}
+    assert "lambda: 1.0" in (tmp_path / "mine/params.yaml").read_text(encoding="utf-8")
+    with pytest.raises(StillhouseError, match="Name it: --model"):
+        stillhouse("init", "other", "--csv", "reviews.csv", *SAID, "--teacher", address)

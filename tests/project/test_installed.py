@@ -1,0 +1,74 @@
+"""A stranger's trial: the wheel, an empty environment, a CSV of the wild and a server that answers.
+
+From `init` to predictions on new rows, in a clone that pulls, and over an upgrade.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from stillhouse.project.editing import LEAVE_OUT, edited
+from stillhouse.sources.pin import pin
+from tests.pipeline.workspace import IDENTITY
+from tests.project import llm
+from tests.project.installed import User, build, environment, install, source_copy
+from tests.project.tables import reviews, write_csv
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def bin_(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("environment")
+    bin_ = environment(folder / "venv")
+    install(build(source_copy(folder / "source"), folder / "dist"), bin_)
+    return bin_
+
+
+@pytest.fixture
+def user(bin_, tmp_path) -> User:
+    return User(bin_, tmp_path / "home", tmp_path, **IDENTITY)
+
+
+def make_tiny(project: Path, models: Path) -> None:
+    """Tiny weights in place of real ones, and few steps."""
+    student, embedder = "conf/student/smollm2_135m.yaml", "conf/embedder/minilm.yaml"
+    for name, changes in (
+        (
+            student,
+            {
+                ("model", "source"): pin(models / "decoder"),
+                ("training", "trainable_layers"): 1,
+                ("training", "epochs"): LEAVE_OUT,
+                ("training", "validation"): LEAVE_OUT,
+                ("training", "steps"): 4,
+            },
+        ),
+        (
+            embedder,
+            {("kind",): "mean_pooling", ("source",): pin(models / "bert"), ("max_tokens",): 64},
+        ),
+    ):
+        text = (project / name).read_text(encoding="utf-8")
+        (project / name).write_text(edited(text, changes), encoding="utf-8")
+
+
+def test_from_a_table_to_predictions_and_over_an_upgrade(user, tiny_models, tmp_path):
+    write_csv(tmp_path / "reviews.csv", reviews(60))
+    assert "stillhouse 0.1.0" in user.run("stillhouse", "--version")
+    with llm.serve() as server:
+        address = f"http://127.0.0.1:{server.server_port}/v1"
+        user.run(
+            *("stillhouse", "init", "mine", "--csv", "reviews.csv", "--query", "text"),
+            *("--label", "rating", "--teacher", address),
+        )
+        user.folder = tmp_path / "mine"
+        make_tiny(user.folder, tiny_models)
+        user.run("git", "add", "--all")
+        user.run("git", "commit", "-qm", "begin")
+        built = user.run("make", "repro")
+        assert len(server.asked) == len(set(server.asked)) == 60
+    assert "Student" in built
+    assert "up to date" in user.run("dvc", "status")
+    user.run("git", "add", "--all")
+    user.run("git", "commit", "-qm", "built")
