@@ -57,13 +57,13 @@ def check() -> None:
     see. The stages check what they need of this before they start; this is for looking before you
     run.
     """
-    from stillhouse.code.pin import require_pinned_version
+    from stillhouse.code.pin import require_pinned_version, warning_of_python
     from stillhouse.config.unseen import warnings
     from stillhouse.config.whole import check_all
     from stillhouse.studies.load import check_studies
 
     require_pinned_version()
-    for warning in warnings():
+    for warning in filter(None, (*warnings(), warning_of_python())):
         typer.echo(f"warning: {warning}", err=True)
     typer.echo(f"{check_all(also=[check_studies])} files are fine.")
 

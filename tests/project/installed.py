@@ -88,11 +88,13 @@ class User:
         }
         self.environment.pop("DVC_ROOT", None)
 
-    def run(self, *command: str, fails: bool = False, said: str | None = None) -> str:
+    def run(
+        self, *command: str, fails: bool = False, said: str = "", folder: Path | None = None
+    ) -> str:
         """Run a command; what it prints, standard error included. Its success is checked."""
         done = subprocess.run(
-            command, cwd=self.folder, env=self.environment, check=False, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, input=said or "",
+            command, cwd=folder or self.folder, env=self.environment, check=False, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, input=said,
         )  # fmt: skip
         assert (done.returncode != 0) == fails, done.stdout
         return done.stdout

@@ -3,6 +3,7 @@
 From `init` to predictions on new rows, in a clone that pulls, and over an upgrade.
 """
 
+import re
 from pathlib import Path
 
 import pytest
@@ -53,7 +54,7 @@ def make_tiny(project: Path, models: Path) -> None:
         (project / name).write_text(edited(text, changes), encoding="utf-8")
 
 
-def test_from_a_table_to_predictions_and_over_an_upgrade(user, tiny_models, tmp_path):
+def test_from_a_table_to_predictions_and_over_an_upgrade(user, bin_, tiny_models, tmp_path):
     write_csv(tmp_path / "reviews.csv", reviews(60))
     assert "stillhouse 0.1.0" in user.run("stillhouse", "--version")
     with llm.serve() as server:
@@ -70,5 +71,56 @@ def test_from_a_table_to_predictions_and_over_an_upgrade(user, tiny_models, tmp_
         assert len(server.asked) == len(set(server.asked)) == 60
     assert "Student" in built
     assert "up to date" in user.run("dvc", "status")
+    commit(user, "built")
+    a_clone_pulls(user, tmp_path)
+    an_upgrade_reruns_what_it_means(user, bin_, tmp_path)
+
+
+def commit(user: User, message: str) -> None:
     user.run("git", "add", "--all")
-    user.run("git", "commit", "-qm", "built")
+    user.run("git", "commit", "-qm", message)
+
+
+def a_clone_pulls(user: User, tmp_path: Path) -> None:
+    """Nothing is built again, and no server is there."""
+    user.run("dvc", "remote", "add", "--default", "store", str(tmp_path / "remote"))
+    user.run("dvc", "push", "--quiet")
+    commit(user, "a remote")
+    user.run("git", "clone", "--quiet", "mine", "clone", folder=tmp_path)
+    user.run("dvc", "pull", "--quiet", folder=tmp_path / "clone")
+    assert "up to date" in user.run("dvc", "status", folder=tmp_path / "clone")
+    assert "Student" in user.run("make", "repro", folder=tmp_path / "clone")
+
+
+def an_upgrade_reruns_what_it_means(user: User, bin_: Path, tmp_path: Path) -> None:
+    """The server is gone: what the teacher said stays, whatever the version."""
+    source = source_copy(tmp_path / "newer")
+    for name, old, new in (
+        ("src/stillhouse/__init__.py", '"0.1.0"', '"0.2.0"'),
+        ("pyproject.toml", 'version = "0.1.0"', 'version = "0.2.0"'),
+        ("src/stillhouse/parse/statements.py", '"""', '"""Comments rerun nothing. '),
+        (
+            "src/stillhouse/parse/parse.py",
+            "counts[status] / len(rows)",
+            "1.0 * counts[status] / len(rows)",
+        ),
+        ("conf/prompt/clean.yaml", "description: ", "description: New. "),
+    ):
+        text = (source / name).read_text(encoding="utf-8")
+        assert old in text, name
+        (source / name).write_text(text.replace(old, new, 1), encoding="utf-8")
+    install(build(source, tmp_path / "dist"), bin_)
+
+    assert "requirements.txt says 0.1.0" in user.run("stillhouse", "check", fails=True)
+    assert "requirements.txt says 0.1.0" in user.run(
+        "dvc", "repro", "-f", "-s", "parse", fails=True
+    )
+    assert "clean.yaml" in user.run("stillhouse", "conf", "diff")
+    said = user.run("stillhouse", "upgrade")
+    assert "stillhouse 0.1.0 → 0.2.0" in said
+    assert "parse: parse.parse._measure_split has changed" in said
+    assert "train_student" not in said
+    commit(user, "upgraded")
+    ran = re.findall(r"^Running stage '(.+)'", user.run("dvc", "repro"), re.MULTILINE)
+    assert {"code", "parse"} <= set(ran)
+    assert not {name for name in ran if name.startswith(("ingest", "train", "evaluate"))}

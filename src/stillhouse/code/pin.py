@@ -1,6 +1,9 @@
 """The version of stillhouse that a project is built with: its requirements.txt, held to."""
 
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import stillhouse
@@ -30,3 +33,23 @@ def require_pinned_version(root: Path = Path()) -> None:
             "`stillhouse upgrade` moves the project to the installed one, and says which stages "
             f"that reruns; `pip install -r {REQUIREMENTS}` goes back to the pinned one."
         )
+
+
+def warning_of_python() -> str | None:
+    """What to say where the `python` that DVC runs has no stillhouse, or another one."""
+    found = shutil.which("python")
+    if found is not None and Path(found).parent == Path(sys.executable).parent:
+        return None
+    answered = ""
+    if found is not None:
+        told = "import stillhouse; print(stillhouse.__version__)"
+        done = subprocess.run([found, "-c", told], check=False, capture_output=True, text=True)  # noqa: S603
+        answered = done.stdout.strip()
+    if answered == stillhouse.__version__:
+        return None
+    holds = f"stillhouse {answered}" if answered else "no stillhouse"
+    where = f"the `python` on PATH ({found}), which has {holds}" if found else "a `python` on PATH"
+    return (
+        f"DVC runs stages with {where}. Put this environment first: `export "
+        f"PATH={Path(sys.executable).parent}:$PATH`, or activate it."
+    )
