@@ -1,5 +1,9 @@
-"""Jinja2 in a sandbox, with undefined names as errors: templates are data, never code."""
+"""Jinja2 in a sandbox, with undefined names as errors: templates are data, never code.
 
+Numbers are read strictly, and a null is no text (`core.conversions`).
+"""
+
+import json
 from collections.abc import Callable, Collection, Iterator, Mapping
 from difflib import get_close_matches
 from functools import lru_cache
@@ -7,17 +11,41 @@ from typing import Any
 
 import jinja2
 from jinja2 import meta, nodes
+from jinja2.compiler import CodeGenerator, Frame
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from stillhouse.core.conversions import conversions, text_of
 from stillhouse.core.errors import StillhouseError, did_you_mean
 
-_ENVIRONMENT = ImmutableSandboxedEnvironment(
+
+class _CodeGenerator(CodeGenerator):
+    """Jinja2's own, but what `~` joins is text as it is in the output: of a null there is none."""
+
+    def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:
+        """Write the code of `a ~ b`."""
+        self.write("environment.joined((")
+        for part in node.nodes:
+            self.visit(part, frame)
+            self.write(", ")
+        self.write("))")
+
+
+class _Environment(ImmutableSandboxedEnvironment):
+    code_generator_class = _CodeGenerator
+
+    @staticmethod
+    def joined(parts: tuple[Any, ...]) -> str:
+        """The parts as one text."""
+        return "".join(str(text_of(part)) for part in parts)
+
+
+_ENVIRONMENT = _Environment(
     undefined=jinja2.StrictUndefined,
     keep_trailing_newline=False,
     trim_blocks=True,
     lstrip_blocks=True,
     autoescape=False,  # the output is plain text for a model, not HTML
-    finalize=lambda value: "" if value is None else value,  # a null cell is no text, not "None"
+    finalize=text_of,
 )
 
 
@@ -31,7 +59,7 @@ def letter(place: int) -> str:
     return (letter(before - 1) if before else "") + chr(ord("a") + last)
 
 
-_ENVIRONMENT.filters["letter"] = letter
+_ENVIRONMENT.filters |= conversions(_ENVIRONMENT.filters) | {"letter": letter}
 
 ROW = "row"
 """The name by which templates over a raw row have all its columns: `row["Correct Answer"]`."""
@@ -75,6 +103,39 @@ def names_used(source: str) -> frozenset[str]:
     """The names that a well-formed template takes from the values it is rendered with."""
     names = meta.find_undeclared_variables(_ENVIRONMENT.parse(source))
     return frozenset(names - _ENVIRONMENT.globals.keys())
+
+
+@lru_cache(maxsize=4096)
+def columns_read(source: str) -> frozenset[str]:
+    """The columns of a raw row that a well-formed template reads by name, `row["a name"]` included.
+
+    A name that it works out itself (`row[name]`) is not among them.
+    """
+    names = names_used(source)
+    if ROW not in names:
+        return names
+    return names | frozenset(_through_row(_ENVIRONMENT.parse(source)))
+
+
+def _through_row(tree: nodes.Template) -> Iterator[str]:
+    """The columns in `row["a name"]`, `row.name` and `row.get("a name")`."""
+    called = {id(call.node) for call in tree.find_all(nodes.Call)}
+    for each in tree.find_all((nodes.Getitem, nodes.Getattr, nodes.Call)):
+        if isinstance(each, nodes.Getitem):
+            owner, name = each.node, _constant(each.arg)
+        elif isinstance(each, nodes.Getattr):
+            owner, name = each.node, None if id(each) in called else each.attr
+        elif isinstance(each, nodes.Call) and isinstance(each.node, nodes.Getattr):
+            asked = each.args[:1] if each.node.attr == "get" else []
+            owner, name = each.node.node, next(map(_constant, asked), None)
+        else:
+            continue
+        if isinstance(owner, nodes.Name) and owner.name == ROW and name is not None:
+            yield name
+
+
+def _constant(node: nodes.Node) -> str | None:
+    return str(node.value) if isinstance(node, nodes.Const) else None
 
 
 def unknown_names(source: str, known: Collection[str]) -> Iterator[str]:
@@ -149,7 +210,7 @@ def _words(column: str) -> list[str]:
 
 def _as_written(column: str) -> str:
     plain = column.isidentifier() and column not in _RESERVED
-    return f"'{column}'" if plain else f'{ROW}["{column}"]'
+    return f"'{column}'" if plain else f"{ROW}[{json.dumps(column, ensure_ascii=False)}]"
 
 
 _RESERVED = frozenset(
