@@ -1,8 +1,11 @@
 import json
+import re
+import subprocess
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import yaml
 
 from stillhouse.core.errors import StillhouseError
 from stillhouse.ingest.files import read_file
@@ -58,7 +61,12 @@ def test_a_byte_order_mark_is_not_part_of_the_first_column(tmp_path):
         ("x.csv", b"a,b\n1\n", "x.csv:2 has 1 cells"),
         ("x.csv", b"a,a\n1,2\n", "occurs twice"),
         ("x.csv", b'a\n"1', "not well-formed"),
-        ("x.csv", "a\né\n".encode("latin-1"), "not UTF-8 text (byte 2)"),
+        ("x.csv", b"", "has no rows"),
+        ("x.csv", b"a,b\n", "has no rows"),
+        ("x.csv", b"a,b\n1,2\na,b\n", "x.csv:3 is the header again"),
+        ("x.csv", b"a,b,,\n1,2,,\n", "x.csv:1: the columns 3, 4 have no name"),
+        ("x.csv", "a\n\xe9\n".encode("utf-16-le"), "`iconv -f UTF-16LE -t UTF-8 "),
+        ("x.csv", b"a\n\x81\n", "x.csv:2 is not UTF-8 text; convert it"),
         ("x.parquet", b"PAR1 half", "not a readable Parquet file"),
         ("x.jsonl", b"\n", "has no rows"),
         ("x.jsnol", b"", "Did you mean '.json"),
@@ -166,3 +174,57 @@ def test_json_that_python_chokes_on(tmp_path):
     path.write_text('{"text": ' + "[" * 50_000 + "]" * 50_000 + "}\n")
     with pytest.raises(StillhouseError, match=r"rows\.jsonl:1 is JSON nested too deeply"):
         read_file(path)
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x.jsonl", "of a spreadsheet.tsv"])
+def test_a_text_in_windows_1252_says_so(tmp_path, name):
+    path = tmp_path / name
+    line = '{"a": "ok"}\n' if name.endswith("jsonl") else "ok\n"
+    path.write_bytes((line * 9999).encode() + "Größe „gut“".encode("cp1252"))
+    with pytest.raises(StillhouseError) as error:
+        read_file(path)
+    for part in (f"{path}:10000 is not UTF-8", "Windows-1252", "'Größe „gut“'"):
+        assert part in str(error.value)
+    (command,) = re.findall("`(iconv .*?)`", str(error.value))
+    subprocess.run(command, shell=True, check=True)
+    converted = path.with_stem(f"{path.stem}_utf8").read_text(encoding="utf-8")
+    assert converted.endswith("\nGröße „gut“")
+
+
+OTHERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+
+
+@pytest.mark.parametrize("separator", OTHERS)
+def test_another_separator_is_said_and_read(tmp_path, separator):
+    path = tmp_path / "rows.csv"
+    path.write_text("text;label\na, b;good\n".replace(";", separator))
+    with pytest.raises(StillhouseError) as error:
+        read_file(path)
+    assert f"separated by {OTHERS[separator]}" in str(error.value)
+    (said,) = re.findall("`(separator: .*?)`", str(error.value))
+    found = read_file(path, None, yaml.safe_load(said)["separator"])
+    assert [row.values for row in found] == [{"text": "a, b", "label": "good"}]
+
+
+def test_commas_in_the_header_do_not_hide_the_separator(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("the text, whole;label\na;good\n")
+    with pytest.raises(StillhouseError, match=r'1 cells.*`separator: ";"`'):
+        read_file(path)
+
+
+def test_one_column_is_a_table(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("text\nA; b\ntext\n")
+    assert values(path) == [{"text": "A; b"}, {"text": "text"}]
+    path.write_text("a;b\n1\n")
+    assert [row.values for row in read_file(path, None, ",")] == [{"a;b": "1"}]
+
+
+def test_a_spreadsheets_line_about_the_separator_and_blank_ones_are_passed_over(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("sep=;\n\ntext;label\na;b\n")
+    assert [row.values for row in read_file(path, None, ";")] == [{"text": "a", "label": "b"}]
+    path.write_text("\n\ntext,label\na,b\n")
+    (row,) = read_file(path)
+    assert (row.values, row.where) == ({"text": "a", "label": "b"}, f"{path}:4")

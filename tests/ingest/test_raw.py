@@ -154,14 +154,32 @@ def test_how_quotes_are_read_is_said_split_by_split(capsys):
     assert "2 lines below its header, but 1 row:" in capsys.readouterr().err
 
 
+def test_how_cells_are_separated_is_said_split_by_split():
+    Path("data/raw").mkdir(parents=True)
+    Path("data/raw/rows.csv").write_text("text;label\na, b;yes\n")
+    Path("data/raw/more.csv").write_text("text,label\nc,no\n")
+    splits = {
+        "train": {"read": ["rows.csv"], "separator": ";"},
+        "test": {"read": ["more.csv"]},
+    }
+    found = values(read_splits(make_conf(splits=splits)))
+    assert found == {
+        "train": [{"text": "a, b", "label": "yes"}],
+        "test": [{"text": "c", "label": "no"}],
+    }
+
+
 @pytest.mark.parametrize(
     ("split", "says"),
     [
+        ({"read": ["rows.csv"], "separator": ":"}, "separator"),
+        ({"read": ["rows.jsonl"], "separator": ";"}, "for .csv and .tsv files"),
+        ({"hold_out_from": "train", "share": 0.5, "separator": ";"}, "no `source`"),
         ({"read": ["rows.tsv"], "quoting": "maybe"}, "quoting"),
         ({"read": ["rows.jsonl"], "quoting": "none"}, "for .csv and .tsv files"),
         ({"hold_out_from": "train", "share": 0.5, "quoting": "none"}, "no `source`"),
     ],
 )
-def test_quoting_that_says_nothing_is_refused(split, says):
+def test_a_form_that_says_nothing_is_refused(split, says):
     with pytest.raises(ValueError, match=says):
         make_conf(splits={"train": {"read": ["a.csv"]}, "test": split})

@@ -24,6 +24,7 @@ Task = Literal["multiple_choice", "nli", "math", "classification", "text"]
 Metric = Literal["exact", "choice", "number", "equation", "latex"]
 """The kinds of answers by name; `stillhouse.kinds.registry` has a line for each."""
 Quoting = Literal["double", "none"]
+Separator = Literal[",", ";", "\t", "|"]
 SPLITS = ("train", "validation", "test", "unlabelled")
 Share = Annotated[float, Field(gt=0, lt=1)]
 
@@ -77,6 +78,8 @@ class Split(Conf):
     quoting: Quoting | None = None
     """Of CSV and TSV: `none` where a double quote is text like any other, `double` where it quotes
     a cell. Left out it quotes, and there is a warning when a quoted cell then spans lines."""
+    separator: Separator | None = None
+    """Of CSV and TSV: what stands between cells, where it is not what the suffix says."""
     permutation: Permutation | None = None
     hold_out_from: SplitName | None = None
     """Take this split's rows out of another split, whole groups at a time, chosen by hash."""
@@ -104,17 +107,23 @@ class Split(Conf):
             self.source
             or self.mirror
             or self.quoting
+            or self.separator
             or self.permutation
             or self.fields.model_fields_set
         ):
             raise ValueError(
                 "a held-out split takes its rows from another: no `source`, `mirror`, `quoting`, "
-                "`fields` or order"
+                "`separator`, `fields` or order"
             )
-        if self.quoting and not any(
-            name.lower().endswith((".csv", ".tsv")) for name in (*self.read, *self.mirror)
-        ):
-            raise ValueError("`quoting` is for .csv and .tsv files, and `read` names none")
+        return self
+
+    @model_validator(mode="after")
+    def _of_separated_files(self) -> Self:
+        names = [name.lower() for name in (*self.read, *self.mirror)]
+        if not any(name.endswith((".csv", ".tsv")) for name in names):
+            for key in ("quoting", "separator"):
+                if getattr(self, key) and not self.hold_out_from:
+                    raise ValueError(f"`{key}` is for .csv and .tsv files, and `read` names none")
         return self
 
 

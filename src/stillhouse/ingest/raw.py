@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from os.path import normpath
 from pathlib import Path
 
-from stillhouse.config.dataset import DatasetConf, Quoting, Split
+from stillhouse.config.dataset import DatasetConf, Quoting, Separator, Split
 from stillhouse.core import paths
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.uri import HubSource, parse_source
@@ -14,27 +14,33 @@ from stillhouse.sources.mirror import mirror_root, mirrored
 from stillhouse.sources.resolve import require_watched, resolve
 
 EXEMPLARS = paths.CONF / "exemplars"
+Form = tuple[Quoting | None, Separator | None]
+"""How a split says that its CSV and TSV are written."""
 
 
 def read_splits(conf: DatasetConf) -> dict[str, list[RawRow]]:
     """The raw rows of every split that is read (and not held out), in the source's order."""
     reading = {name: split for name, split in conf.splits.items() if split.read}
     mirrors = {name: _mirror_files(split) for name, split in reading.items()}
-    wanted: dict[tuple[str, Quoting | None], set[str]] = {}
+    wanted: dict[tuple[str, Form], set[str]] = {}
     for name, split in reading.items():
         if not mirrors[name]:
             wanted.setdefault(_origin(conf, split), set()).update(split.read)
     opened = {origin: _open(*origin, sorted(names)) for origin, names in wanted.items()}
     return {
-        name: [row for path in mirrors[name] for row in _rows_of(path, split.quoting)]
+        name: [row for path in mirrors[name] for row in _rows_of(path, _form(split))]
         if mirrors[name]
         else [row for read in split.read for row in opened[_origin(conf, split)][read]]
         for name, split in reading.items()
     }
 
 
-def _origin(conf: DatasetConf, split: Split) -> tuple[str, Quoting | None]:
-    return split.source or conf.source, split.quoting
+def _origin(conf: DatasetConf, split: Split) -> tuple[str, Form]:
+    return split.source or conf.source, _form(split)
+
+
+def _form(split: Split) -> Form:
+    return split.quoting, split.separator
 
 
 def _mirror_files(split: Split) -> list[Path]:
@@ -48,13 +54,13 @@ def _mirror_files(split: Split) -> list[Path]:
     return found
 
 
-def _open(source: str, quoting: Quoting | None, names: Sequence[str]) -> dict[str, list[RawRow]]:
+def _open(source: str, form: Form, names: Sequence[str]) -> dict[str, list[RawRow]]:
     parsed = parse_source(source)
     files = [name for name in names if not isinstance(parsed, HubSource) or is_table(Path(name))]
     rows = {}
     if files:
         root = resolve(source, kind="dataset", paths=files)
-        rows = {name: _rows_of(root / name, quoting) for name in files}
+        rows = {name: _rows_of(root / name, form) for name in files}
     if isinstance(parsed, HubSource) and len(files) < len(names):
         snapshot = resolve(source, kind="dataset")
         splits = [name for name in names if name not in rows]
@@ -62,11 +68,9 @@ def _open(source: str, quoting: Quoting | None, names: Sequence[str]) -> dict[st
     return rows
 
 
-def _rows_of(path: Path, quoting: Quoting | None) -> list[RawRow]:
+def _rows_of(path: Path, form: Form) -> list[RawRow]:
     """A file's rows, which also know its name: some sources keep the label there."""
-    return [
-        RawRow(row.where, row.values | {"_file": path.stem}) for row in read_file(path, quoting)
-    ]
+    return [RawRow(row.where, row.values | {"_file": path.stem}) for row in read_file(path, *form)]
 
 
 def read_exemplars(path: str | None) -> list[RawRow]:
