@@ -1,4 +1,4 @@
-"""Read the dataset's source into checked rows.
+"""Read the dataset's source into checked rows, and show what they are.
 
 Run it with `dvc repro ingest`.
 """
@@ -8,6 +8,7 @@ from stillhouse.core import paths
 from stillhouse.core.tables import EXAMPLES
 from stillhouse.ingest.examples import build_examples
 from stillhouse.ingest.raw import read_exemplars, read_splits
+from stillhouse.ingest.show import print_looked
 from stillhouse.stage import Stage, StageConfig, run_stage
 
 
@@ -20,9 +21,10 @@ def main(stage: Stage[IngestConfig]) -> None:
     dataset = stage.config.dataset
     raw = read_splits(dataset)
     exemplars = read_exemplars(dataset.human_exemplars)
-    examples, metrics = build_examples(dataset, raw, exemplars, stage.config.limit)
+    examples, looked = build_examples(dataset, raw, exemplars, stage.config.limit)
     stage.write(EXAMPLES, examples)
-    stage.write_json(paths.INGEST_METRICS, metrics)
+    stage.write_json(paths.INGEST_METRICS, looked.metrics)
+    print_looked(looked)
 
 
 if __name__ == "__main__":

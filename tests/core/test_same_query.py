@@ -69,7 +69,7 @@ def test_every_use_takes_the_same_definition():
     """Retrieval, overlap, hold-outs and new queries: the same pairs are one query in each."""
     from stillhouse.augment.augment import content_id
     from stillhouse.augment.filters import HeldOut
-    from stillhouse.ingest.overlap import overlap
+    from stillhouse.ingest.overlap import keys_of, overlap
     from stillhouse.ingest.splits import _groups
     from stillhouse.retrieve.rows import split_sides
 
@@ -82,7 +82,7 @@ def test_every_use_takes_the_same_definition():
         return {
             "retrieval": sides.pool.text[0] in sides.asking.text[[1]],
             "overlap": overlap(rows)["test"]["train"]["queries"] == 1,
-            "hold-out": len(set(_groups(rows))) == 1,
+            "hold-out": len(set(_groups(rows, keys_of(rows)))) == 1,
             "held out": HeldOut([one], [], 99).repeats(other),
             "new id": content_id(one) == content_id(other),
         }

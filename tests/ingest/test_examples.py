@@ -21,7 +21,8 @@ GROUPED = {"group": "{{ topic }}"}
 
 
 def build(conf, limit=None, exemplars=(), **splits):
-    return build_examples(conf, {n: raw(*r) for n, r in splits.items()}, exemplars, limit)
+    made, looked = build_examples(conf, {n: raw(*r) for n, r in splits.items()}, exemplars, limit)
+    return made, looked.metrics
 
 
 def ids(rows, split):
@@ -69,12 +70,12 @@ def test_templates_make_the_fields(tmp_path):
             "meta": '{"a": "é", "z": "7"}',
         }
     ]
-    assert metrics == {
-        "rows": {"train": 1},
-        "unlimited": {"train": 1},
-        "rejects": {},
-        "overlap": {},
-    }
+    assert [metrics[name] for name in ("rows", "unlimited", "rejects", "overlap")] == [
+        {"train": 1},
+        {"train": 1},
+        {},
+        {},
+    ]
     EXAMPLES.at(tmp_path / "examples.parquet").write_rows(rows)
 
 
@@ -206,22 +207,73 @@ def test_a_permutation_is_numpys():
     assert "the same value" in failure(same, train=texts(1) * 2)
 
 
-def test_overlap_counts_rows_that_are_also_learnt_from():
-    conf = make_conf(splits={name: {"read": [name]} for name in ("train", "test", "unlabelled")})
-    _, metrics = build(
-        conf,
-        train=[{"text": "Is it  SO?", "label": "no"}, {"text": "x", "label": "no"}],
-        test=[{"text": text, "label": "yes"} for text in ("is it so", "y", "z + 1", "?!")],
-        unlabelled=[{"text": "Z + 1."}, {"text": "z * 1"}],
-        exemplars=raw({"query": "Y", "rationale": "R", "label": "yes"}),
-    )
-    assert metrics["overlap"] == {
-        "test": {
-            "train": {"ids": 0, "queries": 1},
-            "unlabelled": {"ids": 0, "queries": 1},
-            "exemplar": {"ids": 0, "queries": 1},
-        }
+OVERLAPPING = {
+    "train": [{"text": "Is it  SO?", "label": "no"}, {"text": "x", "label": "no"}],
+    "test": [{"text": text, "label": "yes"} for text in ("is it so", "y", "z + 1", "?!", "v")],
+    "validation": [{"text": "V.", "label": "yes"}, {"text": "w", "label": "yes"}],
+    "unlabelled": [{"text": "Z + 1."}, {"text": "z * 1"}, {"text": "W"}],
+}
+HUMAN = [{"query": query, "rationale": "R", "label": "yes"} for query in ("Y", "q")]
+
+
+def overlapping(**keep):
+    splits = {
+        name: {"read": [name]} | ({"keep_overlap": True} if name in keep else {})
+        for name in OVERLAPPING
     }
+    return build(make_conf(splits=splits), exemplars=raw(*HUMAN), **OVERLAPPING)
+
+
+def learnt(train=0, validation=None, unlabelled=0, exemplar=0):
+    found = {"train": train, "unlabelled": unlabelled, "exemplar": exemplar}
+    if validation is not None:
+        found["validation"] = validation
+    return {name: {"ids": 0, "queries": count} for name, count in found.items()}
+
+
+def test_rows_that_ask_a_scored_query_are_not_learnt_from():
+    rows, metrics = overlapping()
+    assert metrics["taken_out"] == {"train": 1, "validation": 1, "unlabelled": 2, "exemplar": 1}
+    assert metrics["overlap"] == {"test": learnt(validation=0), "validation": learnt()}
+    assert metrics["rows"] == {"train": 1, "test": 5, "validation": 1, "unlabelled": 1}
+    assert [row["query"] for row in rows if row["split"] != "test"] == ["x", "w", "z * 1", "q"]
+    assert rows[-1]["id"] == "exemplar-001", "the others keep their names"
+
+
+def test_published_splits_that_overlap_are_kept_where_the_entry_says_so():
+    _, metrics = overlapping(test=True)
+    assert metrics["taken_out"] == {"train": 0, "unlabelled": 1, "exemplar": 0}
+    assert metrics["overlap"]["test"] == learnt(1, 1, 1, 1)
+    assert metrics["overlap"]["validation"] == learnt()
+    rows, metrics = overlapping(test=True, validation=True)
+    assert metrics["taken_out"] == {}
+    assert len(rows) == 14
+    assert metrics["overlap"]["validation"] == learnt(unlabelled=1)
+
+
+def test_a_split_whose_every_row_is_scored_is_a_mistake():
+    message = failure(make_conf(), train=texts(3), test=texts(5))
+    assert "Every row of the split `train` has a query of test" in message
+    assert "`keep_overlap: true` in `splits.test`" in message
+
+
+def test_rows_that_are_taken_out_are_none_of_the_limit():
+    rows, metrics = build(make_conf(), 10, train=texts(30), test=texts(10))
+    assert metrics["rows"] == {"train": 10, "test": 10}
+    assert metrics["unlimited"] == {"train": 20}
+    assert metrics["taken_out"] == {"train": 10}
+    all_rows, _ = build(make_conf(), None, train=texts(30)[10:], test=texts(10))
+    assert ids(rows, "train") < ids(all_rows, "train")
+
+
+def test_unlabelled_rows_do_not_ask_what_is_held_out():
+    conf = make_conf(splits=HELD_OUT | {"unlabelled": {"read": ["b"]}})
+    more = [{"text": row["text"].upper()} for row in texts(60)]
+    made, metrics = build(conf, train=texts(40), unlabelled=more)
+    assert metrics["taken_out"] == {"train": 0, "unlabelled": 10}
+    assert metrics["rows"] == {"train": 30, "test": 10, "unlabelled": 50}
+    assert metrics["duplicates_over_splits"] == 30, "labelled training rows may be among them"
+    assert len(made) == 90
 
 
 def test_a_split_may_have_its_own_columns():
@@ -257,8 +309,8 @@ def test_human_exemplars_keep_their_order():
     [
         ({"query": "{{ txt }}"}, {}, ["a template fails", "'txt' is undefined", "'text'", ":2"]),
         ({}, {"label": "maybe"}, ["not among the choices", "'maybe'", "['yes', 'no']", ":2"]),
-        ({}, {"label": " "}, ["label is empty", "`reject`", "`unlabelled`"]),
-        ({}, {"text": None}, ["query is empty", "train.jsonl:2"]),
+        ({"label": "{{ n[5:] }}"}, {}, ["label is empty", "`reject`", "`unlabelled`"]),
+        ({"query": "{{ n[1:] }}"}, {}, ["query is empty", "train.jsonl:2"]),
         ({"id": "{{ text }}"}, {"text": "text 0"}, ["occurs twice", "train.jsonl:1", ":2"]),
         ({"id": "{{ n }}"}, {"n": ""}, ["id is empty"]),
         ({"choices": "text"}, {}, ["gives str, not a list"]),
@@ -285,7 +337,7 @@ def test_a_label_without_a_value_under_the_metric_is_refused_and_counted(metric,
     reject = [{"when": "not _has_value(label)", "reason": "no value"}]
     conf = make_conf(fields={"choices": []}, reject=reject, **answer)
     made, metrics = build(conf, train=[*rows, {"text": "none", "label": None}])
-    assert metrics["rejects"] == {"no value": 7}
+    assert metrics["rejects"] == {"no value": 6, "empty `label`": 1}
     assert {row["label"] for row in made} == {"5"}
 
 
@@ -385,9 +437,9 @@ def test_the_shared_cases(capsys):
     rejecting = number.model_copy(
         update={"reject": (Reject(when="not _has_value(answer)", reason="no number"),)}
     )
-    made, metrics = build_examples(rejecting, {"train": read_file(CASES / "data_goldnum.csv")})
+    made, looked = build_examples(rejecting, {"train": read_file(CASES / "data_goldnum.csv")})
     assert "5" in {row["label"] for row in made}
-    assert len(made) + metrics["rejects"]["no number"] == 7
+    assert len(made) + sum(looked.metrics["rejects"].values()) == 7
 
     glue = CASES / "data_glue.tsv"
     assert len(read_file(glue, "none")) == 4
@@ -407,7 +459,8 @@ def test_the_shared_cases(capsys):
 
 def test_mistakes_are_reported_together_and_counted():
     rows = texts(5) + [{"text": "", "label": "yes"}, {"text": "a", "label": "perhaps"}] * 30
-    message = failure(make_conf(fields={"id": "{{ _row // 2 }}"}), train=rows, test=texts(2))
+    fields = {"id": "{{ _row // 2 }}", "optional": ["text"]}
+    message = failure(make_conf(fields=fields), train=rows, test=texts(2))
     assert "the query is empty, 30 rows" in message
     assert "the label is not among the choices, 30 rows" in message
     assert "an id occurs twice" in message

@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from stillhouse.core import paths, tables
+from stillhouse.core.files import read_json
 from tests.conftest import REPOSITORY
 from tests.pipeline import scripts
 from tests.pipeline.workspace import KNOBS, entries, write_rows, write_yaml
@@ -82,10 +83,6 @@ def duplicate_id(_):
     replace("row-001", "row-002")
 
 
-def empty_label(_):
-    replace(",red,", ",,")
-
-
 def foreign_label(_):
     replace(",red,", ",green,")
 
@@ -123,7 +120,6 @@ def hostile_template(_):
     [
         (missing_column, ["'question' is undefined", "text", f"{TRAIN}:2"]),
         (duplicate_id, ["row-002", "twice", f"{TRAIN}:3"]),
-        (empty_label, ["label", "empty", f"{TRAIN}:"]),
         (foreign_label, ["green", "choices", f"{TRAIN}:"]),
         (unknown_entry, ["params.yaml", "'tinny'", "Did you mean 'tiny'"]),
         (malformed_yaml, [str(DATASET), "well-formed YAML", "line"]),
@@ -142,11 +138,18 @@ def test_a_mistake_in_data_or_configuration(project, mistake, said):
 
 
 def test_several_mistakes_are_reported_together(project):
-    empty_label(project)
+    foreign_label(project)
     duplicate_id(project)
     message = failure("ingest")
     assert "twice" in message
-    assert "empty" in message
+    assert "choices" in message
+
+
+def test_a_row_without_a_label_is_left_out_and_counted(project, capsys):
+    replace(",red,", ",,")
+    scripts.run("ingest")
+    assert read_json(paths.INGEST_METRICS)["rejects"] == {"empty `answer`": 1}
+    assert f"Rejected: 1 of 16, empty `answer`, the first at {TRAIN}:" in capsys.readouterr().out
 
 
 def test_more_exemplars_than_rows_to_take_them_from(project):

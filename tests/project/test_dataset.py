@@ -6,7 +6,7 @@ from stillhouse.core.errors import StillhouseError
 from stillhouse.core.templates import of_row, render
 from stillhouse.ingest.files import RawRow
 from stillhouse.project import look
-from stillhouse.project.dataset import Said, entry, in_order, template
+from stillhouse.project.dataset import Said, entry, in_order, labels_of, template
 
 
 def rows(*values: dict) -> list[RawRow]:
@@ -64,6 +64,11 @@ def test_a_label_that_counts_options_is_no_guess():
     table = rows(*({"q": "q", "x": "one", "y": "two", "key": "1"} for _ in range(4)))
     with pytest.raises(StillhouseError, match="from 0 or from 1"):
         made(Said("q", "key", choices=("x", "y")), table)
+
+
+def test_rows_with_an_empty_cell_have_no_label():
+    found = rows({"stars": "5"}, {"stars": " "}, {"stars": None}, {"stars": "1"})
+    assert labels_of("{{ 'good' if stars | int > 3 else 'bad' }}", found) == {"good": 1, "bad": 1}
 
 
 def test_labels_that_differ_by_case_alone_are_said():

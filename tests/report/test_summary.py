@@ -118,6 +118,15 @@ def test_a_teacher_that_was_not_asked_about_training_rows_has_no_figures():
     assert advice(summary)
 
 
+def test_of_what_ingest_counted_a_summary_has_the_single_numbers():
+    ingest = stages()["ingest"]
+    bulky = {"tables": {"labels": [{"label": "a", "train": 3}]}, "more": {"a": 1}}
+    counted = {"duplicates": 3, "taken_out": {"train": 1}, "rejects": {"empty `text`": 2}}
+    both = stages() | {"ingest": ingest | counted | bulky}
+    summary = summarise(both, {0: scores(0.75)}, examples(), ONE, **RUN)
+    assert summary["data"] == numbers(ingest) | counted
+
+
 def test_a_summary_holds_numbers_alone_in_a_fixed_form():
     summary = two_seeds()
     assert all(isinstance(leaf, (int, float)) for leaf in leaves(summary))

@@ -19,6 +19,7 @@ from stillhouse.config.base import (
     Written,
 )
 from stillhouse.core.errors import did_you_mean
+from stillhouse.core.templates import columns_read
 
 Task = Literal["multiple_choice", "nli", "math", "classification", "text"]
 Metric = Literal["exact", "choice", "number", "equation", "latex"]
@@ -26,6 +27,7 @@ Metric = Literal["exact", "choice", "number", "equation", "latex"]
 Quoting = Literal["double", "none"]
 Separator = Literal[",", ";", "\t", "|"]
 SPLITS = ("train", "validation", "test", "unlabelled")
+SCORED = ("validation", "test")
 Share = Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -64,6 +66,7 @@ class OtherFields(Conf):
     rationale: OfRow | None = None
     group: OfRow | None = None
     meta: dict[Text, Template] | None = None
+    optional: tuple[str, ...] = ()
 
 
 class Split(Conf):
@@ -86,6 +89,9 @@ class Split(Conf):
     share: Share | None = None
     rows: Count | None = None
     """Keep a nested, hash-ordered subset of this many rows."""
+    keep_overlap: bool = False
+    """Of test and validation: rows that ask this split's queries stay where they are learnt from.
+    Else they are taken out of train and unlabelled, and out of the exemplars written by people."""
     fields: OtherFields = OtherFields()
     """Where this split's rows have other columns; a template left out is the dataset's."""
 
@@ -145,6 +151,14 @@ class Fields(Conf):
     """Rows of one group (an NLI premise) stay in one split and may be kept apart in retrieval."""
     meta: dict[Text, Template] = Field(default_factory=dict)
     """Texts to keep beside a row, such as its id in the source; no stage reads them."""
+    optional: tuple[str, ...] = ()
+    """Columns that may be empty, though `query` or `label` reads them; other rows with an empty
+    one are rejected."""
+
+    def columns(self, *, labelled: bool) -> frozenset[str]:
+        """The columns that `query` reads, and `label` where rows are labelled."""
+        read = columns_read(self.query)
+        return read | columns_read(self.label) if labelled else read
 
 
 class Reject(Conf):
@@ -203,6 +217,28 @@ class DatasetConf(Conf):
                     f"split `{name}` must be held out from a split that is read, and "
                     f"`hold_out_from` is {split.hold_out_from!r}."
                     f"{did_you_mean(split.hold_out_from, read)}"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _kept_overlap_of_what_is_scored(self) -> Self:
+        for name, split in self.splits.items():
+            if split.keep_overlap and name not in SCORED:
+                raise ValueError(
+                    f"`keep_overlap` of split `{name}` says nothing: it stands in `test` or "
+                    "`validation`, whose queries other splits may then have, too"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _optional_columns_are_read(self) -> Self:
+        fields = [self.fields_of(name) for name in self.splits]
+        read = frozenset[str]().union(*(each.columns(labelled=True) for each in fields))
+        for column in (name for each in fields for name in each.optional):
+            if column not in read:
+                raise ValueError(
+                    f"`optional` names the column {column!r}, which neither `query` nor `label` "
+                    f"reads.{did_you_mean(column, read)}"
                 )
         return self
 

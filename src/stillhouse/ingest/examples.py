@@ -2,17 +2,20 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from stillhouse.config.dataset import DatasetConf, Fields
+from stillhouse.config.dataset import SPLITS, DatasetConf, Fields, Metric
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.tables import EXEMPLAR, Row
 from stillhouse.core.templates import evaluate_expression, of_row
+from stillhouse.ingest import counts
+from stillhouse.ingest.empty import Reading
 from stillhouse.ingest.files import RawRow
 from stillhouse.ingest.gold import has_value
-from stillhouse.ingest.overlap import overlap
-from stillhouse.ingest.problems import Problems
-from stillhouse.ingest.rows import choices_of, make_row
+from stillhouse.ingest.overlap import Keys, keys_of, overlap, without_scored
+from stillhouse.ingest.problems import SHOWN, Problems
+from stillhouse.ingest.rows import UNLABELLED, choices_of, make_row
 from stillhouse.ingest.splits import TRAIN, hold_out, kept, permuted, with_ids
 
 HAS_VALUE = "_has_value"
@@ -22,24 +25,31 @@ _EXEMPLAR_FIELDS = Fields(
 )
 
 
+@dataclass(frozen=True)
+class Looked:
+    """What ingest counted, and where the first row rejected for each reason stands."""
+
+    metrics: dict[str, Any]
+    """Numbers, and below `tables` lists: those `dvc metrics diff` passes over."""
+    places: dict[str, str]
+
+
 def build_examples(
     conf: DatasetConf,
     raw: Mapping[str, Sequence[RawRow]],
     exemplars: Sequence[RawRow] = (),
     limit: int | None = None,
-) -> tuple[list[Row], dict[str, Any]]:
-    """Rows of the examples table, and the metrics of ingest.
+) -> tuple[list[Row], Looked]:
+    """Rows of the examples table, and what was counted.
 
     `raw` holds the rows of every split that is read; `limit` keeps a nested subset of the train
-    rows. Metrics: rows by split, training rows without the limit, rejects by reason, and
-    the overlap of splits.
+    rows.
     """
-    problems = Problems()
-    rejects: Counter[str] = Counter({reject.reason: 0 for reject in conf.reject})
+    problems, sifted = Problems(), _Sifted(conf)
     places: dict[str, str] = {}
     read = {}
     for name, rows in raw.items():
-        chosen = _chosen(conf, name, rows, rejects, problems)
+        chosen = list(sifted.chosen(name, rows, problems))
         fields = conf.fields_of(name)
         metric = conf.answer.metric
         made = [(row, make_row(fields, row, name, problems, metric)) for row in chosen]
@@ -48,42 +58,138 @@ def build_examples(
     written = (make_row(_EXEMPLAR_FIELDS, row, EXEMPLAR, problems) for row in exemplars)
     human = [row | {"id": f"{EXEMPLAR}-{i:03d}"} for i, row in enumerate(written) if row]
     problems.fail()
-    parts = hold_out(read, conf.splits)
+    sifted.require_rows()
+    keys = keys_of(row for rows in (*read.values(), human) for row in rows)
+    held = hold_out(read, conf.splits, keys)
+    parts, taken = without_scored(held | {EXEMPLAR: human}, conf.splits, keys)
+    human = parts.pop(EXEMPLAR)
+    found = {name: with_ids(rows) for name, rows in parts.items()}
     splits = {
-        name: kept(with_ids(rows), conf.splits[name], limit if name == TRAIN else None)
-        for name, rows in parts.items()
+        name: kept(rows, conf.splits[name], limit if name == TRAIN else None)
+        for name, rows in found.items()
     }
-    examples = [row for rows in splits.values() for row in rows]
-    return [*examples, *human], {
-        "rows": dict(Counter(row["split"] for row in examples)),
-        "unlimited": {TRAIN: min(len(parts[TRAIN]), conf.splits[TRAIN].rows or len(parts[TRAIN]))},
-        "rejects": dict(rejects),
-        "overlap": overlap([*examples, *human]),
+    unlimited = min(len(found[TRAIN]), conf.splits[TRAIN].rows or len(found[TRAIN]))
+    examples = [row for rows in splits.values() for row in rows] + human
+    metrics = {
+        "read": sifted.read,
+        "rows": {name: len(rows) for name, rows in splits.items() if rows},
+        "unlimited": {TRAIN: unlimited},
+        "rejects": sifted.rejects,
+        "taken_out": taken,
+        "overlap": overlap(examples, keys),
     }
+    counted = _counted(conf.answer.metric, found, splits, keys)
+    counted["tables"]["empty"] = sifted.empty_cells()
+    return examples, Looked(metrics | counted, sifted.places)
 
 
-def _chosen(
-    conf: DatasetConf,
-    name: str,
-    raw: Sequence[RawRow],
-    rejects: Counter[str],
-    problems: Problems,
-) -> Iterator[RawRow]:
-    """The rows of a split that no rule rejects, in its published order.
+def _counted(
+    metric: Metric, found: counts.Splits, splits: counts.Splits, keys: Keys
+) -> dict[str, Any]:
+    """What is counted of the rows `found`, before `rows` and `limit`, so that it does not change
+    with them; and of those that are left in `splits` how many there are, and the labels.
 
-    Their templates also see `_split` and `_row`, the place in the split before any rejection.
+    The exemplars that people wrote are in neither.
     """
-    for place, row in enumerate(permuted(raw, conf.splits[name].permutation)):
-        placed = RawRow(row.where, row.values | {"_split": name, "_row": place})
-        try:
-            reason = _rejection(placed, conf, name)
-        except StillhouseError as error:
-            problems.add("a `reject` fails", "Correct its expression.", str(error))
-            continue
-        if reason is None:
-            yield placed
-        else:
-            rejects[reason] += 1
+    everything = {name: found[name] for name in SPLITS if found.get(name)}
+    left = {name: splits[name] for name in everything}
+    repeats = {name: counts.duplicates(rows, keys) for name, rows in everything.items()}
+    unequal = counts.unequal(everything, keys, metric)
+    labels = counts.label_counts(left, metric)
+    near = counts.near_labels(everything) if labels and metric in counts.WORDED else []
+    return {
+        "duplicates": sum(repeats.values()),
+        "duplicates_over_splits": counts.shared(everything, keys),
+        "unequal_labels": len(unequal),
+        "near_labels": len(near),
+        "tables": {
+            "splits": [
+                {"split": name, "rows": len(left[name]), "of": len(rows)}
+                | {"duplicates": repeats[name]}
+                | counts.lengths(row["query"] for row in rows)
+                for name, rows in everything.items()
+            ],
+            "labels": labels,
+            "label_lengths": []
+            if labels
+            else [
+                {"split": name} | counts.lengths(row["label"] for row in rows)
+                for name, rows in everything.items()
+                if name != UNLABELLED
+            ],
+            "near_labels": near[:SHOWN],
+            "unequal_labels": [ids[:SHOWN] for ids in unequal[:SHOWN]],
+            "scripts": counts.scripts(row["query"] for rows in everything.values() for row in rows),
+        },
+    }
+
+
+class _Sifted:
+    """The rows that are not rejected, and what was counted while they were looked for."""
+
+    def __init__(self, conf: DatasetConf) -> None:
+        self.conf = conf
+        self.places: dict[str, str] = {}
+        self._read: dict[str, int] = {}
+        self._rejects: dict[str, Counter[str]] = {}
+        self._empty: Counter[str] = Counter()
+
+    def chosen(self, name: str, raw: Sequence[RawRow], problems: Problems) -> Iterator[RawRow]:
+        """The rows of a split that nothing rejects, in its published order.
+
+        Their templates also see `_split` and `_row`, the place in the split before any rejection.
+        A row with an empty cell that it needs is rejected before any rule is asked about it.
+        """
+        reading = Reading.of(self.conf.fields_of(name), labelled=name != UNLABELLED)
+        rejects = self._rejects[name] = Counter(dict.fromkeys(self._reasons(), 0))
+        ordered = permuted(raw, self.conf.splits[name].permutation)
+        for place, row in enumerate(ordered):
+            placed = RawRow(row.where, row.values | {"_split": name, "_row": place})
+            empty = reading.empty(row.values)
+            self._empty.update(empty)
+            needed = next((column for column in empty if column in reading.required), None)
+            try:
+                reason = f"empty `{needed}`" if needed else _rejection(placed, self.conf, name)
+            except StillhouseError as error:
+                problems.add("a `reject` fails", "Correct its expression.", str(error))
+                continue
+            if reason is None:
+                yield placed
+            else:
+                rejects[reason] += 1
+                self.places.setdefault(reason, row.where)
+        self._read[name] = len(ordered)
+
+    def require_rows(self) -> None:
+        """Fail when everything of a split is rejected."""
+        for name, rejects in self._rejects.items():
+            if rejects.total() == self._read[name] > 0:
+                reasons = ", ".join(f"{reason} ({n:,})" for reason, n in rejects.items() if n)
+                raise StillhouseError(
+                    f"All {self._read[name]:,} rows of the split `{name}` are rejected: {reasons}. "
+                    "Correct the cells, or `reject` in the dataset's entry; columns that may be "
+                    "empty are listed there in `fields.optional`."
+                )
+
+    def _reasons(self) -> list[str]:
+        return [rule.reason for rule in self.conf.reject]
+
+    @property
+    def read(self) -> int:
+        """The rows that were looked at."""
+        return sum(self._read.values())
+
+    @property
+    def rejects(self) -> dict[str, int]:
+        """The rejected rows by reason: the rules' own, found or not, then empty cells."""
+        rules = Counter(dict.fromkeys(self._reasons(), 0))
+        for found in self._rejects.values():
+            rules.update(found)
+        return dict(rules)
+
+    def empty_cells(self) -> list[dict[str, Any]]:
+        """By column the empty cells, where a template reads them."""
+        return [{"column": name, "cells": n} for name, n in sorted(self._empty.items())]
 
 
 def _rejection(raw: RawRow, conf: DatasetConf, split: str) -> str | None:

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 
 from stillhouse.config.dataset import Permutation, Split
 from stillhouse.core.errors import StillhouseError
-from stillhouse.core.same_query import query_key
 from stillhouse.core.sampling import nested_subset, share_size, shuffled
 from stillhouse.core.tables import Row
 from stillhouse.core.templates import evaluate_expression, of_row
 from stillhouse.ingest.files import RawRow
+from stillhouse.ingest.overlap import Keys
 from stillhouse.ingest.rows import content_key
 
 TRAIN = "train"
@@ -46,7 +46,7 @@ def _ordered(rows: Sequence[RawRow], expression: str | None) -> list[RawRow]:
 
 
 def hold_out(
-    rows: Mapping[str, Sequence[Row]], splits: Mapping[str, Split]
+    rows: Mapping[str, Sequence[Row]], splits: Mapping[str, Split], asked: Keys
 ) -> dict[str, list[Row]]:
     """Move the rows of held-out splits, whole groups at a time, chosen by hash.
 
@@ -58,7 +58,7 @@ def hold_out(
         taken = {n: s.share for n, s in splits.items() if s.hold_out_from == origin and s.share}
         if not taken:
             continue
-        keys = _groups(rows[origin])
+        keys = _groups(rows[origin], asked)
         order = shuffled(set(keys), "hold_out", origin)
         owner: dict[str, str] = {}
         for name, share in taken.items():
@@ -79,7 +79,7 @@ def hold_out(
     return result
 
 
-def _groups(rows: Sequence[Row]) -> list[str]:
+def _groups(rows: Sequence[Row], query_keys: Keys) -> list[str]:
     """The name of each row's group; groups that share a query are one, by its least name."""
     joined: dict[str, str] = {}
     asked: dict[str, str] = {}
@@ -92,7 +92,7 @@ def _groups(rows: Sequence[Row]) -> list[str]:
     keys = [row["group"] or row["id"] or content_key(row) for row in rows]
     for row, key in zip(rows, keys, strict=True):
         joined.setdefault(key, key)
-        first = asked.setdefault(query_key(row["query"]), key)
+        first = asked.setdefault(query_keys[row["query"]], key)
         least, other = sorted((name_of(first), name_of(key)))
         joined[other] = least
     return [name_of(key) for key in keys]

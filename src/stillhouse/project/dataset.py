@@ -9,6 +9,7 @@ from typing import Any
 from stillhouse.config.dataset import Task
 from stillhouse.core.errors import StillhouseError, did_you_mean
 from stillhouse.core.templates import of_row, render
+from stillhouse.ingest.empty import filled
 from stillhouse.ingest.files import RawRow
 from stillhouse.project.look import LEAST_ROWS_OF_A_LABEL, LONGEST_LABEL, MOST_LABELS
 
@@ -65,7 +66,8 @@ def template(column: str, known: Sequence[str]) -> str:
 
 def labels_of(label: str, rows: Sequence[RawRow]) -> Counter[str]:
     """How often each label occurs; rows without one are not counted."""
-    found = (render(label, of_row(row.values), f"{row.where}, label").strip() for row in rows)
+    labelled = filled(rows, label)
+    found = (render(label, of_row(row.values), f"{row.where}, label").strip() for row in labelled)
     return Counter(filter(None, found))
 
 

@@ -16,6 +16,7 @@ from stillhouse.core.templates import of_row, render
 from stillhouse.core.uri import FileSource, parse_source
 from stillhouse.core.yaml import parse_yaml
 from stillhouse.experiments.git import git
+from stillhouse.ingest.empty import filled
 from stillhouse.ingest.files import SEPARATORS, RawRow, read_file
 from stillhouse.project import dataset, look, packaged
 from stillhouse.project.dataset import File, Said
@@ -127,7 +128,8 @@ def of_tables(
     ]
     values = dataset.entry(f"{tables.train.name}, own data", told, rows, known)
     values["splits"] = dataset.splits(len(rows), *files)
-    texts = [(_shown(values, "query", row), _shown(values, "label", row)) for row in rows]
+    used = filled(rows, values["fields"]["query"], values["fields"]["label"])
+    texts = [(_shown(values, "query", row), _shown(values, "label", row)) for row in used]
     start = of_dataset(name or slug(tables.train.stem), values, texts)
     start.raw |= dict(raw_file(each.name, each.content) for each in read)
     return start, columns

@@ -144,7 +144,7 @@ def _preview() -> Preview:
     assert isinstance(dataset, DatasetConf)
     assert isinstance(prompt, PromptConf)
     raw, people = read_splits(dataset), read_exemplars(dataset.human_exemplars)
-    examples, metrics = build_examples(dataset, raw, people, knobs.limit)
+    examples, looked = build_examples(dataset, raw, people, knobs.limit)
     exemplars, _ = choose_exemplars(
         examples,
         EMBEDDINGS.schema.empty_table(),
@@ -155,7 +155,7 @@ def _preview() -> Preview:
     )
     shown = render_prompts(prompt, dataset.task, dataset.answer, examples, exemplars.to_pylist())
     first = min(shown, key=lambda row: row["id"])
-    return Preview(metrics, first["id"], first["messages"])
+    return Preview(looked.metrics, first["id"], first["messages"])
 
 
 def raw_file(name: str, content: bytes) -> tuple[Path, bytes]:

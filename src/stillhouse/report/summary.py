@@ -15,6 +15,7 @@ from stillhouse.statistics.planning import detectable_method, detectable_student
 
 Metrics = Mapping[str, Any]
 
+DATA = ("rows", "unlimited", "rejects", "taken_out", "overlap")
 DIGITS = 6
 PER_MILLION = 1_000_000
 TEACHER_ACCURACY = "teacher_label_accuracy"
@@ -55,7 +56,7 @@ def summarise(
         "gain_over_untrained": ends(gain.method.difference if gain.method else gain.difference),
         "detectable": detectable(students, groups),
         "teacher": teacher(stages["parse"], stages["teacher"], price),
-        "data": stages["ingest"],
+        "data": data(stages["ingest"]),
         "retrieval": stages["retrieve"],
         "judge": stages["judge"],
         "chosen": stages["chosen"],
@@ -65,6 +66,12 @@ def summarise(
     if len(evaluations) > 1:
         summary["seeds"] = {str(seed): values for seed, values in evaluations.items()}
     return numbers(summary)
+
+
+def data(ingest: Metrics) -> dict[str, Any]:
+    """What a run's figures depend on of what ingest counted; the rest stays in its own file."""
+    single = {name: value for name, value in ingest.items() if isinstance(value, int | float)}
+    return {name: ingest[name] for name in DATA if name in ingest} | single
 
 
 def detectable(students: Seeds, groups: ByRow) -> dict[str, float]:
