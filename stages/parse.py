@@ -10,7 +10,6 @@ from stillhouse.core.tables import COMPLETIONS, EXAMPLES, PARSED
 from stillhouse.parse.form import reply_form
 from stillhouse.parse.parse import parse_completions
 from stillhouse.stage import Stage, StageConfig, run_stage
-from stillhouse.statistics.intervals import mean_ends
 
 
 class ParseConfig(StageConfig):
@@ -21,7 +20,7 @@ class ParseConfig(StageConfig):
 def main(stage: Stage[ParseConfig]) -> None:
     form = reply_form(stage.config.prompt, stage.config.dataset)
     examples, completions = stage.rows(EXAMPLES), stage.rows(COMPLETIONS)
-    parsed, metrics = parse_completions(examples, completions, form, mean_ends)
+    parsed, metrics = parse_completions(examples, completions, form)
     stage.write(PARSED, parsed)
     stage.write_json(paths.PARSE_METRICS, metrics)
 

@@ -9,7 +9,7 @@ from stillhouse.core.errors import StillhouseError
 from stillhouse.core.tables import predictions
 from stillhouse.evaluate.evaluate import evaluate_majority
 from stillhouse.evaluate.majority import majority_predictions
-from stillhouse.evaluate.scoring import score, split_rows
+from stillhouse.evaluate.scoring import confusion_csv, score, split_rows
 
 
 def row(
@@ -32,7 +32,7 @@ def test_equations_count_by_value_and_text_apart():
     table, metrics = score(
         {"a": "4 + 3", "b": "2 * 5", "c": "no idea"}, rows, Answer(metric="equation")
     )
-    assert metrics["accuracy"] == metrics["equation_accuracy"] == pytest.approx(2 / 3, abs=1e-6)
+    assert metrics["accuracy"] == pytest.approx(2 / 3, abs=1e-6)
     assert metrics["exact_match"] == pytest.approx(1 / 3, abs=1e-6)
     assert metrics["rows"] == 3
     assert [line["score"] for line in table] == [1.0, 1.0, 0.0]
@@ -43,18 +43,22 @@ def test_equations_count_by_value_and_text_apart():
 @pytest.mark.parametrize(
     ("metric", "choices", "names"),
     [
-        ("exact", (), {"exact_match"}),
-        ("choice", ("yes", "no"), {"exact_match", "choice_match"}),
-        ("exact", ("yes", "no"), {"exact_match", "choice_match"}),
-        ("number", (), {"exact_match", "number_accuracy"}),
+        ("exact", (), set()),
+        ("choice", ("yes", "no"), {"macro_f1"}),
+        ("exact", ("yes", "no"), {"choice_match"}),
+        ("number", (), {"exact_match"}),
+        ("latex", (), {"exact_match"}),
     ],
 )
-def test_metrics_are_given_where_they_apply(metric: Any, choices: tuple[str, ...], names: set[str]):
-    label = "42" if metric == "number" else "yes"
+def test_nothing_is_given_that_says_the_same_as_accuracy(
+    metric: Any, choices: tuple[str, ...], names: set[str]
+):
+    label = "yes" if choices or metric == "exact" else "42"
     _, metrics = score({"a": label}, [row("a", label, choices=choices)], Answer(metric=metric))
     names = names | {"accuracy"}
     ends = {f"{name}{end}" for name in names for end in ("", "_low", "_high")}
-    assert metrics.keys() == ends | {"rows"}
+    of_classes = {"by_label", "none"} if "macro_f1" in names else set()
+    assert metrics.keys() == ends | {"rows"} | of_classes
     assert all(metrics[f"{name}_low"] <= metrics[name] <= metrics[f"{name}_high"] for name in names)
 
 
@@ -125,3 +129,41 @@ def test_a_share_of_nil_has_an_interval_and_groups_count_once():
     grouped = [r | {"group": f"g{i // 5}"} for i, r in enumerate(rows)]
     _, metrics = score(wrong, grouped, Answer(metric="exact"))
     assert metrics["accuracy_high"] == pytest.approx(0.0370, abs=1e-4)  # as of 100 rows
+
+
+CLASSES = ("red", "green", "blue")
+
+
+def test_fixed_choices_are_classes_with_measures_of_their_own():
+    rows = [row(str(i), CLASSES[i % 2], choices=CLASSES) for i in range(6)]
+    predictions = {
+        str(i): text for i, text in enumerate(["(a)", "green", "red", "mauve", "blue", ""])
+    }
+    answer = Answer(metric="choice")
+    table, metrics = score(predictions, rows, answer)
+    assert list(metrics["by_label"]) == list(CLASSES)
+    red = metrics["by_label"]["red"]
+    assert (red["rows"], red["predicted"], red["precision"]) == (3, 2, 1.0)
+    assert (red["recall"], red["f1"]) == (pytest.approx(2 / 3, abs=1e-6), 0.8)
+    assert metrics["none"] == 2
+    assert confusion_csv(table, rows, answer).splitlines() == [
+        "actual,predicted,rows",
+        "red,red,2", "red,green,0", "red,blue,1", "red,,0",
+        "green,red,0", "green,green,1", "green,blue,0", "green,,2",
+        "blue,red,0", "blue,green,0", "blue,blue,0", "blue,,0",
+    ]  # fmt: skip
+
+
+def test_choices_in_another_order_are_the_same_classes():
+    rows = [row("a", "red", choices=CLASSES), row("b", "red", choices=CLASSES[::-1])]
+    _, metrics = score({"a": "(a)", "b": "(a)"}, rows, Answer(metric="choice"))
+    red, blue = (metrics["by_label"][label] for label in ("red", "blue"))
+    assert (red["rows"], red["predicted"], blue["predicted"]) == (2, 1, 1)
+
+
+def test_choices_of_each_rows_own_are_no_classes():
+    rows = [row("a", "up", choices=("up", "down")), row("b", "left", choices=("left", "right"))]
+    answer = Answer(metric="choice")
+    table, metrics = score({"a": "up", "b": "right"}, rows, answer)
+    assert not {"macro_f1", "by_label", "none"} & metrics.keys()
+    assert confusion_csv(table, rows, answer) == "actual,predicted,rows\n"

@@ -53,7 +53,7 @@ def test_completions_become_training_rows(project):
         {"id": "a", "query": "query a", "label": "yes", "rationale": "It is.", "origin": "real"},
         {"id": "b", "query": "query b", "label": "yes", "rationale": "Not so.", "origin": "real"},
     ]
-    assert json.loads(paths.PARSE_METRICS.read_text())["teacher_label_accuracy"] == 1 / 3
+    assert json.loads(paths.PARSE_METRICS.read_text())["teacher_label_accuracy"] == 0.333333
     assert json.loads(paths.CHOSEN_METRICS.read_text())["without_label"] == 1
     assert json.loads(paths.AUGMENT_METRICS.read_text()) == {"real": 2, "synthetic": 0}
 

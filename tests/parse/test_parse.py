@@ -8,7 +8,6 @@ from stillhouse.core.errors import StillhouseError
 from stillhouse.core.tables import PARSED
 from stillhouse.parse.form import Form
 from stillhouse.parse.parse import parse_completions
-from stillhouse.statistics.intervals import mean_ends
 
 ANSWER = Answer(markers=("The answer is",), metric="choice")
 CHOICES = ["bus depot", "train station", "beach"]
@@ -28,9 +27,9 @@ def completion(id_, text, sample=0, finish_reason="stop"):
     }  # fmt: skip
 
 
-def parse(examples, completions, reply="rationale_then_label", answer=ANSWER, task="nli", **more):
+def parse(examples, completions, reply="rationale_then_label", answer=ANSWER, task="nli"):
     form = Form(Reply(content=reply), task, answer)
-    return parse_completions(examples, completions, form, **more)
+    return parse_completions(examples, completions, form)
 
 
 def test_measures_of_the_train_rows():
@@ -45,7 +44,7 @@ def test_measures_of_the_train_rows():
         [example(str(i)) for i in range(5)], [completion(str(i), t) for i, t in enumerate(texts)]
     )
     assert [row["status"] for row in rows] == ["ok", "ok", "ok", "ambiguous", "empty"]
-    assert metrics == {
+    expected = {
         "rows": 5,
         "status": {
             "ok": 0.6, "repaired": 0.0, "no_marker": 0.0,
@@ -53,8 +52,16 @@ def test_measures_of_the_train_rows():
             "malformed": 0.0, "refused": 0.0,
         },
         "teacher_label_accuracy": 0.4,
-        "rationale_consistency": pytest.approx(1 / 3),
+        "rationale": {"agrees": 1 / 3, "disagrees": 1 / 3, "names_none": 1 / 3},
+        "none": 2,
     }  # fmt: skip
+    assert {name: metrics[name] for name in expected} == expected
+    # Wilson's, of two in five.
+    assert metrics["teacher_label_accuracy_low"] == pytest.approx(0.117621, abs=1e-6)
+    beach, station = metrics["by_label"]["beach"], metrics["by_label"]["train station"]
+    assert (beach["rows"], beach["predicted"], beach["recall"]) == (5, 2, 0.4)
+    assert (station["rows"], station["predicted"], station["precision"]) == (0, 1, 0.0)
+    assert metrics["macro_f1"] == pytest.approx((2 * 2 / 7 + 0) / 2, abs=1e-6)
 
 
 def test_other_splits_are_measured_under_their_name():
@@ -65,8 +72,19 @@ def test_other_splits_are_measured_under_their_name():
     _, metrics = parse(examples, [completion(id_, right) for id_ in "abc"])
     assert metrics["rows"] == metrics["test"]["rows"] == metrics["unlabelled"]["rows"] == 1
     assert metrics["test"]["teacher_label_accuracy"] == 1
-    assert "teacher_label_accuracy" not in metrics["unlabelled"]
+    for measured in (metrics, metrics["test"]):
+        names = {"teacher_label_accuracy_low", "teacher_label_accuracy_high", "macro_f1_low"}
+        assert names | {"by_label"} <= measured.keys()
+    assert metrics["unlabelled"].keys() == {"rows", "status", "rationale"}
+    assert metrics["unlabelled"]["status"]["ok"] == 1
     assert parse(examples[1:2], [completion("b", right)])[1]["rows"] == 0
+
+
+def test_choices_of_each_rows_own_are_no_classes():
+    examples = [example("a"), example("b", choices=["beach", "sea"])]
+    _, metrics = parse(examples, [completion(id_, "Sand. The answer is beach.") for id_ in "ab"])
+    assert metrics["teacher_label_accuracy"] == 1
+    assert not {"macro_f1", "by_label", "none"} & metrics.keys()
 
 
 def test_every_sample_counts():
@@ -87,14 +105,14 @@ def test_samples_of_a_row_and_rows_of_a_group_are_not_more_rows():
             for n in range(60)
             for sample in range(samples)
         ]
-        metrics = parse(examples, completions, ends=mean_ends)[1]
-        assert metrics["teacher_label_accuracy"] == pytest.approx(2 / 3)
+        metrics = parse(examples, completions)[1]
+        assert metrics["teacher_label_accuracy"] == pytest.approx(2 / 3, abs=1e-6)
         seen[samples] = [metrics[f"teacher_label_accuracy_{end}"] for end in ("low", "high")]
     assert seen[1] == pytest.approx([0.540569, 0.772707], abs=1e-6)  # Wilson's, of 40 in 60
     assert seen[3] == pytest.approx(seen[1], abs=0.02)
     grouped = [row | {"group": f"g{int(row['id']) // 6}"} for row in examples]
-    metrics = parse(grouped, [completion(str(n), texts[n < 20]) for n in range(60)], ends=mean_ends)
-    width = metrics[1]["teacher_label_accuracy_high"] - metrics[1]["teacher_label_accuracy_low"]
+    _, metrics = parse(grouped, [completion(str(n), texts[n < 20]) for n in range(60)])
+    width = metrics["teacher_label_accuracy_high"] - metrics["teacher_label_accuracy_low"]
     assert width > 1.5 * (seen[1][1] - seen[1][0])
 
 

@@ -16,6 +16,7 @@ TABLES = (
     "parsed",
     "chosen",
     "training",
+    "references",
 )
 
 

@@ -76,7 +76,7 @@ EDITS = {
         '"\\nPremise:", "\\nNext:")',
         {
             *("ingest", "prompt", "parse", "feedback_judge", "feedback_split", "augment"),
-            *("baseline", "evaluate", "card", "retrieve"),
+            *("baseline", "evaluate", "card", "retrieve", "references"),
         },
     ),
     "what every stage runs in": Edit(

@@ -31,7 +31,7 @@ MATRIX = {"train_student", "evaluate", "card"}
 WITHOUT_FEEDBACK = {
     "fraction": {"feedback_judge"},
     "label_source": {"feedback_judge"},
-    "student": {"feedback_judge", "feedback_split", "augment"},
+    "student": {"feedback_judge", "feedback_split", "augment", "references"},
 }
 """Stages that a knob does not reach with `feedback: none`: the table before them stays empty."""
 

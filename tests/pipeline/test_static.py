@@ -23,7 +23,8 @@ CONFIGURED = [stage for stage in scripts.STAGES if stage != "code"]
 CARD = {"card"}
 EVALUATE = {"evaluate", "report"} | CARD
 TRAIN = {"train_student"} | EVALUATE
-AUGMENT = {"augment"} | TRAIN
+REFERENCES = {"references"}
+AUGMENT = {"augment"} | TRAIN | REFERENCES
 FEEDBACK = {"feedback_split"} | AUGMENT
 JUDGE = {"feedback_judge"} | FEEDBACK
 PREDICT = {"feedback_predict"} | JUDGE
@@ -112,6 +113,8 @@ HEAVY = {
     "peft",
     "aiohttp",
     "dvc",
+    "scipy",
+    "sklearn",
 }
 
 

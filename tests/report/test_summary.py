@@ -55,6 +55,19 @@ def test_seeds_are_averaged_with_their_standard_error():
     assert summary["seeds"]["1"]["accuracy"] == 0.5
 
 
+def test_figures_of_each_label_stay_in_the_models_own_file():
+    of_labels = {"by_label": {"yes": {"recall": 0.5}}, "macro_f1": 0.5}
+    evaluations = {0: scores(0.75) | of_labels, 1: scores(0.5) | of_labels | {"macro_f1": 0.75}}
+    made = stages() | {
+        "baseline": dict.fromkeys(("untrained", "majority"), scores(0.25) | of_labels)
+    }
+    summary = summarise(made, evaluations, examples(), TWO, **RUN)
+    models_ = [summary[name] for name in ("student", "untrained", "majority")]
+    for measured in (*models_, *summary["seeds"].values()):
+        assert "by_label" not in measured
+    assert [measured["macro_f1"] for measured in models_] == [0.625, 0.5, 0.5]
+
+
 def test_the_gain_is_paired_by_row():
     gain = one_seed()["gain_over_untrained"]
     assert gain["accuracy"] == 0.5

@@ -23,6 +23,8 @@ AUGMENT_METRICS = Path("metrics/augment.json")
 BASELINE_METRICS = Path("metrics/baseline.json")
 TRAIN_METRICS = Path("metrics/train")
 EVAL_METRICS = Path("metrics/eval")
+REFERENCES_METRICS = Path("metrics/references.json")
+CONFUSION_PLOTS = Path("metrics/confusion")
 SUMMARY = Path("metrics/summary.json")
 ACCURACY_PLOT = Path("metrics/plots/accuracy.csv")
 STATUS_PLOT = Path("metrics/plots/status.csv")
@@ -72,3 +74,8 @@ def train_curve(seed: int) -> Path:
 def eval_metrics(seed: int) -> Path:
     """The metrics of the student trained with `seed`."""
     return EVAL_METRICS / f"seed={seed}.json"
+
+
+def confusion_plot(seed: int) -> Path:
+    """How often each class is taken for which by the student trained with `seed`, as CSV."""
+    return CONFUSION_PLOTS / f"seed={seed}.csv"

@@ -227,6 +227,12 @@ _PREDICTIONS = _table(
     _text("normalised", nullable=True),
     pa.field("score", pa.float64(), nullable=False),
 )
+REFERENCES = _table(
+    "references",
+    _text("model"),
+    *_PREDICTIONS.schema,
+    key=("model", "id"),
+)
 
 
 def predictions(model: str) -> Table:

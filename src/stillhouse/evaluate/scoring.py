@@ -1,5 +1,7 @@
 """Predictions against gold labels: a row for each, and the metrics with their intervals."""
 
+import csv
+import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -7,10 +9,22 @@ from stillhouse.config.dataset import Answer, Metric
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.joins import by_id, require_ids
 from stillhouse.core.tables import Row
+from stillhouse.kinds.classes import fixed_classes
 from stillhouse.kinds.registry import kind_of
-from stillhouse.statistics.intervals import DIGITS, Groups, mean_interval
+from stillhouse.statistics.classes import class_measures, confusion
+from stillhouse.statistics.intervals import as_metrics, mean_interval
 
-Metrics = dict[str, float | int]
+Metrics = dict[str, Any]
+"""Numbers by name, and by label below `by_label`."""
+
+BESIDE: Mapping[Metric, Metric] = {
+    "number": "exact",
+    "equation": "exact",
+    "latex": "exact",
+    "exact": "choice",
+}
+"""What else is counted as right beside each dataset's own metric, where that is another thing."""
+NAMES: Mapping[Metric, str] = {"exact": "exact_match", "choice": "choice_match"}
 
 
 def split_rows(examples: Sequence[Mapping[str, Any]], split: str) -> list[Mapping[str, Any]]:
@@ -33,45 +47,56 @@ def labelled_rows(examples: Sequence[Mapping[str, Any]], split: str) -> list[Map
 def score(
     predictions: Mapping[str, str], rows: Sequence[Mapping[str, Any]], answer: Answer
 ) -> tuple[list[Row], Metrics]:
-    """The predictions table and flat metrics, each share with `_low` and `_high` at 95%.
+    """The predictions table and the metrics, each share with `_low` and `_high` at 95%.
 
-    `accuracy` is the dataset's own metric; the others are given where they apply.
+    `accuracy` is the dataset's own metric. What else counts as right stands beside it (`BESIDE`),
+    and with fixed choices the measures of classes (`statistics.classes`).
     """
     examples = by_id(rows, "examples")
     require_ids(examples, predictions, "examples", "predictions")
     require_ids(predictions, examples, "predictions", "examples")
-    applicable: list[Metric] = ["exact"]
-    if all(row["choices"] for row in rows):
-        applicable.append("choice")
-    if answer.metric not in applicable:
-        applicable.append(answer.metric)
-    metrics: Metrics = {"rows": len(rows)}
+    table = [_scored(row, predictions[row["id"]], answer.metric) for row in rows]
     groups = [row["group"] for row in rows]
-    for metric in applicable:
-        scores = [
-            kind_of(metric, row["choices"]).score(predictions[row["id"]], row["label"])
-            for row in rows
-        ]
-        metrics |= _with_interval(kind_of(metric).score_name, scores, groups)
-    table: list[Row] = []
-    for row in rows:
-        kind, prediction = kind_of(answer.metric, row["choices"]), predictions[row["id"]]
-        table.append(
-            {
-                "id": row["id"],
-                "prediction": prediction,
-                "normalised": kind.canonical(prediction),
-                "score": kind.score(prediction, row["label"]),
-            }
-        )
-    metrics |= _with_interval("accuracy", [row["score"] for row in table], groups)
+    metrics: Metrics = {"rows": len(rows)}
+    metrics |= as_metrics("accuracy", mean_interval([row["score"] for row in table], groups))
+    other = BESIDE.get(answer.metric)
+    if other == "exact" or (other and all(row["choices"] for row in rows)):
+        beside = [_scored(row, predictions[row["id"]], other)["score"] for row in rows]
+        metrics |= as_metrics(NAMES[other], mean_interval(beside, groups))
+    if classes := fixed_classes(rows, answer.metric):
+        metrics |= class_measures(classes, *_classified(table, rows, classes), groups)
     return table, metrics
 
 
-def _with_interval(name: str, scores: Sequence[float], groups: Groups) -> Metrics:
-    interval = mean_interval(scores, groups)
+def confusion_csv(table: Sequence[Row], rows: Sequence[Mapping[str, Any]], answer: Answer) -> str:
+    """`actual,predicted,rows` of scored predictions; the heading alone without fixed classes.
+
+    What is predicted is blank where it is no class.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("actual", "predicted", "rows"))
+    if classes := fixed_classes(rows, answer.metric):
+        writer.writerows(confusion(classes, *_classified(table, rows, classes)))
+    return text.getvalue()
+
+
+def _classified(
+    table: Sequence[Row], rows: Sequence[Mapping[str, Any]], classes: Sequence[str]
+) -> tuple[list[str], list[str | None]]:
+    """The class of each row, and the one that it is predicted to be, in the order of `rows`."""
+    kind, predicted = kind_of("choice", classes), by_id(table, "predictions")
+    said = [predicted[row["id"]]["normalised"] for row in rows]
+    # No label that is no choice gets past ingest.
+    actual = [kind.canonical(row["label"]) or row["label"] for row in rows]
+    return actual, [None if label is None else kind.canonical(label) for label in said]
+
+
+def _scored(row: Mapping[str, Any], prediction: str, metric: Metric) -> Row:
+    kind = kind_of(metric, row["choices"])
     return {
-        name: round(interval.mean, DIGITS),
-        f"{name}_low": round(interval.low, DIGITS),
-        f"{name}_high": round(interval.high, DIGITS),
+        "id": row["id"],
+        "prediction": prediction,
+        "normalised": kind.canonical(prediction),
+        "score": kind.score(prediction, row["label"]),
     }

@@ -74,8 +74,9 @@ def choose_rows(
 
     A null label leaves its row out; a null rationale does not, the row still trains its label.
     The filter `correct` leaves out the rows whose teacher label is not the gold one. With the
-    filter `consistent` a rationale goes that ends on another answer, under the dataset's metric,
-    than the label that its row trains with: a teacher's label is never held against gold.
+    filter `consistent` a rationale goes that does not end, under the dataset's metric, on the label
+    that its row trains with, but on another answer or on none: a teacher's label is never held
+    against gold.
     `feedback` says how hard each row is; rows without a verdict are neither hard nor easy.
     """
     label_source, rationale_source = config.label_source, config.rationale_source
@@ -142,7 +143,7 @@ def _correct(
 def _consistent(
     rows: Sequence[Row], examples: Mapping[str, Mapping[str, Any]], metric: Metric
 ) -> tuple[list[Row], int]:
-    """The rows without the rationales that end on another answer than the label; how many."""
+    """The rows without the rationales that end on another answer or on none; how many."""
     kept, dropped = [], 0
     for row in rows:
         kind, rationale = kind_of(metric, examples[row["id"]]["choices"]), row["rationale"]

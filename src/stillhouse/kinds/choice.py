@@ -114,8 +114,6 @@ class _Mention:
 
 
 class Choice(Kind):
-    score_name = "choice_match"
-
     def __init__(self, choices: Sequence[str] = ()) -> None:
         """`choices` in their order: the first is `(a)`."""
         self.choices = tuple(choices)
@@ -152,11 +150,12 @@ class Choice(Kind):
             position = self._lettered(_key(bare(answer)))
         return None if position is None else self.choices[position]
 
-    def ends_on(self, rationale: str, label: str) -> bool:
+    def ends_on(self, rationale: str, label: str) -> bool | None:
         """Whether the last choice that a rationale names is the label."""
         mentions = self.index.mentions(_key(visible(rationale)))
-        last = self.choices[mentions[-1].position] if mentions else None
-        return last is not None and last == self.canonical(label)
+        if not mentions:
+            return None
+        return self.choices[mentions[-1].position] == self.canonical(label)
 
     def names_answer(self, text: str) -> bool:
         key = _key(bare(text[:MAX_STATEMENT]))

@@ -22,8 +22,6 @@ MAX_UNBALANCED = 120
 
 
 class Equation(Kind):
-    score_name = "equation_accuracy"
-
     def __init__(self, choices: Sequence[str] = ()) -> None:
         """`choices` have no part in a calculation."""
 
@@ -50,9 +48,9 @@ class Equation(Kind):
             value = evaluate(reading.label)
         return None if value is None else written(value)
 
-    def ends_on(self, rationale: str, label: str) -> bool:
+    def ends_on(self, rationale: str, label: str) -> bool | None:
         result = last_number(rationale)
-        return result is not None and written(result) == self.canonical(label)
+        return None if result is None else written(result) == self.canonical(label)
 
     def names_answer(self, text: str) -> bool:
         return holds_number(text)

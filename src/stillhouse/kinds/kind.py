@@ -2,7 +2,6 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
 
 MAX_STATEMENT = 2_000
 """Characters beyond which a statement is no answer; reading never costs more than these."""
@@ -18,9 +17,6 @@ class Reading:
 
 class Kind(ABC):
     """One kind of answer, for the choices of one row where it has any."""
-
-    score_name: ClassVar[str]
-    """The metric's name in metrics files, such as `exact_match`."""
 
     @abstractmethod
     def read(self, statement: str) -> Reading | None:
@@ -40,8 +36,11 @@ class Kind(ABC):
         return float(predicted is not None and predicted == self.canonical(gold))
 
     @abstractmethod
-    def ends_on(self, rationale: str, label: str) -> bool:
-        """Whether the answer that a rationale itself ends on is `label`."""
+    def ends_on(self, rationale: str, label: str) -> bool | None:
+        """Whether the answer that a rationale itself ends on is `label`; None where it names none.
+
+        Of free text, any of whose words may be meant, None also where it ends otherwise.
+        """
 
     @abstractmethod
     def names_answer(self, text: str) -> bool:

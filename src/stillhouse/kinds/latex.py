@@ -87,8 +87,6 @@ _BASE = re.compile(r"[0-9A-Z]_\{?(?P<base>[0-9]+)\}?$")
 
 
 class Latex(Kind):
-    score_name = "latex_accuracy"
-
     def __init__(self, choices: Sequence[str] = ()) -> None:
         """`choices` have no part in a formula."""
 
@@ -116,13 +114,13 @@ class Latex(Kind):
         bases = [found["base"] for text in (said, meant) if (found := _BASE.search(text))]
         return float(len(set(bases)) < 2 and _WORKER.same(meant, said))
 
-    def ends_on(self, rationale: str, label: str) -> bool:
+    def ends_on(self, rationale: str, label: str) -> bool | None:
         """Whether a rationale's last box, or its last number, has the label's value."""
         boxes = boxed(rationale)
         if boxes:
             return self.score(boxes[-1][2], label) == 1
         number = last_number(rationale)
-        return number is not None and self.score(written(number), label) == 1
+        return None if number is None else self.score(written(number), label) == 1
 
     def names_answer(self, text: str) -> bool:
         return any(character.isdigit() or character in "\\$" for character in text)

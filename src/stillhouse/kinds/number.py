@@ -18,8 +18,6 @@ _TWO_SIGNS = re.compile(r"\s*[-+]\s*[-+]")
 
 
 class Number(Kind):
-    score_name = "number_accuracy"
-
     def __init__(self, choices: Sequence[str] = ()) -> None:
         """`choices` have no part in a number."""
 
@@ -31,9 +29,9 @@ class Number(Kind):
         found = _value(answer)
         return written(found[0]) if found else None
 
-    def ends_on(self, rationale: str, label: str) -> bool:
+    def ends_on(self, rationale: str, label: str) -> bool | None:
         result = last_number(rationale)
-        return result is not None and written(result) == self.canonical(label)
+        return None if result is None else written(result) == self.canonical(label)
 
     def names_answer(self, text: str) -> bool:
         return holds_number(text)

@@ -35,8 +35,6 @@ _SHORT = 8
 class Text(Kind):
     """The text itself. With choices a text is read as one of them, and compared as its text."""
 
-    score_name = "exact_match"
-
     def __init__(self, choices: Sequence[str] = ()) -> None:
         """`choices` may be empty."""
         self.choice = Choice(choices) if choices else None
@@ -65,11 +63,11 @@ class Text(Kind):
         text = " ".join(visible(answer).casefold().split()).removesuffix(".").rstrip()
         return text or None
 
-    def ends_on(self, rationale: str, label: str) -> bool:
+    def ends_on(self, rationale: str, label: str) -> bool | None:
         if self.choice:
             return self.choice.ends_on(rationale, label)
         ending = self.canonical(rationale)
-        return ending is not None and ending.endswith(self.canonical(label) or "\n")
+        return True if ending and ending.endswith(self.canonical(label) or "\n") else None
 
     def names_answer(self, text: str) -> bool:
         return self.choice.names_answer(text) if self.choice else bool(re.search(r"\w", text))

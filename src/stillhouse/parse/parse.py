@@ -1,34 +1,29 @@
 """The parse stage: every completion parsed, and the measures of how that went."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, get_args
 
 from stillhouse.core.joins import by_id, require_ids
 from stillhouse.core.tables import Row
+from stillhouse.kinds.classes import fixed_classes
+from stillhouse.kinds.registry import kind_of
 from stillhouse.parse.completion import Status, parse_completion
 from stillhouse.parse.form import Form
+from stillhouse.statistics.classes import class_measures
+from stillhouse.statistics.intervals import as_metrics, mean_interval
 
 Metrics = dict[str, Any]
 
-Ends = Callable[[Sequence[float], Sequence[Hashable]], tuple[float, float]]
-"""The ends of the interval of a mean of scores, which are of such groups."""
-
 
 def parse_completions(
-    examples: Iterable[Row],
-    completions: Sequence[Row],
-    form: Form,
-    ends: Ends | None = None,
+    examples: Iterable[Row], completions: Sequence[Row], form: Form
 ) -> tuple[list[Row], Metrics]:
-    """Rows of table `parsed` for rows of `completions`, and the content of metrics/parse.json.
-
-    `ends` gives the interval of the teacher's accuracy; without it there is none.
-    """
+    """Rows of table `parsed` for rows of `completions`, and the content of metrics/parse.json."""
     known = by_id(examples, "examples")
     require_ids((row["id"] for row in completions), known, "completions", "examples")
     parsed = [parse_row(row, known[row["id"]]["choices"], form) for row in completions]
-    return parsed, measure(parsed, known, form, ends)
+    return parsed, measure(parsed, known, form)
 
 
 def parse_row(completion: Row, choices: Sequence[str], form: Form) -> Row:
@@ -44,28 +39,22 @@ def parse_row(completion: Row, choices: Sequence[str], form: Form) -> Row:
 
 
 def measure(
-    parsed: Sequence[Row],
-    examples: Mapping[str, Mapping[str, Any]],
-    form: Form,
-    ends: Ends | None = None,
+    parsed: Sequence[Row], examples: Mapping[str, Mapping[str, Any]], form: Form
 ) -> Metrics:
     """The measures of the train rows at the top level, those of any other split under its name."""
     by_split: dict[str, list[Row]] = defaultdict(list)
     for row in parsed:
         by_split[examples[row["id"]]["split"]].append(row)
     nested = {
-        split: _measure_split(rows, examples, form, ends)
+        split: _measure_split(rows, examples, form)
         for split, rows in sorted(by_split.items())
         if split != "train"
     }
-    return _measure_split(by_split["train"], examples, form, ends) | nested
+    return _measure_split(by_split["train"], examples, form) | nested
 
 
 def _measure_split(
-    rows: Sequence[Row],
-    examples: Mapping[str, Mapping[str, Any]],
-    form: Form,
-    ends: Ends | None,
+    rows: Sequence[Row], examples: Mapping[str, Mapping[str, Any]], form: Form
 ) -> Metrics:
     if not rows:
         return {"rows": 0}
@@ -76,28 +65,46 @@ def _measure_split(
     }
     if form.reply.content == "rationale":
         return measures
-    said = [(row["label"], examples[row["id"]]) for row in rows]
-    with_gold = [(label, example) for label, example in said if example["label"] is not None]
-    if with_gold:
-        scores = [
-            0.0 if label is None else form.kind(row["choices"]).score(label, row["label"])
-            for label, row in with_gold
-        ]
-        measures["teacher_label_accuracy"] = sum(scores) / len(scores)
-        if ends:
-            # Several samples of a row are not several rows, nor is a group.
-            groups = [
-                ("row", row["id"]) if row["group"] is None else ("group", row["group"])
-                for _, row in with_gold
-            ]
-            low, high = ends(scores, groups)
-            measures["teacher_label_accuracy_low"] = low
-            measures["teacher_label_accuracy_high"] = high
+    with_gold = [row for row in rows if examples[row["id"]]["label"] is not None]
+    measures |= _against_gold(with_gold, examples, form)
     explained = [row for row in rows if row["rationale"] is not None and row["label"] is not None]
     if form.holds_rationale and explained:
-        consistent = [
-            form.kind(examples[row["id"]]["choices"]).ends_on(row["rationale"], row["label"])
-            for row in explained
-        ]
-        measures["rationale_consistency"] = sum(consistent) / len(consistent)
+        measures["rationale"] = _endings(explained, examples, form)
     return measures
+
+
+def _against_gold(
+    rows: Sequence[Row], examples: Mapping[str, Mapping[str, Any]], form: Form
+) -> Metrics:
+    """The teacher's labels against gold; no label is a wrong one, and no class."""
+    if not rows:
+        return {}
+    known = [examples[row["id"]] for row in rows]
+    # Several samples of a row are not several rows, nor is a group.
+    groups = [
+        ("row", example["id"]) if example["group"] is None else ("group", example["group"])
+        for example in known
+    ]
+    scores = [
+        0.0 if row["label"] is None else form.kind(e["choices"]).score(row["label"], e["label"])
+        for row, e in zip(rows, known, strict=True)
+    ]
+    found: Metrics = as_metrics("teacher_label_accuracy", mean_interval(scores, groups))
+    if classes := fixed_classes(known, form.answer.metric):
+        kind = kind_of("choice", classes)
+        gold = [kind.canonical(example["label"]) or example["label"] for example in known]
+        said = [None if row["label"] is None else kind.canonical(row["label"]) for row in rows]
+        found |= class_measures(classes, gold, said, groups)
+    return found
+
+
+def _endings(
+    rows: Sequence[Row], examples: Mapping[str, Mapping[str, Any]], form: Form
+) -> dict[str, float]:
+    """Shares of the rationales that end on their label, on another answer, and on none."""
+    names = {True: "agrees", False: "disagrees", None: "names_none"}
+    counts = Counter(
+        names[form.kind(examples[row["id"]]["choices"]).ends_on(row["rationale"], row["label"])]
+        for row in rows
+    )
+    return {name: counts[name] / len(rows) for name in names.values()}

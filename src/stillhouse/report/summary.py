@@ -51,8 +51,8 @@ def summarise(
     gain = compare({0: scored[paths.BASELINE]}, students, groups, fixed=True)
     summary = {
         "student": student(list(evaluations.values()), gain.other, gain.rows),
-        "untrained": stages["baseline"]["untrained"],
-        "majority": stages["baseline"]["majority"],
+        "untrained": flat(stages["baseline"]["untrained"]),
+        "majority": flat(stages["baseline"]["majority"]),
         "gain_over_untrained": ends(gain.method.difference if gain.method else gain.difference),
         "detectable": detectable(students, groups),
         "teacher": teacher(stages["parse"], stages["teacher"], price),
@@ -64,7 +64,7 @@ def summarise(
         "knobs": knobs,
     }
     if len(evaluations) > 1:
-        summary["seeds"] = {str(seed): values for seed, values in evaluations.items()}
+        summary["seeds"] = {str(seed): flat(values) for seed, values in evaluations.items()}
     return numbers(summary)
 
 
@@ -95,7 +95,7 @@ def student(evaluations: Sequence[Metrics], measured: Accuracy, rows: int) -> di
 
     The interval is over rows, and with three seeds or more over seeds, too.
     """
-    names = set.intersection(*(set(metrics) for metrics in evaluations))
+    names = set.intersection(*(set(flat(metrics)) for metrics in evaluations))
     means = {
         name: fmean(metrics[name] for metrics in evaluations)
         for name in names
@@ -114,6 +114,11 @@ def teacher(parse: Metrics, usage: Metrics, price: Price) -> dict[str, Any]:
         + usage.get("completion_tokens", 0) * price.completion
     ) / PER_MILLION
     return dict(usage) | dict(parse) | {"cost": {price.currency: cost}}
+
+
+def flat(metrics: Metrics) -> dict[str, Any]:
+    """A model's figures without those of each label, which its own metrics file has."""
+    return {name: value for name, value in metrics.items() if not isinstance(value, Mapping)}
 
 
 def numbers(value: Mapping[str, Any]) -> dict[str, Any]:

@@ -59,10 +59,13 @@ def mean_interval(scores: Sequence[float], groups: Groups = None) -> Interval:
     return bootstrap_interval(scores, groups)
 
 
-def mean_ends(scores: Sequence[float], groups: Groups) -> tuple[float, float]:
-    """The ends alone, rounded as metrics are."""
-    found = mean_interval(scores, groups)
-    return round(found.low, DIGITS), round(found.high, DIGITS)
+def as_metrics(name: str, interval: Interval) -> dict[str, float]:
+    """A mean and its ends as `name`, `name_low` and `name_high`, rounded."""
+    return {
+        name: round(interval.mean, DIGITS),
+        f"{name}_low": round(interval.low, DIGITS),
+        f"{name}_high": round(interval.high, DIGITS),
+    }
 
 
 def wilson(right: int, total: int) -> Interval:
