@@ -115,20 +115,20 @@ def contest(rows: int = 100, seeds: int = 1, **right: int) -> dict[str, Any]:
     test = [example(id_, "test") for id_ in ids]
     own = {seed: right["student"] - seed for seed in range(seeds)}
     models = {name: count for name, count in right.items() if name not in ("student", "teacher")}
-    models = {"untrained": 0} | models
-    scored = models | {f"seed={seed}": count for seed, count in own.items()}
-    predicted = {
-        name: [{"id": id_, "score": float(n < count)} for n, id_ in enumerate(ids)]
-        for name, count in scored.items()
-    }
+    untrained = models.pop("untrained", 0)
+
+    def scored(count: int, **model: str) -> list[dict[str, Any]]:
+        return [{"id": id_, "score": float(n < count), **model} for n, id_ in enumerate(ids)]
+
+    predicted = {f"seed={seed}": scored(count) for seed, count in own.items()}
+    predicted["untrained"] = scored(untrained)
+    references = [row for name, count in models.items() for row in scored(count, model=name)]
     made = stages()
     made["baseline"] = {
-        "untrained": measured(models["untrained"], rows),
+        "untrained": measured(untrained, rows),
         "majority": measured(0, rows),
     }
-    made["references"] = {
-        name: measured(count, rows) for name, count in models.items() if name != "untrained"
-    }
+    made["references"] = {name: measured(count, rows) for name, count in models.items()}
     parsed = []
     if "teacher" in right:
         asked = measured(right["teacher"], rows)
@@ -143,4 +143,5 @@ def contest(rows: int = 100, seeds: int = 1, **right: int) -> dict[str, Any]:
         ]
     evaluations = {seed: measured(count, rows) for seed, count in own.items()}
     train = example("t0", "train", "b")
-    return report(made, evaluations, [*test, train], predicted, parsed=parsed)
+    given = {"parsed": parsed, "references": references}
+    return report(made, evaluations, [*test, train], predicted, **given)

@@ -50,6 +50,7 @@ def everything(
     examples: Sequence[Row],
     predictions: Mapping[str, Sequence[Row]],
     *,
+    references: Iterable[Row] = (),
     curves: Mapping[int, str],
     confusions: Iterable[str] = (),
     parsed: Sequence[Row],
@@ -61,14 +62,17 @@ def everything(
 
     `stages`: the metrics of ingest, retrieve, teacher, parse, judge, chosen, augment, baseline and,
     where there are any, references. `evaluations`: the metrics of each seed's student.
-    `predictions`: the rows of each of `models`, and of references, which must be over exactly the
-    test rows. `curves` and `confusions`: each seed's, as CSV. `parsed`: the teacher's completions.
-    `run`: what was run, kept as it is. `measure` names what the scores are: accuracy, or agreement
-    with the teacher where no test row has a gold label.
+    `predictions`: the rows of each of `models`; `references`: those of all references, each with
+    its `model`. All must be over exactly the test rows. `curves` and `confusions`: each seed's, as
+    CSV. `parsed`: the teacher's completions. `run`: what was run, kept as it is. `measure` names
+    what the scores are: accuracy, or agreement with the teacher where no test row has a gold label.
     """
+    tables: dict[str, list[Row]] = {name: list(rows) for name, rows in predictions.items()}
+    for row in references:
+        tables.setdefault(row["model"], []).append(row)
     scored = {
         name: {id_: row["score"] for id_, row in by_id(rows, f"predictions {name}").items()}
-        for name, rows in predictions.items()
+        for name, rows in tables.items()
     }
     measured = measure_of(stages["baseline"]["untrained"])
     test = [row for row in examples if row["split"] == "test"]
@@ -89,7 +93,11 @@ def everything(
         "measure": measured,
         "student": own | {"rows": len(groups)},
         "against": {name: against(other, students, groups) for name, other in others.items()},
-        "references": {**stages["baseline"], **stages.get("references", {})},
+        "references": {
+            name: flat(metrics)
+            for of in ("baseline", "references")
+            for name, metrics in stages.get(of, {}).items()
+        },
         "detectable": detectable(students, groups),
         "labels": by_label(evaluations, students, test, groups),
         "confusion": confusion(confusions),
@@ -103,9 +111,14 @@ def everything(
         "run": run,
     }
     if len(evaluations) > 1:
-        found["seeds"] = {str(seed): values for seed, values in evaluations.items()}
+        found["seeds"] = {str(seed): flat(values) for seed, values in evaluations.items()}
     rounded_off: dict[str, Any] = rounded(found)
     return rounded_off
+
+
+def flat(metrics: Metrics) -> dict[str, Any]:
+    """A model's figures without those of each label, which its own metrics file has."""
+    return {name: value for name, value in metrics.items() if not isinstance(value, Mapping)}
 
 
 def measure_of(scores: Metrics) -> str:
