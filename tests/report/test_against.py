@@ -2,12 +2,12 @@
 
 import pytest
 
-from stillhouse.report.against import against, not_beaten, verdict
+from stillhouse.report.against import against, not_beaten, worth
 from tests.report.results import contest
 
 
 def told(**right):
-    return verdict(contest(**right)["against"])
+    return worth(contest(**right)["against"])
 
 
 def test_a_reference_that_does_as_well_is_named_first():
@@ -40,8 +40,8 @@ def test_several_looks_at_the_test_rows_make_no_reference_better():
     alone = contest(student=94, untrained=100)["against"]
     three = alone | dict.fromkeys(("logistic_tfidf", "nearest_neighbour"), alone["untrained"])
     del alone["majority"], three["majority"]
-    assert verdict(alone)[0].startswith("The untrained student does better")
-    assert "does at least as well as the student" in verdict(three)[0]
+    assert worth(alone)[0].startswith("The untrained student does better")
+    assert "does at least as well as the student" in worth(three)[0]
 
 
 def test_a_student_that_beats_all_is_measured_by_the_best_of_them():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from stillhouse.report.by_label import label_lines
+from stillhouse.report.label_lines import label_lines
 from stillhouse.report.labels import AGREEMENT, by_label, confusion
 
 TEST = [
@@ -111,6 +111,14 @@ def test_few_labels_have_a_matrix_where_it_fits_and_else_the_worst_pairs():
     told = " ".join(shown(names, pairs, width=60)[-3:])
     assert "Most often taken for another: low long" in told
     assert "for no label (1,000)" in told
+
+
+def test_a_label_that_steers_a_terminal_is_written_out_on_one_line():
+    name = "two\nlines\x1b[31m"
+    lines = shown({name: of_label(4, 0.0, predicted=0), "b": of_label(4, 1.0)}, [(name, "b", 4)])
+    text = "\n".join(lines)
+    assert "\x1b" not in text
+    assert text.count("two lines\\x1b[31m") == 4  # by label, as never predicted, down and across
 
 
 @pytest.mark.parametrize("width", [60, 80, 120, 200])

@@ -165,7 +165,7 @@ def _ties(found: Metrics) -> Iterator[Advice]:
     """What it means that something that costs nothing does as well; no knob is chosen by it."""
     equal = [name for name in not_beaten(found["against"]) if name not in ("majority", "untrained")]
     if equal:
-        what = "single words" if equal[0] == WORDS else "what queries look alike"
+        what = "single words" if equal[0] == WORDS else "which queries look alike"
         yield Advice(
             "stillhouse rows --wrong",
             f"{FREE[equal[0]]} does at least as well in a second, without a teacher: these labels "

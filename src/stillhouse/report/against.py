@@ -75,7 +75,7 @@ def _beats(figures: Figures) -> bool:
     return bool(figures["p_value"] < SIGNIFICANCE and figures["difference"] > 0)
 
 
-def verdict(found: Mapping[str, Figures]) -> list[str]:
+def worth(found: Mapping[str, Figures]) -> list[str]:
     """What the student beats and by how much, or what does as well: a sentence or two."""
     return [*_of_references(found), *_of_teacher(found)]
 

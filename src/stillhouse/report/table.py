@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.text import Text
 
 from stillhouse.report.advice import advice
-from stillhouse.report.against import FREE, NAMES, TEACHER, verdict
-from stillhouse.report.by_label import label_lines
+from stillhouse.report.against import FREE, NAMES, TEACHER, worth
+from stillhouse.report.label_lines import label_lines
 from stillhouse.report.labels import AGREEMENT
 from stillhouse.report.layout import MOST_PROSE, Column, table, terminal_width, wrapped
 from stillhouse.report.notes import notes
@@ -49,7 +49,7 @@ def print_results(found: Metrics, seconds: Seconds, console: Console | None = No
 def results(found: Metrics, seconds: Seconds, width: int) -> Iterator[tuple[str, str]]:
     """The report's lines, each with its style."""
     prose = min(width, MOST_PROSE)
-    told = verdict(found["against"])
+    told = worth(found["against"])
     if found["measure"] == AGREEMENT:
         told = [WITHOUT_GOLD, *(f"In agreement with it: {each}" for each in told)]
     for each in told:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from stillhouse.core.text import printable
 from stillhouse.report.labels import AGREEMENT, FEW, Metrics
 from stillhouse.report.layout import MOST_PROSE, Column, table, whole_width, wrapped
 
@@ -25,21 +26,18 @@ def label_lines(found: Metrics, width: int) -> Iterator[str]:
     share = "Agreement" if found["measure"] == AGREEMENT else "Recall"
     yield from _table(labels, names, share, width)
     if len(names) < len(labels):
-        rest = [
-            values["recall"]
-            for n, values in labels.items()
-            if n not in names and "recall" in values
-        ]
-        if rest:
-            yield from wrapped(
-                f"and {len(labels) - len(names)} more labels, {share.lower()} {min(rest):.1%} to "
-                f"{max(rest):.1%}",
-                width,
-            )
+        yield from wrapped(_others(labels, names, share.lower()), width)
     prose = min(width, MOST_PROSE)
     for told in (*_never(labels), *_macro(found["student"])):
         yield from wrapped(told, prose, indent=2)
     yield from _confusion(found, width, prose)
+
+
+def _others(labels: Metrics, names: Sequence[str], share: str) -> str:
+    rest = {name: values for name, values in labels.items() if name not in names}
+    shares = [values["recall"] for values in rest.values() if "recall" in values]
+    ends = f", {share} {min(shares):.1%} to {max(shares):.1%}" if shares else ""
+    return f"and {len(rest)} more labels{ends}"
 
 
 def _table(labels: Metrics, names: Sequence[str], share: str, width: int) -> list[str]:
@@ -53,7 +51,7 @@ def _table(labels: Metrics, names: Sequence[str], share: str, width: int) -> lis
         Column("F1", [_share(each, "f1") for each in values], needed=False),
     ]
     told = [column for column in columns if set(column.cells) != {"-"}]
-    return table(Column("Student, by label", names), told, width)
+    return table(Column("Student, by label", [*map(_shown, names)]), told, width)
 
 
 def _ends(name: str, values: Sequence[Metrics]) -> Column:
@@ -82,7 +80,12 @@ def _never(labels: Metrics) -> Iterator[str]:
 
 def _named(names: Sequence[str]) -> str:
     """Labels in a sentence, each with quotes where it holds a comma."""
-    return ", ".join(f'"{name}"' if "," in name else name for name in names)
+    return ", ".join(f'"{name}"' if "," in name else name for name in map(_shown, names))
+
+
+def _shown(label: str) -> str:
+    """A label on one line, with nothing in it that a terminal obeys."""
+    return printable(" ".join(label.split()))
 
 
 def _macro(student: Metrics) -> Iterator[str]:
@@ -119,9 +122,9 @@ def _matrix(labels: Sequence[str], pairs: Sequence[Any]) -> tuple[Column, list[C
         across.append(None)
     columns = [
         Column(
-            said or NONE,
+            NONE if said is None else _shown(said),
             [f"{counts[gold, said]:,}" if (gold, said) in counts else "." for gold in labels],
         )
         for said in across
     ]
-    return Column("Gold, and taken for", labels), columns
+    return Column("Gold, and taken for", [*map(_shown, labels)]), columns
