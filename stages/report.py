@@ -1,12 +1,14 @@
-"""Put every figure into one summary, its plots, and a table in the terminal.
+"""Put every figure into one report, its summary and plots, and print it.
 
 Run it with `dvc repro report`.
 """
 
+from stillhouse.config.dataset import DatasetConf
+from stillhouse.config.student import StudentConf
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.core import paths
 from stillhouse.core.log import read_events
-from stillhouse.core.tables import EXAMPLES, predictions
+from stillhouse.core.tables import EXAMPLES, PARSED, predictions
 from stillhouse.report import plots, summary, table
 from stillhouse.stage import Stage, StageConfig, run_stage
 
@@ -18,20 +20,42 @@ class ReportConfig(StageConfig):
     seeds: tuple[int, ...]
     lambda_: float
     fraction: float
+    exemplars: str
+    rationale_filter: str
+    dataset: DatasetConf
     teacher: TeacherConf
+    teacher_name: str
+    student: StudentConf
+    student_name: str
 
 
 def main(stage: Stage[ReportConfig]) -> None:
-    seeds, price = stage.config.seeds, stage.config.teacher.price
-    metrics = {path.stem: stage.json(path) for path in (*DATA, *LATER)}
-    students = {seed: stage.json(paths.eval_metrics(seed)) for seed in seeds}
-    predicted = {model: stage.rows(predictions(model)) for model in summary.models(seeds)}
-    knobs = {"lambda": stage.config.lambda_, "fraction": stage.config.fraction}
-    examples = stage.rows(EXAMPLES)
-    found = summary.summarise(metrics, students, examples, predicted, price=price, knobs=knobs)
+    config, seeds = stage.config, stage.config.seeds
+    found = summary.everything(
+        {path.stem: stage.json(path) for path in (*DATA, *LATER)},
+        {seed: stage.json(paths.eval_metrics(seed)) for seed in seeds},
+        stage.rows(EXAMPLES),
+        {model: stage.rows(predictions(model)) for model in summary.models(seeds)},
+        curves={seed: stage.text(paths.train_curve(seed)) for seed in seeds},
+        parsed=stage.rows(PARSED),
+        answer=config.dataset.answer,
+        price=config.teacher.price,
+        run={
+            "seeds": seeds,
+            "lambda": config.lambda_,
+            "fraction": config.fraction,
+            "exemplars": config.exemplars,
+            "rationale_filter": config.rationale_filter,
+            "teacher": config.teacher_name,
+            "max_tokens": config.teacher.decoding.max_tokens,
+            "student": config.student_name,
+            "training": config.student.training.model_dump(),
+        },
+    )
     stage.write_text(paths.ACCURACY_PLOT, plots.accuracy_csv(found))
     stage.write_text(paths.STATUS_PLOT, plots.status_csv(found))
-    stage.write_json(paths.SUMMARY, found)
+    stage.write_json(paths.REPORT, found)
+    stage.write_json(paths.SUMMARY, summary.summarised(found))
     table.print_results(found, table.latest_seconds(read_events("stage")))
 
 

@@ -185,7 +185,7 @@ def test_prompts_before_any_run_say_what_to_do(project):
 def test_results_prints_the_table_of_the_last_run(project):
     with pytest.raises(StillhouseError, match="dvc repro"):
         stillhouse("results")
-    write_json(paths.SUMMARY, one_seed())
+    write_json(paths.REPORT, one_seed())
     assert "Majority class" in stillhouse("results")
 
 

@@ -190,7 +190,7 @@ def results() -> None:
     from stillhouse.core.log import read_events
     from stillhouse.report.table import latest_seconds, print_results
 
-    print_results(read_json(paths.SUMMARY), latest_seconds(read_events("stage")))
+    print_results(read_json(paths.REPORT), latest_seconds(read_events("stage")))
 
 
 @app.command()

@@ -35,7 +35,8 @@ E = TypeVar("E", bound=Conf)
 class StageConfig(Conf):
     """What one stage reads of the configuration; a field `recipe` takes all that makes a student.
 
-    Without fields, as it is: of a stage that reads none.
+    A field such as `teacher_name` takes the name of the entry instead. Without fields, as it is: of
+    a stage that reads none.
     """
 
     @classmethod
@@ -49,6 +50,7 @@ class StageConfig(Conf):
             model = field.annotation
             taken = Recipe.model_fields if model is Recipe else [name]
             for knob in taken:
+                knob = knob.removesuffix("_name")  # noqa: PLW2901 (the knob that names an entry)
                 key = Knobs.model_fields[knob].alias or knob
                 _require(declared.tracks(key), stage, f"the knob `{key}`")
             if model is Recipe:
@@ -59,7 +61,7 @@ class StageConfig(Conf):
                 entry = model.model_validate(read_yaml(path))
                 values[name] = _view(entry, declared.entries[name])
             else:
-                values[name] = getattr(knobs, name)
+                values[name] = getattr(knobs, name.removesuffix("_name"))
         # Checked already; validating again would run the entries' own checks on keys left out.
         return cls.model_construct(**values)
 
@@ -132,6 +134,10 @@ class Stage(Generic[C]):
     def json(self, path: Path) -> Any:
         """Read a JSON file."""
         return files.read_json(self.input(path))
+
+    def text(self, path: Path) -> str:
+        """Read a text file."""
+        return self.input(path).read_text(encoding="utf-8")
 
     def write(self, table: Table, content: pa.Table | Iterable[Mapping[str, Any]]) -> None:
         """Write a table."""

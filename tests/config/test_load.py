@@ -200,6 +200,16 @@ def test_a_stage_sees_the_keys_that_dvc_yaml_tracks_for_it_and_no_other(project)
         _ = student.description
 
 
+class NamingConfig(StageConfig):
+    student_name: str
+
+
+def test_a_stage_may_see_the_name_of_an_entry_alone(project):
+    assert NamingConfig.load("train_student", project).student_name == "small"
+    with pytest.raises(StillhouseError, match="stage `ingest` depends on the knob `student`"):
+        NamingConfig.load("ingest", project)
+
+
 def test_what_dvc_yaml_does_not_declare_is_refused(project):
     with pytest.raises(StillhouseError, match="stage `evaluate` depends on the knob `lambda`"):
         TrainConfig.load("evaluate", project)

@@ -32,7 +32,7 @@ def test_a_commit_an_experiment_and_the_workspace(workspace):
     assert found["students"]["pairs"]["0"]["test"] == "mcnemar"
     assert found["method"] == {"significant": None}  # one seed against two
 
-    teacher = workspace.read("metrics/summary.json")["teacher"]
+    teacher = workspace.read("metrics/report.json")["teacher"]["splits"]["train"]
     low, high = (teacher[f"teacher_label_accuracy_{end}"] for end in ("low", "high"))
     assert low < teacher["teacher_label_accuracy"] < high
 

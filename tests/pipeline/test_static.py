@@ -162,7 +162,7 @@ def test_dvc_tracks_what_a_stage_reads_and_nothing_else(pipeline, chosen, stage)
     fields = config.model_fields.keys()
     if "recipe" in fields:
         fields = fields - {"recipe"} | Recipe.model_fields.keys()
-    knobs = {"lambda" if name == "lambda_" else name for name in fields}
+    knobs = {"lambda" if name == "lambda_" else name.removesuffix("_name") for name in fields}
     assert knobs == tracked.pop("params.yaml", frozenset())
     groups = {conf_file(group, chosen) for group in config.model_fields.keys() & GROUPS.keys()}
     assert groups == tracked.keys()
@@ -289,5 +289,27 @@ def test_metrics_and_plots_are_kept_in_git_and_tables_in_dvc(pipeline):
                 assert options["cache"] is False
         for entry in stage.get("outs", ()):
             path = entry if isinstance(entry, str) else next(iter(entry))
-            assert path.startswith(("data/", "models/"))
+            in_git = not isinstance(entry, str) and entry[path] == {"cache": False}
+            assert path.startswith("metrics/" if in_git else ("data/", "models/"))
             assert "persist" not in str(entry)
+
+
+def test_the_summary_alone_is_what_dvc_compares(pipeline):
+    """`dvc metrics diff` and `dvc exp show` list every figure of every file that is a metric."""
+    raw = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text())["stages"]
+    metrics = [
+        path for stage in raw.values() for entry in stage.get("metrics", ()) for path in entry
+    ]
+    assert metrics == [str(paths.SUMMARY)]
+
+
+def test_the_templates_of_plots_are_in_git_and_name_what_the_plots_hold():
+    raw = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text())["stages"]
+    plots = [entry for stage in raw.values() for entry in stage.get("plots", ())]
+    named = {options.get("template", "linear") for plot in plots for options in plot.values()}
+    own = {path.stem: path for path in (REPOSITORY / ".dvc/plots").glob("*.json")}
+    assert own.keys() <= named
+    for path in own.values():
+        assert json.loads(path.read_text())["data"] == {"values": "<DVC_METRIC_DATA>"}
+        listed = ["git", "check-ignore", "--no-index", str(path)]
+        assert subprocess.run(listed, cwd=REPOSITORY, check=False).returncode == 1

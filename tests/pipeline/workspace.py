@@ -23,6 +23,7 @@ COPIED = (
     "stages",
     "src",
     "data/raw",
+    ".dvc/plots",
     ".dvcignore",
     ".gitignore",
 )
@@ -128,6 +129,10 @@ def write_rows(path: Path, count: int, offset: int = 0) -> None:
 
 def create(path: Path, models: Path, python: Path) -> Workspace:
     """The repository's files, with tiny entries beside its own and chosen; nothing has run."""
+    path.mkdir(parents=True, exist_ok=True)
+    workspace = Workspace(path, python)
+    workspace.run("git", "init", "--quiet", "--initial-branch", "main")
+    workspace.dvc("init", "--quiet")  # before there is any of its files
     for name in repository_files():
         (path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(REPOSITORY / name, path / name)
@@ -139,9 +144,6 @@ def create(path: Path, models: Path, python: Path) -> Workspace:
         write_yaml(path / "conf" / f"{name}.yaml", values)
     params = yaml.safe_load((path / "params.yaml").read_text(encoding="utf-8"))
     write_yaml(path / "params.yaml", params | KNOBS)
-    workspace = Workspace(path, python)
-    workspace.run("git", "init", "--quiet", "--initial-branch", "main")
-    workspace.dvc("init", "--quiet")
     workspace.commit()
     return workspace
 

@@ -1,38 +1,48 @@
-"""The data behind `dvc plots`: small CSV files, in Git."""
+"""The data behind `dvc plots`: small CSV files, in Git. Their templates are in `.dvc/plots`."""
 
 import csv
 import io
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from stillhouse.report.summary import Metrics
+from stillhouse.report.against import FREE, NAMES, TEACHER
+from stillhouse.report.summary import TEACHER_ACCURACY, Metrics
 
 
-def accuracy_csv(summary: Metrics) -> str:
-    """`model,accuracy,low,high`: the student, what it is compared with, and each seed."""
-    models = [(name, summary[name]) for name in ("majority", "untrained", "student")]
-    models += [(f"student seed={seed}", scores) for seed, scores in seeds(summary)]
-    return _csv(
-        ("model", "accuracy", "low", "high"),
-        [
-            (name, scores["accuracy"], scores["accuracy_low"], scores["accuracy_high"])
-            for name, scores in models
-        ],
-    )
+def accuracy_csv(found: Metrics) -> str:
+    """`model,accuracy,low,high` on the test rows: references, teacher, each seed, the student.
+
+    The header alone where nothing is an accuracy, for want of gold labels.
+    """
+    references = found["references"]
+    models = [(NAMES[name], references[name], "accuracy") for name in FREE if name in references]
+    models.append((NAMES[TEACHER], found["teacher"]["splits"].get("test", {}), TEACHER_ACCURACY))
+    models += [(f"Student, seed {seed}", scores, "accuracy") for seed, scores in seeds(found)]
+    models.append(("Student", found["student"], "accuracy"))
+    rows = [
+        (name, *(scores.get(of, scores[key]) for of in (key, f"{key}_low", f"{key}_high")))
+        for name, scores, key in models
+        if key in scores
+    ]
+    is_accuracy = found["measure"] == "accuracy"
+    return _csv(("model", "accuracy", "low", "high"), rows if is_accuracy else [])
 
 
-def status_csv(summary: Metrics) -> str:
-    """`status,rows`: how the teacher's completions parsed."""
-    teacher = summary["teacher"]
-    shares = teacher.get("status", {"ok": 0})  # absent where no training row was asked about
-    rows = [(status, round(share * teacher["rows"])) for status, share in shares.items()]
-    return _csv(("status", "rows"), rows)
+def status_csv(found: Metrics) -> str:
+    """`status,rows`: how the teacher's completions parsed, of each split where it was asked."""
+    splits = found["teacher"]["splits"]
+    rows = [
+        (f"{status}, {split}", round(share * values["rows"]))
+        for split, values in splits.items()
+        for status, share in values.get("status", {}).items()
+    ]
+    return _csv(("status", "rows"), rows or [("ok, train", 0)])
 
 
-def seeds(summary: Metrics) -> list[tuple[int, Metrics]]:
+def seeds(found: Metrics) -> list[tuple[int, Metrics]]:
     """Each seed's scores in order of the seed; empty when there is one, the student itself."""
-    found = summary.get("seeds", {})
-    return [(seed, found[str(seed)]) for seed in sorted(map(int, found))]
+    scores = found.get("seeds", {})
+    return [(seed, scores[str(seed)]) for seed in sorted(map(int, scores))]
 
 
 def _csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:

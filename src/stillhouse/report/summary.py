@@ -1,24 +1,42 @@
-"""One summary of every stage's metrics: numbers only, nested, for `dvc metrics diff`."""
+"""Every figure of a run: all of them for the report, the few that people compare for DVC."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
+from stillhouse.config.dataset import Answer
 from stillhouse.config.teacher import Price
 from stillhouse.core import paths
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.joins import by_id
 from stillhouse.core.tables import Row
-from stillhouse.statistics.intervals import Interval
-from stillhouse.statistics.paired import Accuracy, ByRow, Scores, Seeds, aligned, compare
+from stillhouse.evaluate.majority import majority_predictions
+from stillhouse.evaluate.scoring import labelled_rows
+from stillhouse.kinds.registry import kind_of
+from stillhouse.report.against import FREE, TEACHER, against
+from stillhouse.report.curve import curve_facts
+from stillhouse.report.labels import AGREEMENT, FEW, by_label, confusion
+from stillhouse.statistics.paired import Accuracy, ByRow, Scores, Seeds, aligned, measure
 from stillhouse.statistics.planning import detectable_method, detectable_student
 
 Metrics = Mapping[str, Any]
 
-DATA = ("rows", "unlimited", "rejects", "taken_out", "overlap")
 DIGITS = 6
 PER_MILLION = 1_000_000
 TEACHER_ACCURACY = "teacher_label_accuracy"
+UNREAD = ("no_marker", "ambiguous", "empty", "malformed", "refused", "truncated")
+"""Statuses of completions of which no label was read."""
+SHARE = ("", "_low", "_high")
+STUDENTS_OWN = (
+    *(f"accuracy{end}" for end in SHARE),
+    *(f"{AGREEMENT}{end}" for end in SHARE),
+    "macro_f1",
+    "mean_answer_tokens",
+    "rows",
+    "seeds",
+    "standard_error",
+    "validation_accuracy",
+)
 
 
 def models(seeds: Iterable[int]) -> list[str]:
@@ -26,52 +44,112 @@ def models(seeds: Iterable[int]) -> list[str]:
     return [paths.BASELINE, *(f"seed={seed}" for seed in seeds)]
 
 
-def summarise(
+def everything(
     stages: Mapping[str, Metrics],
     evaluations: Mapping[int, Metrics],
-    examples: Iterable[Row],
-    predictions: Mapping[str, Iterable[Row]],
+    examples: Sequence[Row],
+    predictions: Mapping[str, Sequence[Row]],
     *,
+    references: Iterable[Row] = (),
+    curves: Mapping[int, str],
+    confusions: Iterable[str] = (),
+    parsed: Sequence[Row],
+    answer: Answer,
     price: Price,
-    knobs: Mapping[str, float],
+    run: Metrics,
 ) -> dict[str, Any]:
-    """Everything a run measured, as nested numbers; shares lie between 0 and 1.
+    """All that a run measured, nested; shares lie between 0 and 1.
 
-    `stages`: the metrics of ingest, retrieve, teacher, parse, judge, feedback, augment and
-    baseline. `evaluations`: the metrics of each seed's student. `predictions`: the rows of each of
-    `models`, which must be over exactly the test rows. `knobs`: those that the advice may change.
+    `stages`: the metrics of ingest, retrieve, teacher, parse, judge, chosen, augment, baseline and,
+    where there are any, references. `evaluations`: the metrics of each seed's student.
+    `predictions`: the rows of each of `models`; `references`: those of all references, each with
+    its `model`. All must be over exactly the test rows. `curves` and `confusions`: each seed's, as
+    CSV. `parsed`: the teacher's completions. `run`: what was run, kept as it is. `measure` names
+    what the scores are: accuracy, or agreement with the teacher where no test row has a gold label.
     """
+    tables: dict[str, list[Row]] = {name: list(rows) for name, rows in predictions.items()}
+    for row in references:
+        tables.setdefault(row["model"], []).append(row)
     scored = {
         name: {id_: row["score"] for id_, row in by_id(rows, f"predictions {name}").items()}
-        for name, rows in predictions.items()
+        for name, rows in tables.items()
     }
-    groups = {row["id"]: row["group"] for row in examples if row["split"] == "test"}
+    measured = measure_of(stages["baseline"]["untrained"])
+    test = [row for row in examples if row["split"] == "test"]
+    if measured == AGREEMENT:  # where the teacher gave a label
+        test = [row for row in test if row["id"] in scored[paths.BASELINE]]
+    trained = labelled_rows(examples, "train")
+    groups = {row["id"]: row["group"] for row in test}
     require_same_rows(groups, scored)
     students = {seed: scored[f"seed={seed}"] for seed in evaluations}
-    gain = compare({0: scored[paths.BASELINE]}, students, groups, fixed=True)
-    summary = {
-        "student": student(list(evaluations.values()), gain.other, gain.rows),
-        "untrained": flat(stages["baseline"]["untrained"]),
-        "majority": flat(stages["baseline"]["majority"]),
-        "gain_over_untrained": ends(gain.method.difference if gain.method else gain.difference),
+    others = {name: scores for name, scores in scored.items() if name in FREE}
+    asked = teacher(stages["parse"], stages["teacher"], price, {row["split"] for row in examples})
+    if measured == "accuracy" and trained:
+        others["majority"] = majority_scores(trained, test, answer)
+    if measured == "accuracy" and TEACHER_ACCURACY in asked["splits"].get("test", {}):
+        others[TEACHER] = teacher_scores(test, parsed, answer)
+    own = student(list(evaluations.values()), measure(students, groups), measured)
+    found = {
+        "measure": measured,
+        "student": own | {"rows": len(groups)},
+        "against": {name: against(other, students, groups) for name, other in others.items()},
+        "references": {
+            name: flat(metrics)
+            for of in ("baseline", "references")
+            for name, metrics in stages.get(of, {}).items()
+        },
         "detectable": detectable(students, groups),
-        "teacher": teacher(stages["parse"], stages["teacher"], price),
-        "data": data(stages["ingest"]),
+        "labels": by_label(evaluations, students, test, groups),
+        "confusion": confusion(confusions),
+        "training": {str(seed): curve_facts(curve) for seed, curve in curves.items()},
+        "teacher": asked,
+        "data": {name: stages["ingest"].get(name, {}) for name in ("rows", "unlimited", "overlap")},
         "retrieval": stages["retrieve"],
         "judge": stages["judge"],
         "chosen": stages["chosen"],
         "augment": stages["augment"],
-        "knobs": knobs,
+        "run": run,
     }
     if len(evaluations) > 1:
-        summary["seeds"] = {str(seed): flat(values) for seed, values in evaluations.items()}
-    return numbers(summary)
+        found["seeds"] = {str(seed): flat(values) for seed, values in evaluations.items()}
+    rounded_off: dict[str, Any] = rounded(found)
+    return rounded_off
 
 
-def data(ingest: Metrics) -> dict[str, Any]:
-    """What a run's figures depend on of what ingest counted; the rest stays in its own file."""
-    single = {name: value for name, value in ingest.items() if isinstance(value, int | float)}
-    return {name: ingest[name] for name in DATA if name in ingest} | single
+def flat(metrics: Metrics) -> dict[str, Any]:
+    """A model's figures without those of each label, which its own metrics file has."""
+    return {name: value for name, value in metrics.items() if not isinstance(value, Mapping)}
+
+
+def measure_of(scores: Metrics) -> str:
+    """What scores are a share of: right rows or, without gold labels, the teacher's labels."""
+    return AGREEMENT if AGREEMENT in scores else "accuracy"
+
+
+def majority_scores(
+    train: Sequence[Mapping[str, Any]], test: Sequence[Row], answer: Answer
+) -> dict[str, float]:
+    """The majority class's score on each test row."""
+    predicted = majority_predictions(train, test)
+    return {row["id"]: _score(answer, row, predicted[row["id"]]) for row in test}
+
+
+def teacher_scores(
+    test: Iterable[Mapping[str, Any]], parsed: Iterable[Row], answer: Answer
+) -> dict[str, float]:
+    """The teacher's score on each test row that it was asked, the mean over a row's samples."""
+    rows = {row["id"]: row for row in test}
+    scores: dict[str, list[float]] = {}
+    for row in parsed:
+        if row["id"] in rows:
+            label, example = row["label"], rows[row["id"]]
+            score = 0.0 if label is None else _score(answer, example, label)
+            scores.setdefault(row["id"], []).append(score)
+    return {id_: fmean(of_row) for id_, of_row in scores.items()}
+
+
+def _score(answer: Answer, row: Mapping[str, Any], label: str) -> float:
+    return kind_of(answer.metric, row["choices"]).score(label, row["label"])
 
 
 def detectable(students: Seeds, groups: ByRow) -> dict[str, float]:
@@ -85,50 +163,113 @@ def detectable(students: Seeds, groups: ByRow) -> dict[str, float]:
     return found if of_method is None else found | {"method": of_method}
 
 
-def ends(interval: Interval, name: str = "accuracy") -> dict[str, float]:
-    """A mean and its 95% interval, as flat numbers."""
-    return {name: interval.mean, f"{name}_low": interval.low, f"{name}_high": interval.high}
-
-
-def student(evaluations: Sequence[Metrics], measured: Accuracy, rows: int) -> dict[str, float]:
+def student(evaluations: Sequence[Metrics], measured: Accuracy, name: str) -> dict[str, float]:
     """The student over its seeds: means, the interval, the standard error where there are several.
 
-    The interval is over rows, and with three seeds or more over seeds, too.
+    The interval of what `name` says is over rows, and with three seeds or more over seeds, too.
     """
-    names = set.intersection(*(set(flat(metrics)) for metrics in evaluations))
+    names = set.intersection(*(set(metrics) for metrics in evaluations))
     means = {
-        name: fmean(metrics[name] for metrics in evaluations)
-        for name in names
-        if not name.endswith(("_low", "_high"))
+        each: fmean(metrics[each] for metrics in evaluations)
+        for each in names
+        if not each.endswith(("_low", "_high")) and isinstance(evaluations[0][each], (int, float))
     }
-    found = means | ends(measured.accuracy) | {"rows": rows, "seeds": measured.seeds}
+    if len(evaluations) == 1:
+        means |= {n: v for n, v in evaluations[0].items() if n.startswith("macro_f1_")}
+    interval = measured.accuracy
+    ends = zip(SHARE, (interval.mean, interval.low, interval.high), strict=True)
+    found = means | {f"{name}{end}": value for end, value in ends} | {"seeds": measured.seeds}
     if measured.standard_error is None:
         return found
     return found | {"standard_error": measured.standard_error}
 
 
-def teacher(parse: Metrics, usage: Metrics, price: Price) -> dict[str, Any]:
-    """How the teacher's completions parsed and what they cost, in the currency of its price."""
+def teacher(parse: Metrics, usage: Metrics, price: Price, splits: Iterable[str]) -> dict[str, Any]:
+    """How the teacher's completions parsed by split, and what they cost, in the price's currency.
+
+    `parse` has the train rows' measures at its top level, those of other splits under their names.
+    """
     cost = (
         usage.get("prompt_tokens", 0) * price.prompt
         + usage.get("completion_tokens", 0) * price.completion
     ) / PER_MILLION
-    return dict(usage) | dict(parse) | {"cost": {price.currency: cost}}
+    nested = {split: parse[split] for split in sorted(splits) if split in parse}
+    train = {name: value for name, value in parse.items() if name not in nested}
+    asked = {"train": train, **nested}
+    return dict(usage) | {
+        "cost": {price.currency: cost},
+        "splits": {split: found for split, found in asked.items() if found.get("rows")},
+    }
 
 
-def flat(metrics: Metrics) -> dict[str, Any]:
-    """A model's figures without those of each label, which its own metrics file has."""
-    return {name: value for name, value in metrics.items() if not isinstance(value, Mapping)}
+def summarised(found: Metrics) -> dict[str, Any]:
+    """The figures that people compare: what `dvc metrics diff` and `dvc exp show` list.
+
+    Intervals of the student's accuracy alone, and no figure that says what another one says.
+    """
+    labels, asked = found["labels"], found["teacher"]
+    own = {name: found["student"][name] for name in STUDENTS_OWN if name in found["student"]}
+    recalls = {label: values["recall"] for label, values in labels.items() if "recall" in values}
+    if recalls:
+        own["lowest_recall"] = min(recalls.values())
+        own["labels_never_right"] = sum(recall == 0 for recall in recalls.values())
+        if len(recalls) <= FEW:
+            own["recall"] = recalls
+    accuracies = {
+        name: values[found["measure"]]
+        for name, values in found["references"].items()
+        if name in FREE and found["measure"] in values
+    }
+    of_teacher = {
+        f"{split}_accuracy": values[TEACHER_ACCURACY]
+        for split, values in asked["splits"].items()
+        if TEACHER_ACCURACY in values
+    }
+    of_teacher |= {
+        f"{split}_unread": unread(values)
+        for split, values in asked["splits"].items()
+        if "status" in values
+    }
+    tokens = {n: asked[n] for n in ("prompt_tokens", "completion_tokens", "cost") if n in asked}
+    retrieval = {n: v for n, v in found["retrieval"].items() if n == "same_label_share"}
+    data = {"train": found["data"]["rows"].get("train", 0)} | {
+        name: found[of][name]
+        for of, name in (("chosen", "selected"), ("augment", "synthetic"))
+        if name in found[of]
+    }
+    return numbers(
+        {
+            "student": own,
+            "references": accuracies,
+            "teacher": of_teacher | tokens,
+            "retrieval": retrieval,
+            "rows": data,
+        }
+    )
+
+
+def unread(values: Metrics) -> float:
+    """The share of a split's completions of which no label was read."""
+    return float(sum(values["status"].get(status, 0) for status in UNREAD))
+
+
+def rounded(value: Any) -> Any:
+    """The same with its fractions rounded: figures below 1e-6 are noise in a diff."""
+    if isinstance(value, Mapping):
+        return {name: rounded(inner) for name, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [rounded(inner) for inner in value]
+    return round(value, DIGITS) if isinstance(value, float) else value
 
 
 def numbers(value: Mapping[str, Any]) -> dict[str, Any]:
-    """The same nesting with the numbers alone, rounded: figures below 1e-6 are noise in a diff."""
+    """The same nesting with the numbers alone, rounded."""
     kept: dict[str, Any] = {}
     for name, inner in value.items():
         if isinstance(inner, Mapping):
             kept[name] = numbers(inner)
         elif isinstance(inner, (int, float)):
-            kept[name] = round(inner, DIGITS) if isinstance(inner, float) else inner
+            kept[name] = rounded(inner)
     return kept
 
 

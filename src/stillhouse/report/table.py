@@ -1,22 +1,33 @@
-"""The table that ends a run: accuracies, intervals, rows, seconds, and what to try next."""
+"""What ends a run, in the terminal: what the student is worth, by how much, and what to try next.
 
-from collections.abc import Iterable, Mapping
+The first line says what the student beats, or what does as well; then come the accuracies, the
+student by label, what the figures are of, and the next steps.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from rich import box
 from rich.console import Console
-from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from stillhouse.report.advice import advice
+from stillhouse.report.against import FREE, NAMES, TEACHER, worth
+from stillhouse.report.label_lines import label_lines
+from stillhouse.report.labels import AGREEMENT
+from stillhouse.report.layout import MOST_PROSE, Column, table, terminal_width, wrapped
+from stillhouse.report.notes import notes
 from stillhouse.report.plots import seeds
 from stillhouse.report.summary import TEACHER_ACCURACY, Metrics
 
-WIDTH = 80
-
 Seconds = Mapping[str, float]
 """Seconds of the latest run of each stage, such as `train_student@0`."""
+
+TITLES = {"accuracy": "Accuracy", AGREEMENT: "Agreement with the teacher"}
+WITHOUT_GOLD = (
+    "No test row has a label of its own: what follows is agreement with the teacher's labels, and "
+    "says nothing of who is right."
+)
+MADE_BY = {"untrained": ("baseline",), TEACHER: ("teacher_generate",)}
 
 
 def latest_seconds(events: Iterable[Metrics]) -> dict[str, float]:
@@ -28,124 +39,110 @@ def latest_seconds(events: Iterable[Metrics]) -> dict[str, float]:
     return latest
 
 
-def print_results(summary: Metrics, seconds: Seconds, console: Console | None = None) -> None:
-    """Print the results; plain text of 80 columns when there is no terminal."""
-    console = console or Console(width=WIDTH, highlight=False, markup=False)
-    console.print(accuracy_table(summary, seconds))
-    for line in notes(summary, seconds):
-        console.print(Text(line))
-    console.print(Text("\nWhat to try next", style="bold"))
-    for step in advice(summary):
-        console.print(Text(f"  {step.command}", style="cyan"), soft_wrap=True)
-        console.print(Padding(Text(step.reason), (0, 0, 0, 6)))
+def print_results(found: Metrics, seconds: Seconds, console: Console | None = None) -> None:
+    """Print the report of `report.summary.everything`, as wide as the terminal."""
+    console = console or Console(width=terminal_width(), highlight=False, markup=False)
+    for line, style in results(found, seconds, console.width):
+        console.print(Text(line, style=style), soft_wrap=True)
 
 
-def accuracy_table(summary: Metrics, seconds: Seconds) -> Table:
-    """One line for each model; the teacher's labels are over the rows that it was asked about."""
-    table = Table(title="Accuracy", box=box.SIMPLE_HEAD, title_justify="left", width=WIDTH)
-    table.add_column("Model", ratio=1)
-    for heading in ("Accuracy", "95% interval", "Rows", "Seconds"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for line in _lines(summary):
-        scores, key = line.scores, line.key
-        low, high = scores.get(f"{key}_low"), scores.get(f"{key}_high")
-        spent = [
-            value
-            for stage, value in seconds.items()
-            if any(
-                stage == made or (made[-1] == "@" and stage.startswith(made))
-                for made in line.stages
-            )
-        ]
-        cells = (
-            line.name,
-            f"{scores[key]:.1%}",
-            "-" if low is None or high is None else f"{low:.1%} to {high:.1%}",
-            f"{scores['rows']:,}" if "rows" in scores else "-",
-            f"{sum(spent):,.0f}" if spent else "-",
-        )
-        style = "bold" if scores is summary["student"] else ""
-        table.add_row(*(Text(cell, style=style) for cell in cells))
-    return table
+def results(found: Metrics, seconds: Seconds, width: int) -> Iterator[tuple[str, str]]:
+    """The report's lines, each with its style."""
+    prose = min(width, MOST_PROSE)
+    told = worth(found["against"])
+    if found["measure"] == AGREEMENT:
+        told = [WITHOUT_GOLD, *(f"In agreement with it: {each}" for each in told)]
+    for each in told:
+        yield from ((line, "bold") for line in wrapped(each, prose))
+    yield "", ""
+    yield f"{TITLES[found['measure']]} on {found['student']['rows']:,} test rows", "bold"
+    yield from accuracy_lines(found, seconds, width)
+    for line in label_lines(found, width):
+        yield line, ""
+    yield "", ""
+    for note in notes(found, seconds):
+        yield from ((line, "") for line in wrapped(note, prose, indent=2))
+    yield "", ""
+    yield "What to try next", "bold"
+    for step in advice(found):
+        yield f"  {step.command}", "cyan"
+        yield from ((f"      {line}", "") for line in wrapped(step.reason, prose - 6))
 
 
 @dataclass(frozen=True)
 class _Line:
     """A model's name, its scores, and the stages (by the start of their names) that made them."""
 
+    key: str
     name: str
     scores: Metrics
     stages: tuple[str, ...] = ()
-    key: str = "accuracy"
 
 
-def _lines(summary: Metrics) -> list[_Line]:
-    teacher, student = summary["teacher"], summary["student"]
+def accuracy_lines(found: Metrics, seconds: Seconds, width: int) -> Iterator[tuple[str, str]]:
+    """One line for each model, over the test rows; the last one is the student's."""
+    lines, measured = list(_models(found)), found["measure"]
+    total = found["student"]["rows"]
+    scores = [line.scores for line in lines]
+    fewer = any(each.get("rows", total) != total for each in scores)
+    columns = [
+        Column(TITLES[measured].split()[0], [f"{each[measured]:.1%}" for each in scores]),
+        Column("95% interval", [_interval(each, measured) for each in scores]),
+        *([Column("Rows", [f"{each.get('rows', total):,}" for each in scores])] if fewer else []),
+        Column("Macro F1", [_share(each.get("macro_f1")) for each in scores], needed=False),
+        Column("Student's lead", [_lead(found, line.key) for line in lines], needed=False),
+        Column("Seconds", [_seconds(line.stages, seconds) for line in lines], needed=False),
+    ]
+    told = [column for column in columns if column.needed or set(column.cells) != {"-"}]
+    made = table(Column("", [line.name for line in lines]), told, width)
+    own = len(made) - sum(line.startswith("  ") for line in made[-2:]) - 1
+    yield from ((line, "") for line in made[:own])
+    yield from ((line, "bold") for line in made[own:])
+
+
+def _models(found: Metrics) -> Iterator[_Line]:
+    for key in FREE:
+        scores = found["references"].get(key, {})
+        if found["measure"] in scores:
+            yield _Line(key, NAMES[key], scores, MADE_BY.get(key, ()))
+    asked = found["teacher"]["splits"].get("test", {})
+    if TEACHER_ACCURACY in asked and found["measure"] == "accuracy":
+        scores = {
+            name.replace(TEACHER_ACCURACY, "accuracy"): value for name, value in asked.items()
+        }
+        rows = found["against"].get(TEACHER, asked)["rows"]
+        yield _Line(TEACHER, NAMES[TEACHER], scores | {"rows": rows}, MADE_BY[TEACHER])
+    for seed, scores in seeds(found):
+        made = (f"train_student@{seed}", f"evaluate@{seed}")
+        yield _Line("", f"Student, seed {seed}", scores, made)
+    student = found["student"]
     name = "Student"
     if student["seeds"] > 1:
-        error = 100 * student["standard_error"]
-        name = f"Student, {student['seeds']} seeds (s.e. {error:.1f})"
-    lines = [
-        _Line("Majority class", summary["majority"]),
-        _Line("Untrained student", summary["untrained"], ("baseline",)),
-        _Line("Teacher, rows it was asked", teacher, ("teacher_generate",), TEACHER_ACCURACY),
-        *(
-            _Line(f"Student, seed {seed}", scores, (f"train_student@{seed}", f"evaluate@{seed}"))
-            for seed, scores in seeds(summary)
-        ),
-        _Line(name, student, ("train_student@", "evaluate@")),
+        name += f", {student['seeds']} seeds (s.e. {100 * student['standard_error']:.1f})"
+    yield _Line("", name, student, ("train_student@", "evaluate@"))
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1%}"
+
+
+def _interval(scores: Metrics, measured: str) -> str:
+    low, high = scores.get(f"{measured}_low"), scores.get(f"{measured}_high")
+    return "-" if low is None or high is None else f"{low:.1%} to {high:.1%}"
+
+
+def _lead(found: Metrics, key: str) -> str:
+    if key not in found["against"]:
+        return "-"
+    ends = (found["against"][key][f"difference{end}"] for end in ("", "_low", "_high"))
+    mean, low, high = (f"{100 * end:+.1f}" for end in ends)
+    return f"{mean} ({low} to {high})"
+
+
+def _seconds(stages: Sequence[str], seconds: Seconds) -> str:
+    spent = [
+        value
+        for stage, value in seconds.items()
+        if any(stage == made or (made[-1] == "@" and stage.startswith(made)) for made in stages)
     ]
-    return [line for line in lines if line.key in line.scores]
-
-
-def notes(summary: Metrics, seconds: Seconds) -> list[str]:
-    """The lines below the table: the gain, the teacher's statuses, tokens and cost, the seconds."""
-    gain, teacher = summary["gain_over_untrained"], summary["teacher"]
-    lines = [
-        f"Gain over the untrained student: {100 * gain['accuracy']:+.1f} points "
-        f"({100 * gain['accuracy_low']:+.1f} to {100 * gain['accuracy_high']:+.1f}, paired by row)",
-        *_detectable(summary),
-    ]
-    statuses = [f"{name} {share:.1%}" for name, share in teacher.get("status", {}).items() if share]
-    if statuses:
-        lines.append(f"Teacher's completions: {', '.join(statuses)}")
-    if "prompt_tokens" in teacher:
-        cost = ", ".join(f"{value:,.2f} {name}" for name, value in teacher["cost"].items())
-        lines.append(
-            f"Teacher's tokens: {teacher['prompt_tokens']:,} read, "
-            f"{teacher['completion_tokens']:,} written; cost {cost}"
-        )
-    if seconds:
-        spent = ", ".join(f"{stage} {value:,.0f}" for stage, value in seconds.items())
-        lines.append(f"Seconds of each stage's latest run: {spent}")
-    return lines
-
-
-def _detectable(summary: Metrics) -> list[str]:
-    """What the student's interval is of, and what so many rows and seeds could show."""
-    student, found = summary["student"], summary.get("detectable", {})
-    if not found:
-        return []  # written by an older version
-    rows, seeds = student["rows"], student["seeds"]
-    if "method" in found:
-        of = "The student's interval, of all seeds, is over seeds and test rows."
-    else:
-        students = "this student" if seeds == 1 else f"these {seeds} students"
-        of = (
-            f"The student's interval is over test rows: it is of {students}. Of the method nothing "
-            "can be said with fewer than 3 seeds."
-        )
-    if found["student"] > 1:
-        return [of, f"So few test rows ({rows}) tell no two students apart in 80% of trials."]
-    seen = (
-        f"With {rows:,} test rows a difference of {100 * found['student']:.1f} points between two "
-        "students is seen in 80% of trials"
-    )
-    if seeds == 1:
-        seen += ", a smaller one if the two often agree"
-    if "method" in found:
-        seen += (
-            f"; with {seeds} seeds a side, one of {100 * found['method']:.1f} points between "
-            "methods"
-        )
-    return [of, f"{seen}."]
+    return f"{sum(spent):,.0f}" if spent else "-"

@@ -1,0 +1,90 @@
+"""What stands below the tables: what the figures are of, and how the run came to them."""
+
+from collections.abc import Iterator, Mapping
+
+from stillhouse.report.summary import TEACHER_ACCURACY, Metrics
+
+
+def notes(found: Metrics, seconds: Mapping[str, float]) -> Iterator[str]:
+    """A sentence each: the rows, the intervals, the teacher by split, its cost, the seconds."""
+    yield from _rows(found)
+    yield from _detectable(found)
+    yield from _teacher(found["teacher"])
+    if seconds:
+        spent = ", ".join(f"{stage} {value:,.0f}" for stage, value in seconds.items())
+        yield f"Seconds of each stage's latest run: {spent}"
+
+
+def _rows(found: Metrics) -> Iterator[str]:
+    data, made = found["data"], found["augment"]
+    rows = data["rows"].get("train", 0)
+    every = data["unlimited"].get("train", rows)
+    if every > rows:
+        yield f"{rows:,} of {every:,} labelled training rows (limit)"
+    trained = made.get("real", rows)
+    if trained < rows or made.get("synthetic"):
+        told = f"Trained on {trained:,} rows of the dataset"
+        if made.get("synthetic"):
+            told += f" and {made['synthetic']:,} synthetic ones"
+        yield told
+    shared = data["overlap"].get("test", {}).get("train", {}).get("queries", 0)
+    if shared:
+        yield f"{shared:,} test rows ask what a training row asks"
+
+
+def _detectable(found: Metrics) -> Iterator[str]:
+    """What the student's interval is of, and what so many rows and seeds could show."""
+    student, least = found["student"], found["detectable"]
+    rows, seeds = student["rows"], student["seeds"]
+    if "method" in least:
+        yield "The student's interval, of all seeds, is over seeds and test rows."
+    else:
+        students = "this student" if seeds == 1 else f"these {seeds} students"
+        yield (
+            f"The student's interval is over test rows: it is of {students}. Of the method nothing "
+            "can be said with fewer than 3 seeds."
+        )
+    if least["student"] > 1:
+        yield f"So few test rows ({rows}) tell no two students apart in 80% of trials."
+        return
+    seen = (
+        f"With {rows:,} test rows a difference of {100 * least['student']:.1f} points between two "
+        "students is seen in 80% of trials"
+    )
+    if seeds == 1:
+        seen += ", a smaller one if the two often agree"
+    if "method" in least:
+        seen += (
+            f"; with {seeds} seeds a side, one of {100 * least['method']:.1f} points between "
+            "methods"
+        )
+    yield f"{seen}."
+
+
+def _teacher(asked: Metrics) -> Iterator[str]:
+    for split, values in asked["splits"].items():
+        told = f"Teacher, {values['rows']:,} {split} completions"
+        shares = [
+            f"{name} {share:.1%}" for name, share in values.get("status", {}).items() if share
+        ]
+        told += f": {', '.join(shares)}" if shares else ""
+        if TEACHER_ACCURACY in values and split != "test":
+            told += f"; {values[TEACHER_ACCURACY]:.1%} of its labels are right"
+            ends = [values.get(f"{TEACHER_ACCURACY}_{end}") for end in ("low", "high")]
+            if None not in ends:
+                told += f" ({ends[0]:.1%} to {ends[1]:.1%})"
+        if "sample_agreement" in values:
+            told += f"; its samples of a row agree in {values['sample_agreement']:.1%} of pairs"
+        yield told
+        parts = values.get("rationale", {})
+        if parts:
+            yield (
+                f"Of its rationales {parts['agrees']:.1%} end on its label, "
+                f"{parts['disagrees']:.1%} on another, {parts['names_none']:.1%} on none"
+            )
+    if "prompt_tokens" in asked:
+        cost = ", ".join(f"{value:,.2f} {name}" for name, value in asked["cost"].items())
+        yield (
+            f"Teacher's tokens: {asked['prompt_tokens']:,} read, "
+            f"{asked['completion_tokens']:,} written; cost {cost}"
+        )
