@@ -8,12 +8,18 @@ from stillhouse.config.student import StudentConf
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.core import paths
 from stillhouse.core.log import read_events
-from stillhouse.core.tables import EXAMPLES, PARSED, predictions
+from stillhouse.core.tables import EXAMPLES, PARSED, REFERENCES, predictions
 from stillhouse.report import plots, summary, table
 from stillhouse.stage import Stage, StageConfig, run_stage
 
 DATA = (paths.INGEST_METRICS, paths.RETRIEVE_METRICS, paths.TEACHER_METRICS, paths.PARSE_METRICS)
-LATER = (paths.JUDGE_METRICS, paths.CHOSEN_METRICS, paths.AUGMENT_METRICS, paths.BASELINE_METRICS)
+LATER = (
+    paths.JUDGE_METRICS,
+    paths.CHOSEN_METRICS,
+    paths.AUGMENT_METRICS,
+    paths.BASELINE_METRICS,
+    paths.REFERENCES_METRICS,
+)
 
 
 class ReportConfig(StageConfig):
@@ -36,6 +42,8 @@ def main(stage: Stage[ReportConfig]) -> None:
         {seed: stage.json(paths.eval_metrics(seed)) for seed in seeds},
         stage.rows(EXAMPLES),
         {model: stage.rows(predictions(model)) for model in summary.models(seeds)},
+        references=stage.rows(REFERENCES),
+        confusions=[stage.text(paths.confusion_plot(seed)) for seed in seeds],
         curves={seed: stage.text(paths.train_curve(seed)) for seed in seeds},
         parsed=stage.rows(PARSED),
         answer=config.dataset.answer,

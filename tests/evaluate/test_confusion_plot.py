@@ -27,7 +27,9 @@ def drawn(text, options):
     from dvc_render.vega import VegaRenderer
 
     points = [point | {"rev": "workspace"} for point in csv.DictReader(io.StringIO(text))]
-    return VegaRenderer(points, NAME, **options).get_filled_template()
+    templates = str(REPOSITORY / ".dvc/plots")
+    renderer = VegaRenderer(points, NAME, template_dir=templates, **options)
+    return renderer.get_filled_template()
 
 
 def test_dvc_fills_the_template_with_the_counts(options):
