@@ -14,7 +14,7 @@ def main(stage: Stage[FeedbackSplitConfig]) -> None:
     examples, parsed, verdicts = (stage.rows(table) for table in (EXAMPLES, PARSED, VERDICTS))
     rows, metrics = choose_rows(examples, parsed, verdicts, stage.config)
     stage.write(CHOSEN, rows)
-    stage.write(VALIDATION, validation_rows(examples))
+    stage.write(VALIDATION, validation_rows(examples, parsed))
     stage.write_json(paths.CHOSEN_METRICS, metrics)
 
 

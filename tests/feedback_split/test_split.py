@@ -102,9 +102,16 @@ def test_fractions_are_nested_and_the_same_for_every_source(ids, data):
 
 def test_validation_rows_are_the_validation_split_with_gold_labels():
     splits = ("train", "validation", "test", "exemplar", "unlabelled")
-    rows = validation_rows([example(split, split) for split in splits])
+    examples, said = [example(split, split) for split in splits], [parsed(s) for s in splits]
+    rows = validation_rows(examples, said)
     assert rows == [{"id": "validation", "query": "query validation", "label": "gold"}]
-    assert validation_rows(EXAMPLES) == []
+    assert validation_rows(EXAMPLES, []) == []
+
+
+def test_validation_rows_without_gold_have_the_teachers_first_label_or_are_left_out():
+    examples = [example(id_, "validation", label=None) for id_ in ("a", "b", "c")]
+    said = [parsed("a", "one"), parsed("a", "two", sample=1), parsed("b", None)]
+    assert validation_rows(examples, said) == [{"id": "a", "query": "query a", "label": "one"}]
 
 
 def test_a_fraction_does_not_depend_on_order():

@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import get_args, get_type_hints
+from unittest.mock import patch
 
 from stillhouse.code.fingerprint import Sources, fingerprint
 from stillhouse.core import paths, tables
@@ -41,9 +42,11 @@ def config(stage: str) -> type[StageConfig]:
 
 
 def run(*stages: str) -> None:
-    """Run stages in this process and folder, as their scripts do."""
+    """Run stages in this process and folder, as their scripts do; `NAME@0` with that seed."""
     for stage in stages:
-        run_stage(stage, load(stage).main, config(stage))
+        name, _, seed = stage.partition("@")
+        with patch.object(sys, "argv", [name, *filter(None, [seed])]):
+            run_stage(name, load(name).main, config(name))
 
 
 def closure(stage: str) -> set[Path]:

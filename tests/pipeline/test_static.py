@@ -137,16 +137,22 @@ def test_dvc_and_the_scripts_have_the_same_stages(pipeline):
     assert set(pipeline.stages) == ALL | {"code"}
 
 
+def with_stand_ins(stages):
+    """Where gold labels are missing, the teacher's are what the baseline is scored against."""
+    return stages | BASELINE if "parse" in stages else stages
+
+
 @pytest.mark.parametrize("knob", KNOBS)
 def test_a_knob_reaches_exactly_its_stages(pipeline, knob):
-    assert pipeline.reruns(f"params.yaml:{knob}") == KNOBS[knob]
+    assert pipeline.reruns(f"params.yaml:{knob}") == with_stand_ins(KNOBS[knob])
 
 
 @pytest.mark.parametrize("key", CONF_KEYS)
 def test_a_conf_key_reaches_exactly_its_stages(pipeline, chosen, key):
     group, name = key.split("/")
     assert name in GROUPS[group].model_fields
-    assert pipeline.reruns(f"{conf_file(group, chosen)}:{name}") == CONF_KEYS[key]
+    found = pipeline.reruns(f"{conf_file(group, chosen)}:{name}")
+    assert found == with_stand_ins(CONF_KEYS[key])
 
 
 @pytest.mark.parametrize("group", GROUPS)

@@ -161,12 +161,12 @@ PARTS = {
 }
 
 
-def entries(models: Path) -> dict[str, dict[str, Any]]:
-    """Tiny conf entries, and another one of each group."""
+def entries(models: Path, *, others: bool = True) -> dict[str, dict[str, Any]]:
+    """Tiny conf entries, and another one of each group unless `others` is false."""
     from stillhouse.sources.pin import pin
 
     found = {}
-    for name, suffix in (("tiny", ""), ("other", "_other")):
+    for name, suffix in (("tiny", ""), ("other", "_other"))[: 1 + others]:
         bert, decoder = pin(models / f"bert{suffix}"), pin(models / f"decoder{suffix}")
         found |= {
             f"dataset/{name}": _dataset(name),

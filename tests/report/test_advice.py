@@ -6,7 +6,7 @@ import pytest
 
 from stillhouse.config.knobs import Knobs
 from stillhouse.report.advice import ASIDE, advice
-from stillhouse.report.labels import AGREEMENT
+from stillhouse.statistics.agreement import AGREEMENT
 from tests.report.results import TRAINING, contest
 from tests.report.test_summary import one_seed, three_seeds, two_seeds
 

@@ -8,7 +8,7 @@ import pytest
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.log import record
 from stillhouse.report.advice import advice
-from stillhouse.report.labels import AGREEMENT
+from stillhouse.statistics.agreement import AGREEMENT
 from stillhouse.report.plots import accuracy_csv, status_csv
 from stillhouse.report.summary import models, numbers, summarised
 from tests.report.results import contest, example, examples, predictions, report, scores, stages

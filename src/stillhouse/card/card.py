@@ -12,6 +12,7 @@ from stillhouse.card.markdown import block, code, items, table, text
 from stillhouse.config.dataset import DatasetConf
 from stillhouse.core.uri import HubSource, parse_source
 from stillhouse.core.yaml import dump_yaml
+from stillhouse.statistics.agreement import AGREEMENT
 
 Metrics = Mapping[str, Any]
 PIPELINES = {"decoder": "text-generation", "encoder_decoder": "text2text-generation"}
@@ -113,10 +114,14 @@ def _results(config: CardConfig, measured: Measured) -> str:
         [code(name), *(_share(metrics, name) for metrics in columns.values())]
         for name in _share_names(measured)
     ]
+    what = f"`accuracy` is {code(config.dataset.answer.metric)}"
+    if AGREEMENT in measured.student:
+        what = (
+            "the test rows have no labels of their own: how often each says what the teacher says"
+        )
     return (
-        f"Of {measured.student['rows']:,} test rows, with 95% intervals over the rows "
-        f"(`accuracy` is {code(config.dataset.answer.metric)}). They do not say how far another "
-        "seed would be.\n\n" + table(["", *columns], rows)
+        f"Of {measured.student['rows']:,} test rows, with 95% intervals over the rows ({what}). "
+        "They do not say how far another seed would be.\n\n" + table(["", *columns], rows)
     )
 
 

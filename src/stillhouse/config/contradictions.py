@@ -9,7 +9,7 @@ from pathlib import Path
 
 from stillhouse.config.augment import AugmentConf
 from stillhouse.config.base import Conf
-from stillhouse.config.dataset import DatasetConf
+from stillhouse.config.dataset import SPLITS, UNLABELLED, DatasetConf
 from stillhouse.config.judge import JudgeConf
 from stillhouse.config.knobs import Recipe
 from stillhouse.config.prompt import PromptConf
@@ -64,9 +64,17 @@ def contradictions(chosen: Chosen) -> list[str]:
 
 def _test_rows(c: Chosen) -> Iterator[str]:
     if "test" not in c.dataset.splits:
+        origin = "train" if "train" in c.dataset.splits else UNLABELLED
         yield (
             f"`dataset: {c.knobs.dataset}` has no `test` split, so no student could be scored; "
-            "hold one out, such as `test: {hold_out_from: train, share: 0.2}`"
+            f"hold one out, such as `test: {{hold_out_from: {origin}, share: 0.2}}`"
+        )
+        return
+    if not c.dataset.has_labels("test") and "test" not in c.prompt.splits:
+        yield (
+            f"the test rows of `dataset: {c.knobs.dataset}` have no labels, so the student is "
+            f"compared with the teacher there, and `prompt: {c.knobs.prompt}` does not ask about "
+            f"them; set its `splits: {_splits(c, 'test')}`"
         )
 
 
@@ -80,11 +88,63 @@ def _task_has_a_prompt(c: Chosen) -> Iterator[str]:
 
 def _rows_to_ask_about(c: Chosen) -> Iterator[str]:
     splits = c.dataset.splits
-    if "train" in splits and not set(c.prompt.splits) & set(splits):
+    if {"train", UNLABELLED} & set(splits) and not set(c.prompt.splits) & set(splits):
         yield (
             f"`prompt: {c.knobs.prompt}` asks about {' and '.join(c.prompt.splits)} rows, and "
             f"`dataset: {c.knobs.dataset}` has none of them"
         )
+
+
+def _labels_to_train_on(c: Chosen) -> Iterator[str]:
+    """What needs gold labels of the training rows, where the dataset has none."""
+    if not _only_unlabelled(c):
+        return
+    for knob, value, instead in (
+        ("label_source", "gold", "label_source: teacher"),
+        ("label_filter", "correct", "label_filter: none"),
+        ("rationale_source", "gold", "rationale_source: teacher"),
+        ("exemplars", "topk", "exemplars: none`, or `human"),
+        ("exemplars", "random", "exemplars: none`, or `human"),
+        ("feedback", "wrong", "feedback: hard"),
+    ):
+        if getattr(c.knobs, knob) == value:
+            yield (
+                f"`{knob}: {value}` needs training rows with labels, and `dataset: "
+                f"{c.knobs.dataset}` has no `train` split; set `{instead}`"
+            )
+    if c.asks_judge_of_answers and c.judge.form == "reference":
+        yield (
+            f"`judge: {c.knobs.judge}` compares with gold labels (form `reference`), and `dataset: "
+            f"{c.knobs.dataset}` has no `train` split; choose another, such as `judge: pairwise`"
+        )
+
+
+def _only_unlabelled(c: Chosen) -> bool:
+    return "train" not in c.dataset.splits and UNLABELLED in c.dataset.splits
+
+
+def _teacher_labels_rows(c: Chosen) -> Iterator[str]:
+    """The splits without labels that are trained on or validated with the teacher's."""
+    asked, splits = c.prompt.splits, c.dataset.splits
+    if _only_unlabelled(c) and UNLABELLED not in asked and c.knobs.label_source == "teacher":
+        yield (
+            f"`dataset: {c.knobs.dataset}` has only rows without labels to train on, and `prompt: "
+            f"{c.knobs.prompt}` does not ask about them; set its `splits: {_splits(c, UNLABELLED)}`"
+        )
+    if "validation" not in splits or c.dataset.has_labels("validation"):
+        return
+    if c.knobs.label_source == "gold" or "validation" not in asked:
+        yield (
+            f"the validation rows of `dataset: {c.knobs.dataset}` have no labels but the "
+            f"teacher's: set `label_source: teacher`, and in `prompt: {c.knobs.prompt}` `splits: "
+            f"{_splits(c, 'validation')}`"
+        )
+
+
+def _splits(c: Chosen, *more: str) -> str:
+    """The prompt's splits that the dataset has, with some more, as YAML."""
+    asked = {*c.prompt.splits, *more}
+    return f"[{', '.join(split for split in SPLITS if split in asked & c.dataset.splits.keys())}]"
 
 
 def _teacher_gives_labels(c: Chosen) -> Iterator[str]:
@@ -119,6 +179,8 @@ def _teacher_gives_rationales(c: Chosen) -> Iterator[str]:
 
 
 def _dataset_gives_rationales(c: Chosen) -> Iterator[str]:
+    if "train" not in c.dataset.splits:
+        return
     if c.knobs.rationale_source == "gold" and c.dataset.fields_of("train").rationale is None:
         yield (
             f"`rationale_source: gold`, but `dataset: {c.knobs.dataset}` has no "
@@ -193,15 +255,16 @@ def _choices_to_decode(c: Chosen) -> Iterator[str]:
 
 
 def _rows_left(c: Chosen) -> Iterator[str]:
-    rows = c.dataset.splits["train"].rows
+    trained = "train" if "train" in c.dataset.splits else UNLABELLED
+    rows = c.dataset.splits[trained].rows
     known = [size for size in (rows, c.knobs.limit) if size is not None] if rows else []
     if not known:
         return
     size = min(known)
     if c.knobs.exemplars in ("topk", "random") and c.knobs.k >= size:
         yield (
-            f"`k` is {c.knobs.k}, but `dataset: {c.knobs.dataset}` keeps {size} train rows, and a "
-            "row is not its own exemplar"
+            f"`k` is {c.knobs.k}, but `dataset: {c.knobs.dataset}` keeps {size} {trained} rows, "
+            "and a row is not its own exemplar"
         )
     if size * c.knobs.fraction < 0.5:
         yield (
@@ -274,6 +337,8 @@ RULES: tuple[Rule, ...] = (
     _test_rows,
     _task_has_a_prompt,
     _rows_to_ask_about,
+    _labels_to_train_on,
+    _teacher_labels_rows,
     _teacher_gives_labels,
     _teacher_gives_rationales,
     _dataset_gives_rationales,

@@ -26,7 +26,8 @@ Metric = Literal["exact", "choice", "number", "equation", "latex"]
 """The kinds of answers by name; `stillhouse.kinds.registry` has a line for each."""
 Quoting = Literal["double", "none"]
 Separator = Literal[",", ";", "\t", "|"]
-SPLITS = ("train", "validation", "test", "unlabelled")
+UNLABELLED = "unlabelled"
+SPLITS = ("train", "validation", "test", UNLABELLED)
 SCORED = ("validation", "test")
 Share = Annotated[float, Field(gt=0, lt=1)]
 
@@ -87,6 +88,9 @@ class Split(Conf):
     hold_out_from: SplitName | None = None
     """Take this split's rows out of another split, whole groups at a time, chosen by hash."""
     share: Share | None = None
+    labels: InnerPath | None = None
+    """In place of `share`: a CSV file below data/raw with the columns `id` and `label`. Its rows of
+    `unlabelled` become this split, with these labels (`stillhouse sample` writes it)."""
     rows: Count | None = None
     """Keep a nested, hash-ordered subset of this many rows."""
     keep_overlap: bool = False
@@ -103,8 +107,17 @@ class Split(Conf):
 
     @model_validator(mode="after")
     def _share_of_another(self) -> Self:
-        if bool(self.hold_out_from) != (self.share is not None):
-            raise ValueError("`hold_out_from` and `share` go together")
+        given = sum(value is not None for value in (self.share, self.labels))
+        if given != bool(self.hold_out_from):
+            raise ValueError("`hold_out_from` and one of `share` and `labels` go together")
+        return self
+
+    @model_validator(mode="after")
+    def _labels_of_rows_without(self) -> Self:
+        if self.labels is not None and self.hold_out_from not in (None, UNLABELLED):
+            raise ValueError(
+                f"`labels` are of rows that have none: write `hold_out_from: {UNLABELLED}`"
+            )
         return self
 
     @model_validator(mode="after")
@@ -141,7 +154,8 @@ class Fields(Conf):
     """
 
     query: OfRow
-    label: OfRow
+    label: OfRow | None = None
+    """Left out where no row of the source has one."""
     id: OfRow | None = None
     """Without it a row's id is made from its content, stable under reordering."""
     choices: Expression | tuple[Written, ...] = ()
@@ -158,7 +172,7 @@ class Fields(Conf):
     def columns(self, *, labelled: bool) -> frozenset[str]:
         """The columns that `query` reads, and `label` where rows are labelled."""
         read = columns_read(self.query)
-        return read | columns_read(self.label) if labelled else read
+        return read | columns_read(self.label) if labelled and self.label else read
 
 
 class Reject(Conf):
@@ -186,7 +200,7 @@ class DatasetConf(Conf):
     source: Source
     """`hf://repo@commit`, `pypi://name==version/path#sha256=...`, or `file:` (docs/sources.md)."""
     splits: dict[SplitName, Split]
-    """`train`, and as there are `validation`, `test`, and `unlabelled` (its labels are unread)."""
+    """`train` or `unlabelled` (its labels are unread) or both, `test`, perhaps `validation`."""
     task: Task
     fields: Fields
     answer: Answer
@@ -202,10 +216,28 @@ class DatasetConf(Conf):
         changed = {name: getattr(other, name) for name in other.model_fields_set}
         return self.fields.model_copy(update=changed)
 
+    def has_labels(self, split: str) -> bool:
+        """Whether the rows of a split have labels of their own."""
+        chosen = self.splits[split]
+        if UNLABELLED in (split, chosen.hold_out_from):
+            return chosen.labels is not None
+        return self.fields_of(split).label is not None
+
     @model_validator(mode="after")
     def _has_rows_to_train_on(self) -> Self:
-        if "train" not in self.splits:
-            raise ValueError("`splits` must have a `train` split")
+        if not {"train", UNLABELLED} & self.splits.keys():
+            raise ValueError(
+                "`splits` must have a `train` split, or `unlabelled` where rows have no labels"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _train_rows_have_labels(self) -> Self:
+        if "train" in self.splits and not self.has_labels("train"):
+            raise ValueError(
+                "the rows of `train` have no labels: write `fields.label`, or call the split "
+                f"`{UNLABELLED}`, whose labels are the teacher's"
+            )
         return self
 
     @model_validator(mode="after")

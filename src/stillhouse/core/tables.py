@@ -194,6 +194,8 @@ PARSED = _table(
     _text("status"),
     key=("id", "sample"),
 )
+TEACHER_LABELS = _table("teacher_labels", _text("id"), _text("label"))
+"""The teacher's labels that stand in where evaluation lacks gold ones; else empty."""
 FEEDBACK_PREDICTIONS = _table("feedback/predictions", _text("id"), _text("prediction"))
 VERDICTS = _table(
     "feedback/verdicts",

@@ -16,7 +16,10 @@ def majority_predictions(
     fixed choices and the only class there is when each row has its own. Ties go to the lowest
     place, else to the label that sorts first.
     """
-    if all(row["choices"] for row in (*train, *test)):
+    # A teacher's label, where that stands in for gold, need not be a choice.
+    if all(row["choices"] for row in (*train, *test)) and all(
+        row["label"] in row["choices"] for row in train
+    ):
         place = _most_frequent([row["choices"].index(row["label"]) for row in train])
         return {row["id"]: row["choices"][min(place, len(row["choices"]) - 1)] for row in test}
     label = _most_frequent([row["label"] for row in train])

@@ -34,7 +34,8 @@ def split_rows(examples: Sequence[Mapping[str, Any]], split: str) -> list[Mappin
         raise StillhouseError(
             f"The dataset has no labelled rows in its {split} split, which evaluation needs. Add "
             f"`splits: {split}:` to the dataset's conf: `read:` names one of the source's own, "
-            "`hold_out_from: train` with a `share` sets rows aside."
+            "`hold_out_from: train` with a `share` sets rows aside. Where the teacher's labels "
+            "stand in for gold ones, it gave none (see metrics/parse.json)."
         )
     return rows
 

@@ -161,16 +161,19 @@ def _consistent(
     return kept, dropped
 
 
-def validation_rows(examples: Iterable[Row]) -> list[Row]:
-    """Rows of table `validation`: the validation split with its gold labels.
+def validation_rows(examples: Iterable[Row], parsed: Iterable[Row]) -> list[Row]:
+    """Rows of table `validation`: the validation split with its gold labels, or the teacher's where
+    it has none; a row that has neither is left out.
 
     Training reads these, not the examples, so that no test row is within its reach.
     """
-    return [
-        {column: row[column] for column in ("id", "query", "label")}
-        for row in examples
-        if row["split"] == "validation"
-    ]
+    teacher = by_id([row for row in parsed if row["sample"] == 0], "parsed")
+    rows = []
+    for row in examples:
+        label = row["label"] or teacher.get(row["id"], _NOT_ASKED)["label"]
+        if row["split"] == "validation" and label is not None:
+            rows.append({"id": row["id"], "query": row["query"], "label": label})
+    return rows
 
 
 def _row(
@@ -204,8 +207,8 @@ def _require_labels(labelled: int, chosen: int, source: LabelSource) -> None:
         )
     raise StillhouseError(
         f"None of the {chosen} chosen rows has a teacher label, and `label_source` is "
-        "'teacher'. Either the prompt asks for no label (`reply: rationale`) or leaves out the "
-        "train split, or no completion could be read (see metrics/parse.json). Set "
+        "'teacher'. Either the prompt asks for no label (`reply: rationale`) or leaves out their "
+        "split, or no completion could be read (see metrics/parse.json). Set "
         "`label_source: gold`, or a `prompt` that asks for a label."
     )
 
@@ -221,7 +224,7 @@ def _require_rationales(rows: Sequence[Row], source: RationaleSource) -> None:
         )
     raise StillhouseError(
         f"None of the {len(rows)} chosen rows has a teacher rationale, and `rationale_source` is "
-        "'teacher'. Either the prompt asks for no rationale (`reply: label`) or leaves out the "
-        "train split, or no completion could be read (see metrics/parse.json). Set "
+        "'teacher'. Either the prompt asks for no rationale (`reply: label`) or leaves out their "
+        "split, or no completion could be read (see metrics/parse.json). Set "
         "`rationale_source: none`, or a `prompt` that asks for a rationale."
     )

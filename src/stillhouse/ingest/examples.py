@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stillhouse.config.dataset import SPLITS, DatasetConf, Fields, Metric
+from stillhouse.config.dataset import SPLITS, UNLABELLED, DatasetConf, Fields, Metric
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.tables import EXEMPLAR, Row
 from stillhouse.core.templates import evaluate_expression, of_row
@@ -13,9 +13,10 @@ from stillhouse.ingest import counts
 from stillhouse.ingest.empty import Reading
 from stillhouse.ingest.files import RawRow
 from stillhouse.ingest.gold import has_value
+from stillhouse.ingest.labels import move_labelled
 from stillhouse.ingest.overlap import Keys, keys_of, overlap, without_scored
 from stillhouse.ingest.problems import SHOWN, Problems
-from stillhouse.ingest.rows import UNLABELLED, choices_of, make_row
+from stillhouse.ingest.rows import choices_of, make_row
 from stillhouse.ingest.splits import TRAIN, hold_out, kept, permuted, with_ids
 
 HAS_VALUE = "_has_value"
@@ -39,11 +40,13 @@ def build_examples(
     raw: Mapping[str, Sequence[RawRow]],
     exemplars: Sequence[RawRow] = (),
     limit: int | None = None,
+    labels: Mapping[str, Sequence[RawRow]] | None = None,
 ) -> tuple[list[Row], Looked]:
     """Rows of the examples table, and what was counted.
 
-    `raw` holds the rows of every split that is read; `limit` keeps a nested subset of the train
-    rows.
+    `raw` holds the rows of every split that is read, `labels` those of the files by people;
+    `limit` keeps a nested subset of the train rows, or of the unlabelled ones where there are no
+    others to train on.
     """
     problems, sifted = Problems(), _Sifted(conf)
     places: dict[str, str] = {}
@@ -60,20 +63,22 @@ def build_examples(
     problems.fail()
     sifted.require_rows()
     keys = keys_of(row for rows in (*read.values(), human) for row in rows)
-    held = hold_out(read, conf.splits, keys)
+    shared = hold_out(read, conf.splits, keys)
+    held = move_labelled(shared, labels or {}, conf.answer, problems)
     parts, taken = without_scored(held | {EXEMPLAR: human}, conf.splits, keys)
     human = parts.pop(EXEMPLAR)
     found = {name: with_ids(rows) for name, rows in parts.items()}
+    trained = TRAIN if TRAIN in found else UNLABELLED
     splits = {
-        name: kept(rows, conf.splits[name], limit if name == TRAIN else None)
+        name: kept(rows, conf.splits[name], limit if name == trained else None)
         for name, rows in found.items()
     }
-    unlimited = min(len(found[TRAIN]), conf.splits[TRAIN].rows or len(found[TRAIN]))
+    unlimited = min(len(found[trained]), conf.splits[trained].rows or len(found[trained]))
     examples = [row for rows in splits.values() for row in rows] + human
     metrics = {
         "read": sifted.read,
         "rows": {name: len(rows) for name, rows in splits.items() if rows},
-        "unlimited": {TRAIN: unlimited},
+        "unlimited": {trained: unlimited},
         "rejects": sifted.rejects,
         "taken_out": taken,
         "overlap": overlap(examples, keys),
@@ -115,7 +120,7 @@ def _counted(
             else [
                 {"split": name} | counts.lengths(row["label"] for row in rows)
                 for name, rows in everything.items()
-                if name != UNLABELLED
+                if rows[0]["label"] is not None
             ],
             "near_labels": near[:SHOWN],
             "unequal_labels": [ids[:SHOWN] for ids in unequal[:SHOWN]],
@@ -140,7 +145,7 @@ class _Sifted:
         Their templates also see `_split` and `_row`, the place in the split before any rejection.
         A row with an empty cell that it needs is rejected before any rule is asked about it.
         """
-        reading = Reading.of(self.conf.fields_of(name), labelled=name != UNLABELLED)
+        reading = Reading.of(self.conf.fields_of(name), labelled=self.conf.has_labels(name))
         rejects = self._rejects[name] = Counter(dict.fromkeys(self._reasons(), 0))
         ordered = permuted(raw, self.conf.splits[name].permutation)
         for place, row in enumerate(ordered):

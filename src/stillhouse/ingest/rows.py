@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from stillhouse.config.dataset import Fields, Metric
+from stillhouse.config.dataset import UNLABELLED, Fields, Metric
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.tables import Row
 from stillhouse.core.templates import evaluate_expression, of_row, render
@@ -13,7 +13,6 @@ from stillhouse.ingest.files import RawRow
 from stillhouse.ingest.gold import has_value
 from stillhouse.ingest.problems import Problems
 
-UNLABELLED = "unlabelled"
 CONTENT = ("query", "label", "choices", "gold_rationale", "group", "meta")
 
 _ADVICE_TEMPLATE = (
@@ -54,7 +53,7 @@ def make_row(
             "group": _optional(fields.group, values, f"{raw.where}, fields.group"),
             "meta": _meta(fields, values, raw.where),
         }
-        if split != UNLABELLED:
+        if split != UNLABELLED and fields.label is not None:
             row["label"] = _optional(fields.label, values, f"{raw.where}, fields.label")
             where = f"{raw.where}, fields.rationale"
             row["gold_rationale"] = _optional(fields.rationale, values, where)
@@ -75,7 +74,7 @@ def _check(row: Row, fields: Fields, where: str, problems: Problems) -> None:
         problems.add("the id is empty", _ADVICE_TEMPLATE, where)
     if not all(row["choices"]):
         problems.add("a choice is empty", _ADVICE_REJECT, f"{where}: {_shown(row['choices'])}")
-    if row["split"] == UNLABELLED:
+    if row["split"] == UNLABELLED or fields.label is None:
         return
     if not row["label"]:
         advice = f"{_ADVICE_REJECT} Rows without labels may form the split `{UNLABELLED}`."

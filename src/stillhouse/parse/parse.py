@@ -10,6 +10,7 @@ from stillhouse.kinds.classes import fixed_classes
 from stillhouse.kinds.registry import kind_of
 from stillhouse.parse.completion import Status, parse_completion
 from stillhouse.parse.form import Form
+from stillhouse.parse.stand_ins import sample_agreement
 from stillhouse.statistics.classes import class_measures
 from stillhouse.statistics.intervals import as_metrics, mean_interval
 
@@ -67,6 +68,7 @@ def _measure_split(
         return measures
     with_gold = [row for row in rows if examples[row["id"]]["label"] is not None]
     measures |= _against_gold(with_gold, examples, form)
+    measures |= sample_agreement(rows, examples, form)
     explained = [row for row in rows if row["rationale"] is not None and row["label"] is not None]
     if form.holds_rationale and explained:
         measures["rationale"] = _endings(explained, examples, form)

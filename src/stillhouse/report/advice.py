@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from stillhouse.report.against import FREE, TEACHER, WORDS, not_beaten
-from stillhouse.report.labels import AGREEMENT
+from stillhouse.statistics.agreement import AGREEMENT
 from stillhouse.report.summary import UNREAD, Metrics
 from stillhouse.statistics.method import LEAST_SEEDS
 
@@ -43,6 +43,7 @@ def advice(found: Metrics) -> list[Advice]:
     """The three most useful next steps, faults of the data before refinements."""
     steps = [
         *_teacher(found),
+        *_unlabelled(found),
         *_training(found),
         *_ties(found),
         *_validated(found),
@@ -81,6 +82,14 @@ def _teacher(found: Metrics) -> Iterator[Advice]:
             "dvc exp run -S rationale_filter=consistent",
             f"{disagrees:.0%} of the teacher's rationales end on another answer than its label: "
             "train without those",
+        )
+
+
+def _unlabelled(found: Metrics) -> Iterator[Advice]:
+    if found["measure"] == AGREEMENT:
+        yield Advice(
+            "stillhouse sample --n 60 --out sheet.csv",
+            "agreement with the teacher does not say who is right: 60 rows labelled by hand do",
         )
 
 

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from stillhouse.core.text import printable
-from stillhouse.report.labels import AGREEMENT, FEW, Metrics
+from stillhouse.statistics.agreement import AGREEMENT
+from stillhouse.report.labels import FEW, Metrics
 from stillhouse.report.layout import MOST_PROSE, Column, table, whole_width, wrapped
 
 WHOLE = 25

@@ -8,12 +8,11 @@ from statistics import fmean
 from typing import Any
 
 from stillhouse.kinds.registry import kind_of
+from stillhouse.statistics.agreement import AGREEMENT
 from stillhouse.statistics.paired import ByRow, Seeds, measure
 
 Metrics = Mapping[str, Any]
 
-AGREEMENT = "agreement_with_teacher"
-"""What scores are where no test row has a gold label."""
 FEW = 10
 """Labels of which the whole confusion is kept; of more, the pairs that are confused most."""
 PAIRS = 10

@@ -157,8 +157,11 @@ def as_lines(row: Row, *, whole: bool) -> Iterator[str]:
     if row["trained"]:
         yield from _entry("trained on", row["trained"]["label"], whole)
         yield from _entry("with", row["trained"]["rationale"], whole)
+    said = ("right", "wrong") if row["gold"] else ("as the teacher", "unlike the teacher")
     for name, found in row["predictions"].items():
-        right = {1.0: "right", 0.0: "wrong"}.get(found["score"], f"score {found['score']:g}")
+        right = dict(zip((1.0, 0.0), said, strict=True)).get(
+            found["score"], f"score {found['score']:g}"
+        )
         yield from _entry(name, f"{found['prediction']} ({right})", whole)
 
 

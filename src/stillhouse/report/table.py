@@ -13,7 +13,7 @@ from rich.text import Text
 from stillhouse.report.advice import advice
 from stillhouse.report.against import FREE, NAMES, TEACHER, worth
 from stillhouse.report.label_lines import label_lines
-from stillhouse.report.labels import AGREEMENT
+from stillhouse.statistics.agreement import AGREEMENT
 from stillhouse.report.layout import MOST_PROSE, Column, table, terminal_width, wrapped
 from stillhouse.report.notes import notes
 from stillhouse.report.plots import seeds
