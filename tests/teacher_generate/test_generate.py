@@ -27,6 +27,7 @@ def test_one_completion_for_each_prompt(tmp_path, monkeypatch):
     assert rows(generated.completions) == {("b", 0): ("re: B", "stop"), ("a", 0): ("re: A", "stop")}
     assert generated.metrics == {
         "rows": 2,
+        "requests": 2,
         "prompt_tokens": 20,
         "completion_tokens": 10,
         "mean_completion_tokens": 5.0,
@@ -63,6 +64,22 @@ def test_equal_prompts_are_asked_once(tmp_path, monkeypatch):
     assert len(puppet.asked) == 2
 
 
+def test_a_completion_that_rows_share_is_counted_once(tmp_path, monkeypatch):
+    install(monkeypatch, Puppet(lambda r: completion("x", tokens=len(r.messages[-1].content))))
+    table = prompts({"a": "XXX", "b": "Y", "c": "XXX"})
+    first = generate(table, teacher(), store(tmp_path))
+    assert first.metrics == {
+        "rows": 3,
+        "requests": 2,
+        "prompt_tokens": 20,
+        "completion_tokens": 4,
+        "mean_completion_tokens": 2.0,
+        "cut_short": 0.0,
+    }
+    # Whether the store had them is no part of it: equal tables, equal metrics.
+    assert generate(table, teacher(), store(tmp_path)).metrics == first.metrics
+
+
 def test_samples_have_an_index_and_seeds_of_their_own(tmp_path, monkeypatch):
     puppet = Puppet(lambda request: completion(f"{request.sample}: {request.seed}"))
     install(monkeypatch, puppet)
@@ -97,13 +114,13 @@ def test_completions_that_belong_to_rows_are_read_anew(tmp_path, monkeypatch):
 def test_no_prompts_give_an_empty_table(tmp_path):
     generated = generate(prompts([]), teacher(), store(tmp_path))
     assert generated.completions.schema == COMPLETIONS.schema
-    assert generated.metrics == {"rows": 0}
+    assert generated.metrics == {"rows": 0, "requests": 0}
 
 
 def test_token_counts_nobody_gave_are_left_out(tmp_path, monkeypatch):
     install(monkeypatch, Puppet(lambda _request: Completion("x", "length", None, None)))
     generated = generate(prompts([1]), teacher(), store(tmp_path))
-    assert generated.metrics == {"rows": 1, "cut_short": 1.0}
+    assert generated.metrics == {"rows": 1, "requests": 1, "cut_short": 1.0}
 
 
 def test_a_prompt_beyond_the_context_stops_the_run_before_it_begins(tmp_path, monkeypatch):

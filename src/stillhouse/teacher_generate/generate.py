@@ -79,9 +79,11 @@ def _generated(plan: Plan) -> Generated:
     columns = {"id": plan.prompts["id"].take(rows), "sample": samples}
     columns |= {name: plan.found[name] for name in plan.found.column_names}
     table = pa.table(columns).select(COMPLETIONS.schema.names)
-    given = table.filter(pc.is_valid(table["text"])).cast(COMPLETIONS.schema)
-    completions = without_reasoning(given)
-    return Generated(completions, teacher_metrics(completions))
+    answered = pc.is_valid(table["text"])
+    completions = without_reasoning(table.filter(answered).cast(COMPLETIONS.schema))
+    first = pa.table({"asked": pa.array(plan.first_of_each(), pa.bool_())})
+    requests = completions.filter(first.filter(answered)["asked"])
+    return Generated(completions, teacher_metrics(requests, completions))
 
 
 def without_reasoning(completions: pa.Table) -> pa.Table:
@@ -114,14 +116,19 @@ def _without_reasoning(row: Row, *, opened: bool) -> Row:
     return {"text": split.text, "reasoning": reasoning, "finish_reason": finish}
 
 
-def teacher_metrics(completions: pa.Table) -> dict[str, float]:
-    """Rows, tokens, mean length, and the share cut short; counts nobody gave are left out."""
-    metrics: dict[str, float] = {"rows": completions.num_rows}
+def teacher_metrics(requests: pa.Table, completions: pa.Table) -> dict[str, float]:
+    """Rows, requests, tokens, mean length, and the share cut short; counts nobody gave are left
+    out.
+
+    `requests` is one of the completions for each request. Rows with equal prompts share one: its
+    tokens count once, as they were paid for.
+    """
+    metrics: dict[str, float] = {"rows": completions.num_rows, "requests": requests.num_rows}
     for name in ("prompt_tokens", "completion_tokens"):
-        if completions[name].null_count < completions.num_rows:
-            metrics[name] = pc.sum(completions[name]).as_py()
+        if requests[name].null_count < requests.num_rows:
+            metrics[name] = pc.sum(requests[name]).as_py()
     if "completion_tokens" in metrics:
-        metrics["mean_completion_tokens"] = pc.mean(completions["completion_tokens"]).as_py()
+        metrics["mean_completion_tokens"] = pc.mean(requests["completion_tokens"]).as_py()
     if completions.num_rows:
         reasons = completions["finish_reason"].to_pylist()
         metrics["cut_short"] = reasons.count("length") / completions.num_rows

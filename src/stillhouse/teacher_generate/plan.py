@@ -50,6 +50,14 @@ class Plan:
             first.setdefault(key, position)
         return first
 
+    def first_of_each(self) -> list[bool]:
+        """Of every completion, whether it is the first with its key: equal prompts are one
+        request.
+        """
+        keys: list[Any] = self.keys.to_pylist()
+        first: dict[bytes, int] = {}
+        return [first.setdefault(key, position) == position for position, key in enumerate(keys)]
+
     @property
     def reused(self) -> int:
         """How many completions the store had."""
