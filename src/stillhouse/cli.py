@@ -184,6 +184,41 @@ def rows(
 
 
 @app.command()
+def sample(
+    *,
+    number: Annotated[int, typer.Option("--n", "-n", min=1, help="So many rows.")] = 60,
+    by: Annotated[
+        Literal["label", "none"],
+        typer.Option(help="As many rows of each label that the teacher gave, or plainly."),
+    ] = "label",
+    split: Annotated[str, typer.Option(help="Rows of this split.")] = "unlabelled",
+    seed: Annotated[int, typer.Option(min=0, help="Another one draws other rows.")] = 0,
+    out: Annotated[Path, typer.Option(help="The sheet to write, as CSV.")] = Path("sheet.csv"),
+    show_teacher: Annotated[
+        bool, typer.Option("--show-teacher", help="Show the teacher's label beside each row.")
+    ] = False,
+    read: Annotated[
+        Path | None, typer.Option(metavar="SHEET", help="Read a sheet back, with its labels.")
+    ] = None,
+) -> None:
+    """Draw rows to label by hand, and read the labels back.
+
+    Writes a sheet with an empty column `label`, and says how finely so many rows will measure. 60
+    rows lie within 120. The teacher's labels are not shown, so that they lead nobody. With --read
+    every mistake in a sheet is listed at once; its labels go to data/raw/DATASET_labels.csv, and
+    the teacher's accuracy is printed, by label and weighted back to all rows.
+    """
+    from stillhouse.sheets.commands import draw_sheet, read_back
+
+    if read is not None:
+        said = read_back(read, seed=seed)
+    else:
+        said = draw_sheet(out, number, by, split=split, seed=seed, show_teacher=show_teacher)
+    for line in said:
+        typer.echo(printable(line))
+
+
+@app.command()
 def results() -> None:
     """Print the results table of the last run again."""
     from stillhouse.core.files import read_json

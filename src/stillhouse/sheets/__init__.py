@@ -1,0 +1,1 @@
+"""Rows to label by hand: drawn into a sheet, and read back."""
