@@ -184,6 +184,27 @@ def rows(
 
 
 @app.command()
+def cost(
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
+) -> None:
+    """What the next run will ask, in requests, tokens and money; nobody is asked.
+
+    Of the teacher, and of the judge and the augmentation where params.yaml uses them: requests by
+    split, those that the store has, tokens in and out, money. What is expected is measured on
+    completions that are there; the most is what `max_tokens` allows. Needs data/prompts.parquet,
+    which `dvc repro prompt` makes.
+    """
+    from stillhouse.cost import commands
+
+    found, stale = commands.cost_of_next_run()
+    if as_json:
+        typer.echo(commands.as_json(found, stale))
+        return
+    for line in commands.as_lines(found, stale):
+        typer.echo(printable(line))
+
+
+@app.command()
 def sample(
     *,
     number: Annotated[int, typer.Option("--n", "-n", min=1, help="So many rows.")] = 60,

@@ -75,13 +75,18 @@ def ask_queries(
     for sample, seeds in by_sample.items():
         decoding = conf.decoding.model_copy(update={"samples": sample + 1})
         asked = teacher.model_copy(update={"decoding": decoding})
-        prompts = [{"id": seed.id, "messages": _messages(seed, conf, dataset)} for seed in seeds]
-        table = pa.Table.from_pylist(prompts, PROMPTS.schema)
+        table = query_prompts(seeds, conf, dataset)
         for row in generate(table, asked, store, ledger).completions.to_pylist():
             written[row["id"], row["sample"]] = WrittenQuery(
                 row["text"].strip(), row["finish_reason"]
             )
     return [written.get((request.seed.id, request.sample)) for request in wanted]
+
+
+def query_prompts(seeds: Iterable[SeedQuery], conf: AugmentConf, dataset: DatasetConf) -> pa.Table:
+    """What the teacher reads that writes new queries: a table like that of its other prompts."""
+    prompts = [{"id": seed.id, "messages": _messages(seed, conf, dataset)} for seed in seeds]
+    return pa.Table.from_pylist(prompts, PROMPTS.schema)
 
 
 def _messages(seed: SeedQuery, conf: AugmentConf, dataset: DatasetConf) -> list[dict[str, str]]:

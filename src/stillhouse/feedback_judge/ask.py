@@ -37,6 +37,17 @@ def ask_judge(
     """
     if not cases:
         return {}
+    completions = generate(
+        judge_prompts(cases, judge), model, store, ledger
+    ).completions.to_pylist()
+    read = {
+        row["id"]: read_verdict(row["text"], row["finish_reason"], judge) for row in completions
+    }
+    return {case.id: read.get(case.id) for case in cases}
+
+
+def judge_prompts(cases: Sequence[Case], judge: JudgeConf) -> pa.Table:
+    """What a judge reads: a table like that of the teacher's prompts."""
     prompts = [
         {
             "id": case.id,
@@ -44,9 +55,4 @@ def ask_judge(
         }
         for case in cases
     ]
-    table = pa.Table.from_pylist(prompts, PROMPTS.schema)
-    completions = generate(table, model, store, ledger).completions.to_pylist()
-    read = {
-        row["id"]: read_verdict(row["text"], row["finish_reason"], judge) for row in completions
-    }
-    return {case.id: read.get(case.id) for case in cases}
+    return pa.Table.from_pylist(prompts, PROMPTS.schema)

@@ -85,23 +85,35 @@ def judge_rows(
     if feedback == "wrong":
         return _by_metric(rows, metric)
     _require_answers(rows, judge)
-    answered = [(row, row.teacher) for row in rows if row.teacher is not None]
-    equal: list[Row] = []
-    asked: list[tuple[JudgedRow, str, Case]] = []
-    for row, label in answered:
-        if kind_of(metric, row.choices).score(row.student, label) == 1:
-            equal.append(_row(row.id, EQUAL))
-        else:
-            asked += [(row, what, case) for what, case in _cases(row, judge)]
+    answered = sum(row.teacher is not None for row in rows)
+    equal, asked = to_ask(rows, metric, judge)
     model = judging_model(judge, teacher)
     given = ask_judge([case for _, _, case in asked], judge, model, store)
     verdicts = [_verdict(row, what, given[case.id]) for row, what, case in asked]
     counts: Metrics = {
         "rows": len(rows),
         "equal": len(equal),
-        "without_teacher_answer": len(rows) - len(answered),
+        "without_teacher_answer": len(rows) - answered,
     }
     return [*equal, *verdicts], counts | judge_metrics(verdicts)
+
+
+def to_ask(
+    rows: Sequence[JudgedRow], metric: Metric, judge: JudgeConf
+) -> tuple[list[Row], list[tuple[JudgedRow, str, Case]]]:
+    """Of the rows with a teacher's label: verdicts where both answers are equal, and what the judge
+    is asked about the others.
+    """
+    equal: list[Row] = []
+    asked: list[tuple[JudgedRow, str, Case]] = []
+    for row in rows:
+        if row.teacher is None:
+            continue
+        if kind_of(metric, row.choices).score(row.student, row.teacher) == 1:
+            equal.append(_row(row.id, EQUAL))
+        else:
+            asked += [(row, what, case) for what, case in cases_of(row, judge)]
+    return equal, asked
 
 
 def _by_metric(rows: Sequence[JudgedRow], metric: Metric) -> tuple[list[Row], Metrics]:
@@ -119,7 +131,7 @@ def _by_metric(rows: Sequence[JudgedRow], metric: Metric) -> tuple[list[Row], Me
     return table, {"rows": len(rows), "student_accuracy": fmean(scores.values())}
 
 
-def _cases(row: JudgedRow, judge: JudgeConf) -> list[tuple[str, Case]]:
+def cases_of(row: JudgedRow, judge: JudgeConf) -> list[tuple[str, Case]]:
     """What is asked about one row: its name within the row, and the case."""
     both = {"teacher": row.teacher, "student": row.student}
     values: dict[str, dict[str, Any]]

@@ -1,0 +1,1 @@
+"""What the next run will ask and what that costs, without asking anything."""
