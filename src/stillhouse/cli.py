@@ -408,6 +408,12 @@ def judge(context: typer.Context) -> None:
     _pass_on(context, "stillhouse.feedback_judge.cli")
 
 
+@app.command(**PASSED_ON)
+def ratings(context: typer.Context) -> None:
+    """Have people rate replies, blind; `stillhouse ratings --help` tells more."""
+    _pass_on(context, "stillhouse.ratings.cli")
+
+
 def _pass_on(context: typer.Context, module: str) -> None:
     import_module(module).app(context.args, prog_name=f"stillhouse {context.info_name}")
 

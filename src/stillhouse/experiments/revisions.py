@@ -1,6 +1,6 @@
 """The results of a revision, read through DVC without checking anything out."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -40,18 +40,16 @@ def read_revision(revision: str) -> Revision:
     nothing was built, HEAD stands for the workspace.
     """
     if revision == WORKSPACE:
-        seeds = _seeds(revision, paths.PARAMS.read_text(encoding="utf-8"))
+        seeds = read_seeds()
         if any(table.path.exists() for table in _tables(seeds)):
             return _read(revision, seeds, Path())
         announce("Nothing is built here, so HEAD stands for the workspace.")
         return read_revision("HEAD")
     commit = resolve(revision)
-    params = read_text(commit, paths.PARAMS)
-    if params is None:
-        raise StillhouseError(f"The revision {revision!r} has no {paths.PARAMS}.")
-    seeds = _seeds(revision, params)
+    seeds = seeds_of_commit(revision, commit)
     with TemporaryDirectory(prefix="stillhouse-") as folder:
-        _copy(revision, commit, seeds, Path(folder))
+        tables = [table.path for table in _tables(seeds)]
+        copy_files(revision, commit, tables, Path(folder))
         return _read(revision, seeds, Path(folder))
 
 
@@ -76,6 +74,19 @@ def require_same_rows(one: Revision, other: Revision) -> None:
                 )
 
 
+def read_seeds() -> list[int]:
+    """The seeds of the workspace."""
+    return _seeds(WORKSPACE, paths.PARAMS.read_text(encoding="utf-8"))
+
+
+def seeds_of_commit(revision: str, commit: str) -> list[int]:
+    """The seeds of a revision, whose commit it is."""
+    params = read_text(commit, paths.PARAMS)
+    if params is None:
+        raise StillhouseError(f"The revision {revision!r} has no {paths.PARAMS}.")
+    return _seeds(revision, params)
+
+
 def _seeds(revision: str, params: str) -> list[int]:
     values = parse_yaml(params, f"{paths.PARAMS} of {revision!r}")
     seeds = values.get("seeds") if isinstance(values, dict) else None
@@ -84,15 +95,17 @@ def _seeds(revision: str, params: str) -> list[int]:
     return seeds
 
 
-def _copy(revision: str, commit: str, seeds: list[int], folder: Path) -> None:
+def copy_files(revision: str, commit: str, wanted: Iterable[Path], folder: Path) -> None:
+    """Copy files of a revision, whose commit it is, into a folder: Git's, and outputs of DVC."""
     from dvc.api import DVCFileSystem
     from dvc.exceptions import DvcException
 
     try:
         files = DVCFileSystem(rev=commit)
-        for path in (table.path for table in _tables(seeds)):
+        for path in wanted:
             # An output of dvc.yaml that dvc.lock does not know has a place and no content.
-            if not files.exists(path.as_posix()) or "md5" not in files.info(path.as_posix()):
+            known = files.info(path.as_posix()) if files.exists(path.as_posix()) else {}
+            if "md5" not in known and "fs_info" not in known:
                 raise StillhouseError(
                     f"{revision!r} has no {path}: its pipeline was not run to the end. Run `dvc "
                     "repro` there and commit dvc.lock, or `dvc exp run`."
