@@ -1,14 +1,17 @@
-"""Write a student's model card, and how it decodes, beside its model.
+"""Write a student's model card beside its model.
 
 Run it with `dvc repro card`.
 """
 
-from stillhouse.card.card import Measured, model_card
+from stillhouse.card.card import model_card
 from stillhouse.card.config import CardConfig
+from stillhouse.card.measured import Measured
 from stillhouse.core import paths
 from stillhouse.core.files import sha256_file
 from stillhouse.core.tables import EXAMPLES, TRAINING
 from stillhouse.stage import Stage, run_stage
+from stillhouse.students.folder import read_manifest
+from stillhouse.students.serving import parse_serving
 
 
 def main(stage: Stage[CardConfig]) -> None:
@@ -19,11 +22,11 @@ def main(stage: Stage[CardConfig]) -> None:
         data=stage.json(paths.INGEST_METRICS),
         chosen=stage.json(paths.CHOSEN_METRICS),
         added=stage.json(paths.AUGMENT_METRICS),
-        training=stage.json(paths.student_manifest(seed))["training"],
+        manifest=read_manifest(stage.input(paths.student_manifest(seed)).parent),
+        serving=parse_serving(stage.json(paths.student_serving(seed)), paths.student_serving(seed)),
         hashes={each.name: sha256_file(stage.input(each.path)) for each in (EXAMPLES, TRAINING)},
     )
     stage.write_text(paths.student_card(seed), model_card(stage.config, seed, measured))
-    stage.write_json(paths.student_decoding(seed), stage.config.student.decoding.model_dump())
 
 
 if __name__ == "__main__":

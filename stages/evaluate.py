@@ -1,4 +1,4 @@
-"""Score one student on the test rows.
+"""Score one student on the test rows, and say beside its model how it is asked.
 
 Run it with `dvc repro evaluate`.
 """
@@ -6,12 +6,16 @@ Run it with `dvc repro evaluate`.
 from stillhouse.config.dataset import DatasetConf
 from stillhouse.config.student import StudentConf
 from stillhouse.core import paths
+from stillhouse.core.log import record
 from stillhouse.core.tables import EXAMPLES, TEACHER_LABELS, predictions
 from stillhouse.evaluate.agreement import as_agreement, by_label, has_gold, with_teacher_labels
-from stillhouse.evaluate.evaluate import evaluate_student
-from stillhouse.evaluate.scoring import confusion_csv, split_rows
+from stillhouse.evaluate.answers import answer_rows, answered_example, size_of, timed_answers
+from stillhouse.evaluate.calibration import calibrate
+from stillhouse.evaluate.evaluate import score_student, scored_rows
+from stillhouse.evaluate.scoring import confusion_csv, labelled_rows
 from stillhouse.stage import Stage, StageConfig, run_stage
 from stillhouse.students.folder import load_student
+from stillhouse.students.serving import make_serving
 
 
 class EvaluateConfig(StageConfig):
@@ -20,17 +24,30 @@ class EvaluateConfig(StageConfig):
 
 
 def main(stage: Stage[EvaluateConfig]) -> None:
-    answer, student = stage.config.dataset.answer, stage.config.student
-    model = load_student(stage.input(paths.student_model(stage.seed)))
-    examples = stage.rows(EXAMPLES)
+    seed, answer = stage.seed, stage.config.dataset.answer
+    folder, inputs = stage.input(paths.student_model(seed)), stage.json(paths.INPUTS)
+    student, examples = load_student(folder), stage.rows(EXAMPLES)
+    how = (stage.config.student.decoding, stage.config.student.compute)
     compared = with_teacher_labels(examples, stage.rows(TEACHER_LABELS))
-    rows, metrics = evaluate_student(model, compared, answer, student.decoding, student.compute)
+    test, validation = scored_rows(compared)
+    answers, speed = timed_answers(student, test, *how)
+    record("student", seed=seed, **speed)
+    answers |= answer_rows(student, validation, *how)
+    labels = {id_: answered.label for id_, answered in answers.items()}
+    rows, metrics = score_student(student, labels, compared, answer)
     if not has_gold(examples):
         metrics = as_agreement(metrics) | by_label(rows, compared, answer)
-    stage.write(predictions(f"seed={stage.seed}"), rows)
-    stage.write_json(paths.eval_metrics(stage.seed), metrics)
-    confused = confusion_csv(rows, split_rows(compared, "test"), answer)
-    stage.write_text(paths.confusion_plot(stage.seed), confused)
+    stage.write(predictions(f"seed={seed}"), rows)
+    stage.write_json(paths.eval_metrics(seed), metrics | size_of(student, folder))
+    confused = confusion_csv(rows, test, answer)
+    stage.write_text(paths.confusion_plot(seed), confused)
+    gold = labelled_rows(compared, "test")
+    scores, plot = calibrate(answers, gold, validation, answer)
+    stage.write_json(paths.calibration_metrics(seed), scores)
+    stage.write_text(paths.calibration_plot(seed), plot)
+    example = answered_example(student, inputs["example"], *how, scores.get("temperature"))
+    serving = make_serving(inputs, answer.metric, how[0], scores, example)
+    stage.write_json(paths.student_serving(seed), serving.model_dump())
 
 
 if __name__ == "__main__":

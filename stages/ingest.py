@@ -7,6 +7,7 @@ from stillhouse.config.dataset import DatasetConf
 from stillhouse.core import paths
 from stillhouse.core.tables import EXAMPLES
 from stillhouse.ingest.examples import build_examples
+from stillhouse.ingest.inputs import inputs
 from stillhouse.ingest.labels import read_labels
 from stillhouse.ingest.raw import read_exemplars, read_splits
 from stillhouse.ingest.show import print_looked
@@ -25,6 +26,7 @@ def main(stage: Stage[IngestConfig]) -> None:
     labels = read_labels(dataset)
     examples, looked = build_examples(dataset, raw, exemplars, stage.config.limit, labels)
     stage.write(EXAMPLES, examples)
+    stage.write_json(paths.INPUTS, inputs(dataset, raw, examples))
     stage.write_json(paths.INGEST_METRICS, looked.metrics)
     print_looked(looked)
 

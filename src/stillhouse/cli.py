@@ -244,9 +244,12 @@ def results() -> None:
     """Print the results table of the last run again."""
     from stillhouse.core.files import read_json
     from stillhouse.core.log import read_events
+    from stillhouse.report.speed import speed_lines
     from stillhouse.report.table import latest_seconds, print_results
 
     print_results(read_json(paths.REPORT), latest_seconds(read_events("stage")))
+    for line in speed_lines(read_events("student")):
+        typer.echo(line)
 
 
 @app.command()
@@ -290,44 +293,105 @@ def compare(
         comparing.print_comparison(found)
 
 
+Student = Annotated[
+    Path | None,
+    typer.Option(help="A student's folder; by default that of the first seed."),
+]
+Raw = Annotated[
+    bool, typer.Option("--raw", help="Queries come as the dataset writes them; fill in nothing.")
+]
+DeviceOption = Annotated[Device, typer.Option(help="Where it computes.")]
+
+
 @app.command()
 def predict(
-    folder: Annotated[
-        Path | None, typer.Argument(help="A student's folder; by default that of the first seed.")
-    ] = None,
     text: Annotated[
-        str | None, typer.Argument(help="A query; without it, lines of standard input.")
+        list[str] | None,
+        typer.Argument(metavar="[TEXT]", help="What to ask; without it, standard input."),
     ] = None,
     *,
+    student: Student = None,
     file: Annotated[
         Path | None,
-        typer.Option(help="A query a line, or a table with `query` (.jsonl, .csv, .parquet)."),
+        typer.Option(
+            help="A table with the training columns (.csv, .tsv, .jsonl, .json, .parquet), "
+            "or a text a line."
+        ),
     ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Write the table here; its suffix says how.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite --out.")] = False,
     rationale: Annotated[bool, typer.Option("--rationale", help="A rationale, too.")] = False,
+    raw: Raw = False,
     json_lines: Annotated[
         bool, typer.Option("--jsonl", help="JSON objects, a line each, in and out.")
     ] = False,
+    prefix: Annotated[
+        str, typer.Option(help="Before the names of the columns that are added.")
+    ] = "",
     batch_size: Annotated[int, typer.Option(min=1, help="Queries at a time.")] = 32,
-    device: Annotated[Device, typer.Option(help="Where it computes.")] = "auto",
+    device: DeviceOption = "auto",
 ) -> None:
     """Ask a trained student; its folder is all that is needed.
 
-    Queries are written as the dataset writes them, choices included. Prints a prediction a line;
-    with --rationale a tab and the rationale; with --jsonl objects with id, query, prediction and
-    rationale. Input of --jsonl has query, and may have id and choices.
+    A table comes back with `prediction` and `score` beside its columns, in its own format. A text,
+    or a line, is the student's one column; the answer is a line of prediction and score, a tab
+    between. Lines are answered as they come.
     """
     from stillhouse.config.student import StudentCompute
-    from stillhouse.config.whole import load_all
-    from stillhouse.deployment.predict import as_json_lines, as_lines, model_folder, predict_queries
-    from stillhouse.deployment.queries import read_queries
+    from stillhouse.deployment import predict as asking
+    from stillhouse.deployment.asker import Asker
 
-    chosen = folder or paths.student(load_all()[0].seeds[0])
-    model_folder(chosen)  # before anything heavy is loaded
-    queries = read_queries(text, file, sys.stdin, json_lines)
+    given = asking.require_text(text or [])
+    if given is not None and file is not None:
+        raise StillhouseError("Give a text or --file, not both.")
+    if out is not None and file is None:
+        raise StillhouseError("--out is for a table: give --file, too.")
     compute = StudentCompute.model_validate({"device": device, "eval_batch_size": batch_size})
-    found = predict_queries(chosen, queries, compute, rationale=rationale)
-    for line in as_json_lines(found) if json_lines else map(printable, as_lines(found)):
-        typer.echo(line)
+    asker = Asker(student or asking.default_student(), compute, raw=raw)
+    if rationale:
+        asker.require_rationales()
+    wanted = asking.Wanted(rationale, prefix, json_lines)
+    if given is not None:
+        asking.predict_text(asker, given, wanted, asking.speak)
+    elif file is not None:
+        asking.predict_file(asker, file, out, wanted, force=force, say=asking.speak)
+    elif sys.stdin.isatty() and not json_lines:
+        asking.predict_at_prompt(asker, wanted, asking.speak, lambda: input("> "))
+    else:
+        asking.predict_lines(asker, sys.stdin, wanted, asking.speak, size=batch_size)
+
+
+@app.command()
+def serve(
+    *,
+    student: Student = None,
+    host: Annotated[str, typer.Option(help="The address to listen at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 for any that is free.")] = 8000,
+    name: Annotated[str, typer.Option(help="What requests call the model.")] = "student",
+    raw: Raw = False,
+    batch_size: Annotated[int, typer.Option(min=1, help="Most queries at a time.")] = 32,
+    wait_ms: Annotated[
+        float, typer.Option(min=0, max=1000, help="How long a query waits for others.")
+    ] = 5.0,
+    max_body_mb: Annotated[float, typer.Option(min=0.001, help="The largest request.")] = 4.0,
+    device: DeviceOption = "auto",
+) -> None:
+    """Answer over HTTP: POST /predict, and /v1/chat/completions as OpenAI has it.
+
+    Also GET /v1/models and /health. Requests that come together are answered together. Ends on
+    Ctrl-C or SIGTERM, after what it has begun. There is no password: it is for this machine, or for
+    what stands in front of it.
+    """
+    from stillhouse.config.student import StudentCompute
+    from stillhouse.deployment.asker import Asker
+    from stillhouse.deployment.predict import default_student
+    from stillhouse.deployment.serve import Options, run
+
+    compute = StudentCompute.model_validate({"device": device, "eval_batch_size": batch_size})
+    asker = Asker(student or default_student(), compute, raw=raw)
+    run(asker, Options(host, port, name, batch_size, wait_ms / 1000, int(max_body_mb * 1e6)))
 
 
 @app.command()

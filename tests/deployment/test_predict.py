@@ -1,168 +1,341 @@
 """Asking a saved student through the command, from a copy of its folder and nothing else."""
 
+import csv
 import io
 import json
-import shutil
+import os
+import pty
+import select
+import subprocess
+import sys
+import time
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
 from stillhouse import cli
-from stillhouse.config.student import StudentCompute, StudentConf, StudentDecoding
+from stillhouse.config.student import StudentDecoding
 from stillhouse.core.errors import StillhouseError
-from stillhouse.core.files import write_json
-from stillhouse.deployment.predict import predict_queries
-from stillhouse.deployment.queries import Query, read_queries
-from stillhouse.sources.pin import pin
-from stillhouse.students.folder import load_student, save_student, untrained_student
-from stillhouse.students.predict import predict_labels, predict_rationales
+from stillhouse.deployment.asker import Asker
+from stillhouse.evaluate.calibration import softmax
+from stillhouse.students.folder import load_student
+from stillhouse.students.predict import predict_answers, predict_labels, predict_rationales
+from stillhouse.students.serving import read_serving
+from tests.conftest import REPOSITORY
+from tests.deployment.conftest import CPU, DECODING, FREE, MEASURED, TWO, serve_with
 
-QUERIES = ["how many apples?", "the lazy dog jumps", "42 foxes over the dog"]
-CPU = StudentCompute(device="cpu")
-DECODING = StudentDecoding(max_tokens=6, stop=("\n",))
-
-
-@pytest.fixture(scope="module")
-def trained(tiny_models, tmp_path_factory) -> Path:
-    """A student's folder, as the stages leave it."""
-    conf = StudentConf.model_validate(
-        {
-            "description": "tiny",
-            "model": {
-                "family": "decoder",
-                "source": pin(tiny_models / "decoder"),
-                "max_query_tokens": 128,
-                "max_target_tokens": 12,
-            },
-            "templates": {
-                "query": "{{ query }}\n{{ prefix }}",
-                "target": " {{ target }}",
-                "label_prefix": "Answer:",
-                "rationale_prefix": "Explain:",
-            },
-            "training": {"epochs": 1, "batch_size": 4, "learning_rate": 1e-2},
-            "decoding": {"max_tokens": 6},
-        }
-    )
-    folder = tmp_path_factory.mktemp("trained") / "seed=0"
-    save_student(folder / "model", untrained_student(conf), "float32", {"rationales": 5})
-    write_json(folder / "decoding.json", DECODING.model_dump())
-    return folder
-
-
-@pytest.fixture
-def elsewhere(trained, tmp_path, monkeypatch) -> Path:
-    """A copy of the folder, with no repository around it."""
-    monkeypatch.chdir(tmp_path)
-    return shutil.copytree(trained, tmp_path / "copy")
+TEXTS = ["how many apples?", 'sehr schön, "wirklich" 😀', "zwei\nZeilen, 42 foxes", "it's; ok\ttab"]
+CHOICES = ["good", "bad"]
+COMMAND = [sys.executable, "-c", "from stillhouse.cli import main; main()"]
 
 
 def predict(*arguments, stdin=""):
     result = CliRunner().invoke(
-        cli.app, ["predict", *map(str, arguments)], input=stdin, catch_exceptions=False
+        cli.app,
+        ["predict", "--student", "copy", *map(str, arguments)],
+        input=stdin,
+        catch_exceptions=False,
     )
     assert result.exit_code == 0, result.output
-    return result.stdout.splitlines()
+    return result
 
 
-def expected(folder):
-    queries = {query: query for query in QUERIES}
-    found = predict_labels(load_student(folder / "model"), queries, DECODING, CPU)
-    return [found[query] for query in QUERIES]
+def fails(*arguments, stdin=""):
+    with pytest.raises(StillhouseError) as error:
+        predict(*arguments, stdin=stdin)
+    return str(error.value)
 
 
-def as_shown(label):
-    """One line; what a terminal might obey is spelt out."""
-    line = " ".join(label.split())
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
+def query(text):
+    return f"Review: {text}\nGood or bad?"
 
 
-def test_text_lines_and_files_are_answered_as_the_test_rows_were(elsewhere):
-    labels = expected(elsewhere)
-    assert any(labels)
-    shown = [as_shown(label) for label in labels]
-    assert predict(elsewhere, QUERIES[0]) == shown[:1]
-    assert predict(elsewhere, "--batch-size", 2, stdin="\n".join(QUERIES)) == shown
-    Path("queries.txt").write_text("\n\n".join(QUERIES))
-    assert predict(elsewhere, "--file", "queries.txt") == shown
-    Path("rows.csv").write_text("query,label\n" + "".join(f"{query},x\n" for query in QUERIES))
-    assert predict(elsewhere, "--file", "rows.csv") == shown
+def expected(folder, texts=TEXTS, temperature=1.0, decode="choices"):
+    """Label and score of each text, of the queries as the dataset writes them."""
+    queries = {text: query(text) for text in texts}
+    choices = dict.fromkeys(texts, CHOICES)
+    decoding = DECODING.model_copy(update={"decode": decode})
+    found = predict_answers(
+        load_student(folder / "model"), queries, decoding, CPU, choices, quiet=True
+    )
+    scores = {text: softmax(each.likelihoods, temperature) for text, each in found.items()}
+    return [(found[text].label, round(max(scores[text]), 4)) for text in texts]
 
 
-def test_json_lines_keep_ids_and_order_and_give_the_rationale_when_asked(elsewhere):
-    rows = [{"id": f"r{9 - i}", "query": query} for i, query in enumerate(QUERIES)]
-    stdin = "".join(json.dumps(row) + "\n" for row in rows)
-    found = [json.loads(line) for line in predict(elsewhere, "--jsonl", stdin=stdin)]
-    assert found == [
-        row | {"prediction": label} for row, label in zip(rows, expected(elsewhere), strict=True)
+@pytest.fixture
+def choosing(elsewhere):
+    """A student that chooses among good and bad."""
+    serve_with(elsewhere, decoding=DECODING.model_copy(update={"decode": "choices"}))
+    return elsewhere
+
+
+def write_csv(name, header, rows):
+    with Path(name).open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([header, *rows])
+
+
+def read_csv(text):
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_a_table_comes_back_whole_with_what_is_predicted_of_each_row(choosing):
+    write_csv("new.csv", ["id", "text", "n"], [[f"r{i % 2}", t, i] for i, t in enumerate(TEXTS)])
+    found = read_csv(predict("--file", "new.csv", "--batch-size", 3).stdout)
+    wanted = expected(choosing)
+    assert [(row["prediction"], float(row["score"])) for row in found] == wanted
+    assert [(row["id"], row["text"], row["n"]) for row in found] == [
+        (f"r{i % 2}", t, str(i)) for i, t in enumerate(TEXTS)
     ]
-    explained = predict(elsewhere, "--jsonl", "--rationale", stdin=stdin)
-    reasons = {row["query"]: row["rationale"] for row in map(json.loads, explained)}
-    queries = {query: query for query in QUERIES}
-    assert reasons == predict_rationales(load_student(elsewhere / "model"), queries, CPU)
+    assert list(found[0]) == ["id", "text", "n", "prediction", "score"]
 
 
-def test_a_choice_is_made_among_a_rows_choices_and_decoded_freely_without_them(elsewhere):
-    write_json(elsewhere / "decoding.json", DECODING.model_dump() | {"decode": "choices"})
-    row = {"query": QUERIES[0], "choices": ["yes", "no"]}
-    (line,) = predict(elsewhere, "--jsonl", stdin=json.dumps(row))
-    assert json.loads(line)["prediction"] in ("yes", "no")
-    assert predict(elsewhere, QUERIES[0]) == [as_shown(expected(elsewhere)[0])]
+@pytest.mark.parametrize("suffix", [".tsv", ".jsonl", ".json", ".parquet"])
+def test_other_tables_come_back_in_their_own_form(choosing, suffix):
+    rows = [{"id": 7 - i, "text": text, "stars": 0.5} for i, text in enumerate(TEXTS)]
+    file, out = Path(f"new{suffix}"), Path(f"out{suffix}")
+    if suffix == ".parquet":
+        pq.write_table(pa.Table.from_pylist(rows), file)
+    elif suffix == ".tsv":
+        lines = [rows[0].keys(), *(row.values() for row in rows)]
+        with file.open("w", newline="") as opened:
+            csv.writer(opened, delimiter="\t").writerows(lines)
+    elif suffix == ".json":
+        file.write_text(json.dumps(rows))
+    else:
+        file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    predict("--file", file, "--out", out)
+    wanted = [
+        row | {"prediction": label, "score": score}
+        for row, (label, score) in zip(rows, expected(choosing), strict=True)
+    ]
+    if suffix == ".parquet":
+        table = pq.read_table(out)
+        assert table.to_pylist() == wanted
+        assert table.schema.field("id").type == pa.int64()
+    elif suffix == ".tsv":
+        with out.open(newline="") as opened:
+            assert list(csv.DictReader(opened, delimiter="\t")) == [
+                {name: str(value) for name, value in row.items()} for row in wanted
+            ]
+    elif suffix == ".json":
+        assert json.loads(out.read_text()) == wanted
+    else:
+        assert [json.loads(line) for line in out.read_text().splitlines()] == wanted
 
 
-def test_the_model_alone_predicts_up_to_what_it_was_trained_to(elsewhere):
-    assert len(predict(elsewhere / "model", QUERIES[0])) == 1
+def test_a_row_that_cannot_be_asked_keeps_its_place_and_is_counted(choosing):
+    write_csv("new.csv", ["text"], [[TEXTS[0]], [" "], [TEXTS[1]], ["\u200b"]])
+    result = predict("--file", "new.csv")
+    found = read_csv(result.stdout)
+    assert [bool(row["prediction"]) for row in found] == [True, False, True, False]
+    assert found[1]["score"] == ""
+    assert "2 of 4 rows without a prediction: empty `text` (new.csv:3, new.csv:5)" in result.stderr
 
 
-def test_a_student_of_labels_alone_cannot_explain(elsewhere):
-    manifest = elsewhere / "model/stillhouse.json"
-    manifest.write_text(manifest.read_text().replace('"rationales": 5', '"rationales": 0'))
-    with pytest.raises(StillhouseError, match="trained on labels alone"):
-        predict(elsewhere, "--rationale", "why?")
+def test_what_is_too_long_is_cut_and_counted(choosing):
+    write_csv("new.csv", ["text"], [["short"], ["word " * 20_000]])
+    result = predict("--file", "new.csv")
+    assert all(row["prediction"] for row in read_csv(result.stdout))
+    assert "1 of 2 rows lost the end of the query" in result.stderr
+    assert "max_query_tokens is 128): new.csv:3" in result.stderr
+
+
+def test_scores_are_calibrated_where_the_folder_says_how(choosing):
+    decoding = DECODING.model_copy(update={"decode": "choices"})
+    plain = predict(TEXTS[0])
+    assert "scores are not calibrated" in plain.stderr
+    serve_with(choosing, decoding=decoding, measured=MEASURED)
+    scaled = predict(TEXTS[0])
+    assert "scores are calibrated on 40 validation rows" in scaled.stderr
+    ((label, score),) = expected(choosing, TEXTS[:1], temperature=2.0)
+    assert scaled.stdout == f"{label}\t{score}\n"
+    assert plain.stdout != scaled.stdout
+
+
+def test_a_generated_label_has_a_score_only_where_it_is_a_choice(elsewhere):
+    result = predict(TEXTS[0])
+    label, score = result.stdout.removesuffix("\n").split("\t")
+    assert label
+    assert score == ""
+    assert "without a score: the prediction is none of the choices" in result.stderr
+    asked = {"a": query(TEXTS[0])}
+    labels = predict_labels(load_student(elsewhere / "model"), asked, DECODING, CPU)
+    serve_with(elsewhere, FREE | {"choices": "options", "columns": ["text", "options"]})
+    row = {"text": TEXTS[0], "options": [labels["a"], "something else"]}
+    (line,) = predict("--jsonl", stdin=json.dumps(row)).stdout.splitlines()
+    assert 0 < json.loads(line)["score"] <= 1
+
+
+def test_without_choices_a_score_is_that_of_the_whole_text(elsewhere):
+    serve_with(elsewhere, FREE, metric="exact")
+    result = predict(TEXTS[0])
+    assert 0 < float(result.stdout.split("\t")[1]) < 1
+    assert "scores are probabilities of the whole text" in result.stderr
+
+
+def test_lines_are_answered_in_their_places_and_text_files_too(choosing):
+    texts = [TEXTS[0], "", TEXTS[3]]
+    wanted = [f"{label}\t{score}" for label, score in expected(choosing, [TEXTS[0], TEXTS[3]])]
+    wanted.insert(1, "\t")
+    assert predict(stdin="\n".join(texts)).stdout.splitlines() == wanted
+    Path("queries.txt").write_text("\n".join(texts))
+    assert predict("--file", "queries.txt").stdout.splitlines() == wanted
+    predict("--file", "queries.txt", "--out", "out.csv")
+    found = read_csv(Path("out.csv").read_text())
+    assert [row["text"] for row in found] == texts
+    assert [f"{row['prediction']}\t{row['score']}" for row in found] == wanted
+
+
+def test_json_lines_keep_all_they_have_and_give_the_rationale_when_asked(choosing):
+    rows = [{"id": i, "text": text} for i, text in enumerate(TEXTS)]
+    stdin = "".join(json.dumps(row) + "\n" for row in rows)
+    found = [json.loads(line) for line in predict("--jsonl", stdin=stdin).stdout.splitlines()]
+    assert found == [
+        row | {"prediction": label, "score": score}
+        for row, (label, score) in zip(rows, expected(choosing), strict=True)
+    ]
+    explained = predict("--jsonl", "--rationale", stdin=stdin).stdout.splitlines()
+    queries = {text: query(text) for text in TEXTS}
+    reasons = predict_rationales(load_student(choosing / "model"), queries, CPU)
+    assert {row["text"]: row["rationale"] for row in map(json.loads, explained)} == reasons
+
+
+def test_what_is_written_already_needs_no_template(choosing):
+    wanted = predict(TEXTS[0]).stdout
+    assert predict("--raw", query(TEXTS[0])).stdout == wanted
+    line = json.dumps({"query": query(TEXTS[0])})
+    found = json.loads(predict("--raw", "--jsonl", stdin=line).stdout)
+    assert f"{found['prediction']}\t{found['score']}\n" == wanted
+    line = json.dumps({"query": query(TEXTS[0]), "choices": ["yes", "no", "42"]})
+    assert json.loads(predict("--raw", "--jsonl", stdin=line).stdout)["prediction"] in (
+        "yes",
+        "no",
+        "42",
+    )
+
+
+def test_the_model_alone_takes_queries_as_they_are(elsewhere):
+    """Up to as many tokens as it was trained to write."""
+    decoding = StudentDecoding(max_tokens=12)
+    labels = predict_labels(load_student(elsewhere / "model"), {"a": TEXTS[0]}, decoding, CPU)
+    stdin = json.dumps({"query": TEXTS[0]})
+    found = predict("--student", "copy/model", "--jsonl", stdin=stdin).stdout
+    assert json.loads(found)["prediction"] == labels["a"]
+
+
+def test_several_columns_want_a_table(elsewhere):
+    serve_with(elsewhere, TWO)
+    said = fails("a text")
+    assert "made of 3 columns: title, full text, options" in said
+    assert "--file" in said
+    assert "--raw" in said
+    assert "made of 3 columns" in fails(stdin="a line\n")
+    row = {"title": "a", "full text": "b", "options": ["x", "y"]}
+    assert json.loads(predict("--jsonl", stdin=json.dumps(row)).stdout)["prediction"]
+    Path("new.jsonl").write_text(json.dumps(row))
+    asker = Asker(elsewhere, CPU)
+    asked = asker.of_row(row, "here")
+    assert (asked.text, asked.choices) == ("a: b", ("x", "y"))
+
+
+def test_a_column_that_is_not_there_is_named_with_the_near_ones(choosing):
+    write_csv("new.csv", ["txt", "other"], [["good", "1"]])
+    said = fails("--file", "new.csv")
+    assert "new.csv has no column 'text', as the training rows have. Did you mean 'txt'" in said
+    result = predict("--jsonl", stdin='{"txt": "good"}\n{"text": "good"}\n')
+    assert [json.loads(line)["score"] is None for line in result.stdout.splitlines()] == [
+        True,
+        False,
+    ]
+    assert "1 of 2 rows without a prediction: no column `text`. Did you mean 'txt'" in result.stderr
+
+
+def test_a_template_may_do_without_a_column(elsewhere):
+    inputs = FREE | {"query": "{{ text | default('') }} {{ other }}", "columns": ["text", "other"]}
+    serve_with(elsewhere, inputs)
+    write_csv("new.csv", ["other"], [["good"]])
+    assert read_csv(predict("--file", "new.csv").stdout)[0]["prediction"]
+
+
+def test_nothing_is_overwritten(choosing):
+    write_csv("new.csv", ["text"], [["good"]])
+    Path("out.csv").write_text("mine")
+    assert "out.csv exists" in fails("--file", "new.csv", "--out", "out.csv")
+    assert Path("out.csv").read_text() == "mine"
+    predict("--file", "new.csv", "--out", "out.csv", "--force")
+    said = fails("--file", "out.csv")
+    assert "has a column 'prediction' already" in said
+    names = read_csv(predict("--file", "out.csv", "--prefix", "new_").stdout)[0]
+    assert list(names) == ["text", "prediction", "score", "new_prediction", "new_score"]
 
 
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["coyp", "why?"], "no folder coyp. Did you mean 'copy'"),
-        (["."], "neither it nor its model/ has a stillhouse.json"),
-        ([], "params.yaml does not exist"),
-        (["copy", "--file", "qeries.txt"], "Did you mean 'queries.txt'"),
-        (["copy", "--file", "empty.txt"], "There is no query"),
-        (["copy", " "], "`query` is ' '"),
+        (["new.csv"], "new.csv is a file. Did you mean `--file new.csv`?"),
+        (["nwe.csv"], "nwe.csv looks like a file, and there is none of that name. Did you mean"),
+        (["copy", "why?"], "copy is a student's folder, not a text: give it with --student"),
+        (["great", "food"], "There are 2 texts, the second 'food'"),
+        ([" "], "The text is empty"),
+        (["why?", "--student", "coyp"], "There is no folder coyp. Did you mean 'copy'"),
+        (["why?", "--student", "."], "neither it nor its model/ has a stillhouse.json"),
+        (["why?", "--file", "new.csv"], "Give a text or --file, not both"),
+        (["why?", "--out", "a.csv"], "--out is for a table"),
+        (["--file", "nwe.csv"], "nwe.csv does not exist. Did you mean 'new.csv'"),
+        (["--file", "empty.txt"], "empty.txt has no text in it"),
+        (["--file", "blank.csv"], "No query can be made of the input: empty `text`"),
+        (["--file", "new.csv", "--out", "a.doc"], "cannot write a .doc file"),
+        (["--file", "new.csv", "--out", "copy"], "copy is a folder"),
+        ([], "There is no query"),
     ],
 )
-def test_a_mistake_says_what_to_do(elsewhere, arguments, says):
-    Path("queries.txt").write_text("why?\n")
+def test_a_mistake_says_what_to_do(choosing, arguments, says):
+    write_csv("new.csv", ["text"], [["good"]])
+    write_csv("blank.csv", ["text", "n"], [["", "1"], [" ", "2"]])
     Path("empty.txt").write_text("\n")
-    with pytest.raises(StillhouseError) as error:
-        predict(*arguments)
-    assert says in str(error.value)
+    assert says in fails(*arguments)
+
+
+def test_without_a_student_or_a_project_it_says_so(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StillhouseError, match=r"no params\.yaml here .* --student"):
+        CliRunner().invoke(cli.app, ["predict", "a text"], catch_exceptions=False)
+
+
+def test_a_student_of_labels_alone_cannot_explain(elsewhere):
+    manifest = elsewhere / "model/stillhouse.json"
+    manifest.write_text(manifest.read_text().replace('"rationales": 5', '"rationales": 0'))
+    assert "trained on labels alone" in fails("--rationale", "why?")
+
+
+def test_a_folder_of_an_earlier_version_says_what_to_do(elsewhere):
+    (elsewhere / "serving.json").rename(elsewhere / "decoding.json")
+    said = fails("why?")
+    assert "of an earlier version: it has decoding.json and no serving.json" in said
+    assert "dvc repro evaluate" in said
 
 
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ('{"query": "a"}\nnope', "standard input:2 is not well-formed JSON"),
+        ('{"text": "a"}\nnope', "standard input:2 is not well-formed JSON"),
         ('["a"]', "standard input:1 should be a JSON object"),
-        ('{"qeury": "a"}', "has no `query`. Did you mean 'qeury'"),
-        ('{"query": {"a": 1}}', "`query` is {'a': 1}"),
-        ('{"query": "a", "id": 1}\n{"query": "b", "id": 1}', "The id '1' occurs twice"),
     ],
 )
-def test_a_line_that_is_no_query_is_named(text, says):
-    with pytest.raises(StillhouseError) as error:
-        read_queries(None, None, io.StringIO(text), json_lines=True)
-    assert says in str(error.value)
+def test_a_line_that_is_no_object_is_named(choosing, text, says):
+    assert says in fails("--jsonl", stdin=text)
 
 
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("decoding.json", "[" * 200_000),
-        ("decoding.json", "[]"),
-        ("decoding.json", '{"max_tokens": "many"}'),
+        ("serving.json", "[" * 200_000),
+        ("serving.json", "[]"),
+        ("serving.json", '{"format": 99}'),
+        ("serving.json", '{"format": 1, "query": "{{ text"}'),
         ("model/stillhouse.json", "[" * 200_000),
         ("model/stillhouse.json", '{"format": 1}'),
         ("model/config.json", "{"),
@@ -171,31 +344,73 @@ def test_a_line_that_is_no_query_is_named(text, says):
 )
 def test_a_damaged_student_is_one_message(elsewhere, name, text):
     (elsewhere / name).write_text(text)
-    with pytest.raises(StillhouseError) as error:
-        predict_queries(elsewhere, [Query(id="1", query="two nuts")], CPU)
-    assert str(elsewhere / name) in str(error.value)
-    assert len(str(error.value)) < 1000
+    said = fails("two nuts")
+    assert str(Path("copy") / name) in said
+    assert len(said) < 1000
 
 
-def test_half_characters_and_bytes_that_are_no_text(tmp_path, trained):
+def test_half_characters_and_bytes_that_are_no_text(choosing):
     """A terminal gives lone surrogates for bytes that are no UTF-8, JSON for a cut emoji."""
-    assert read_queries("caf\udce9?", None, io.StringIO(), False)[0].text == "caf\ufffd?"
-    lines = io.StringIO('{"query": "a \\ud83d", "choices": ["x\\udc00", "y"], "id": NaN}\n')
-    (query,) = read_queries(None, None, lines, True)
-    assert (query.id, query.text, query.choices) == ("1", "a \ufffd", ("x\ufffd", "y"))
-    surrogates = tmp_path / "queries.JSONL"
-    surrogates.write_text('{"query": "half \\ud83d"}\n')
-    done = CliRunner().invoke(
-        cli.app, ["predict", str(trained), "--file", str(surrogates), "--device", "cpu"]
+    asker = Asker(choosing, CPU)
+    assert asker.of_text("caf\udce9?").text == query("caf\ufffd?")
+    Path("new.JSONL").write_text('{"text": "half \\ud83d"}\n')
+    assert "half" in predict("--file", "new.JSONL").stdout
+    Path("latin.txt").write_bytes("café?\n".encode("latin-1"))
+    assert "latin.txt is not UTF-8 text" in fails("--file", "latin.txt")
+    assert "standard input is not UTF-8 text" in fails(stdin="café?\n".encode("latin-1"))
+    Path("marked.txt").write_text("one?\n\ufefftwo?\n", encoding="utf-16")
+    assert len(predict("--file", "marked.txt").stdout.splitlines()) == 2
+
+
+def process(*arguments, **options):
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY / "src")}
+    return subprocess.Popen(
+        [*COMMAND, "predict", "--student", "copy", "--device", "cpu", *arguments],
+        env=environment,
+        **options,
     )
-    assert done.exit_code == 0, done.output
-    latin = tmp_path / "queries.txt"
-    latin.write_bytes("café?\n".encode("latin-1"))
-    with pytest.raises(StillhouseError, match=r"queries\.txt is not UTF-8 text"):
-        read_queries(None, latin, io.StringIO(), False)
-    stdin = io.TextIOWrapper(io.BytesIO("café?\n".encode("latin-1")), encoding="utf-8")
-    with pytest.raises(StillhouseError, match="standard input is not UTF-8 text"):
-        read_queries(None, None, stdin, False)
-    marked = tmp_path / "marked.txt"
-    marked.write_text("one?\n\ufefftwo?\n", encoding="utf-16")
-    assert [q.text for q in read_queries(None, marked, io.StringIO(), False)] == ["one?", "two?"]
+
+
+def test_a_line_is_answered_before_the_next_one_comes(choosing):
+    pipe = subprocess.PIPE
+    with process(stdin=pipe, stdout=pipe, stderr=pipe, text=True, bufsize=1) as asked:
+        for text, (label, score) in zip(TEXTS[:2], expected(choosing, TEXTS[:2]), strict=True):
+            asked.stdin.write(f"{text}\n")
+            asked.stdin.flush()
+            assert asked.stdout.readline() == f"{label}\t{score}\n"
+        asked.stdin.close()
+        assert asked.wait() == 0
+
+
+def test_questions_at_a_prompt_are_answered_in_turn(choosing):
+    wanted = [f"{label}\t{score}" for label, score in expected(choosing, TEXTS[:1])]
+    ours, theirs = pty.openpty()
+    with process(stdin=theirs, stdout=theirs, stderr=theirs) as asked:
+        os.close(theirs)
+        shown = ""
+        for answered in range(2):
+            os.write(ours, f"{TEXTS[0]}\n".encode())
+            shown = _read_until(
+                ours, shown, lambda text, n=answered + 1: text.count(wanted[0]) == n
+            )
+        os.write(ours, b"\x04")
+        assert asked.wait() == 0
+    os.close(ours)
+    assert "A text a line; end with Ctrl-D" in shown
+
+
+def _read_until(terminal, shown, enough):
+    ended = time.monotonic() + 120
+    while not enough(shown) and time.monotonic() < ended:
+        if select.select([terminal], [], [], 1)[0]:
+            shown += os.read(terminal, 4096).decode().replace("\t", "\t")
+    assert enough(shown), shown
+    return shown
+
+
+def test_the_folder_says_what_it_is_asked(choosing):
+    serving = read_serving(choosing)
+    assert serving.labels == ("good", "bad")
+    assert serving.versions.keys() == {"stillhouse", "transformers"}
+    serve_with(choosing, TWO)
+    assert read_serving(choosing).labels is None

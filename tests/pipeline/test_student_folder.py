@@ -1,6 +1,6 @@
 """A trained student out of the repository, by its name, into a folder that works alone."""
 
-import json
+import csv
 
 import pytest
 
@@ -19,21 +19,23 @@ def test_an_artifact_is_fetched_by_name_and_predicts_as_it_was_tested(workspace,
     outside.dvc("artifacts", "get", str(workspace.path), "student", "--out", "fetched")
     outside.dvc("get", str(workspace.path), str(paths.student(0)), "--out", "same")
     folder = outside.path / "fetched"
-    assert {path.name for path in folder.iterdir()} == {"README.md", "decoding.json", "model"}
+    assert {path.name for path in folder.iterdir()} == {"README.md", "serving.json", "model"}
     assert (folder / "README.md").read_bytes() == (outside.path / "same/README.md").read_bytes()
 
     tested = predictions("seed=0").of(workspace.path).read_rows()
     examples = EXAMPLES.of(workspace.path).read_rows()
-    queries = {row["id"]: row["query"] for row in examples}
-    rows = [{"id": row["id"], "query": queries[row["id"]]} for row in tested]
-    (outside.path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    test = {row["id"] for row in tested}
+    assert test == {row["id"] for row in examples if row["split"] == "test"}
     outside.env["PYTHONPATH"] = str(REPOSITORY / "src")
-    command = str(REPOSITORY / "tests/pipeline/command.py")
-    shown = outside.run("python", command, "predict", "fetched", "--jsonl", "--file", "rows.jsonl")
-    found = [json.loads(line) for line in shown.splitlines() if line.startswith("{")]
-    assert {row["id"]: row["prediction"] for row in found} == {
-        row["id"]: row["prediction"] for row in tested
+    command = [str(REPOSITORY / "tests/pipeline/command.py"), "predict", "--student", "fetched"]
+    source = workspace.path / "data/raw/tiny/test.csv"
+    outside.run("python", *command, "--file", str(source), "--out", "predicted.csv")
+    with (outside.path / "predicted.csv").open(encoding="utf-8", newline="") as file:
+        found = {row["name"]: row["prediction"] for row in csv.DictReader(file)}
+    assert {row["id"]: row["prediction"] for row in tested} == {
+        id_: prediction for id_, prediction in found.items() if id_ in test
     }
+    assert test <= found.keys()
 
 
 def test_a_card_is_written_anew_for_another_licence_and_nothing_else_runs(workspace):

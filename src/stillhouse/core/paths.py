@@ -7,6 +7,9 @@ PARAMS = Path("params.yaml")
 CONF = Path("conf")
 RAW = Path("data/raw")
 
+INPUTS = Path("data/inputs.json")
+"""What the dataset asks of a row: templates, columns, an example."""
+
 CODE = Path("data/code")
 DEFINITIONS = CODE / "definitions.json"
 PREDICTIONS = Path("data/predictions")
@@ -22,6 +25,7 @@ CHOSEN_METRICS = Path("metrics/chosen.json")
 AUGMENT_METRICS = Path("metrics/augment.json")
 BASELINE_METRICS = Path("metrics/baseline.json")
 TRAIN_METRICS = Path("metrics/train")
+CALIBRATION_METRICS = Path("metrics/calibration")
 EVAL_METRICS = Path("metrics/eval")
 REFERENCES_METRICS = Path("metrics/references.json")
 CONFUSION_PLOTS = Path("metrics/confusion")
@@ -34,7 +38,7 @@ BASELINE = "untrained"
 MODEL = "model"
 MANIFEST = "stillhouse.json"
 CARD = "README.md"
-DECODING = "decoding.json"
+SERVING = "serving.json"
 
 
 def code(stage: str) -> Path:
@@ -43,7 +47,7 @@ def code(stage: str) -> Path:
 
 
 def student(seed: int) -> Path:
-    """The folder of the student trained with `seed`: its model, its card, how it decodes."""
+    """The folder of the student trained with `seed`: its model, its card, how it is asked."""
     return STUDENTS / f"seed={seed}"
 
 
@@ -62,9 +66,9 @@ def student_card(seed: int) -> Path:
     return student(seed) / CARD
 
 
-def student_decoding(seed: int) -> Path:
-    """How the student trained with `seed` predicted the test rows."""
-    return student(seed) / DECODING
+def student_serving(seed: int) -> Path:
+    """How the student trained with `seed` is asked: its inputs, its decoding, its scores."""
+    return student(seed) / SERVING
 
 
 def train_curve(seed: int) -> Path:
@@ -80,3 +84,13 @@ def eval_metrics(seed: int) -> Path:
 def confusion_plot(seed: int) -> Path:
     """How often each class is taken for which by the student trained with `seed`, as CSV."""
     return CONFUSION_PLOTS / f"seed={seed}.csv"
+
+
+def calibration_metrics(seed: int) -> Path:
+    """How far the scores of the student trained with `seed` are probabilities."""
+    return CALIBRATION_METRICS / f"seed={seed}.json"
+
+
+def calibration_plot(seed: int) -> Path:
+    """The reliability diagram of the student trained with `seed`, as CSV."""
+    return CALIBRATION_METRICS / f"seed={seed}.csv"

@@ -25,24 +25,45 @@ def evaluate_student(
     decoding: StudentDecoding,
     compute: StudentCompute,
 ) -> tuple[list[Row], Metrics]:
-    """The predictions table of the test rows, and the metrics.
-
-    Beside the shares: `mean_answer_tokens`, of the predictions with their end tokens; and
-    where the dataset has validation rows, the accuracy on these, which may choose what comes next.
-    """
+    """The predictions table of the test rows, and the metrics, of a student that is asked here."""
 
     def predict(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
         queries = {row["id"]: row["query"] for row in rows}
         choices = {row["id"]: row["choices"] for row in rows}
         return predict_labels(student, queries, decoding, compute, choices)
 
-    test, validation = split_rows(examples, "test"), labelled_rows(examples, VALIDATION)
-    predictions = predict(test)
-    table, metrics = score(predictions, test, answer)
-    lengths = [len(student.text.target(text)) for text in predictions.values()]
+    test, validation = scored_rows(examples)
+    # Each split by itself: beside others a row may be predicted otherwise in the last bits.
+    labels = predict(test) | predict(validation)
+    return score_student(student, labels, examples, answer)
+
+
+def scored_rows(
+    examples: Sequence[Mapping[str, Any]],
+) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
+    """The test rows, and the validation rows, that a student is scored on."""
+    return split_rows(examples, "test"), labelled_rows(examples, VALIDATION)
+
+
+def score_student(
+    student: "Student",
+    predictions: Mapping[str, str],
+    examples: Sequence[Mapping[str, Any]],
+    answer: Answer,
+) -> tuple[list[Row], Metrics]:
+    """The predictions table of the test rows, and the metrics, given the labels by id.
+
+    Beside the shares: `mean_answer_tokens`, of the predictions with their end tokens; and
+    where the dataset has validation rows, the accuracy on these, which may choose what comes next.
+    """
+    test, validation = scored_rows(examples)
+    of_test, of_validation = (
+        {row["id"]: predictions[row["id"]] for row in rows} for rows in (test, validation)
+    )
+    table, metrics = score(of_test, test, answer)
+    lengths = [len(student.text.target(text)) for text in of_test.values()]
     metrics["mean_answer_tokens"] = round(fmean(lengths), DIGITS)
-    # By itself: together with others a row may be predicted otherwise in the last bits.
-    return table, metrics | _on_validation(predict(validation), validation, answer)
+    return table, metrics | _on_validation(of_validation, validation, answer)
 
 
 def evaluate_majority(examples: Sequence[Mapping[str, Any]], answer: Answer) -> Metrics:

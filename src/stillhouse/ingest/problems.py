@@ -29,6 +29,12 @@ class Problems:
         if self._count >= ENOUGH:
             self.fail()
 
+    def first(self) -> str | None:
+        """What was noted first, if anything was: its kind or, said of one row, what it says."""
+        for (kind, _), ((example, place), *_) in self._found.items():
+            return example if place else kind
+        return None
+
     def fail(self) -> None:
         """Raise one error that holds all problems, if there are any."""
         if not self._found:

@@ -46,7 +46,7 @@ def make_row(
         row: Row = {
             "id": _optional(fields.id, values, f"{raw.where}, fields.id"),
             "split": split,
-            "query": _text(fields.query, values, f"{raw.where}, fields.query"),
+            "query": query_of(fields, values, f"{raw.where}, fields.query"),
             "label": None,
             "choices": choices_of(fields, values, f"{raw.where}, fields.choices"),
             "gold_rationale": None,
@@ -102,6 +102,11 @@ def _text(template: str, values: Mapping[str, Any], where: str) -> str:
 
 def _optional(template: str | None, values: Mapping[str, Any], where: str) -> str | None:
     return (_text(template, values, where) or None) if template is not None else None
+
+
+def query_of(fields: Fields, values: Mapping[str, Any], where: str) -> str:
+    """The query of a raw row, which has `values`."""
+    return _text(fields.query, values, where)
 
 
 def choices_of(fields: Fields, values: Mapping[str, Any], where: str) -> list[str]:

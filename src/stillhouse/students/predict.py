@@ -2,8 +2,10 @@
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import TypeVar
 
 import numpy as np
 
@@ -14,9 +16,24 @@ from stillhouse.students.folder import Student, greedy
 from stillhouse.students.text import Task, TokenSequence
 from stillhouse.students.weights import output_layer
 
+T = TypeVar("T")
 Choices = Mapping[str, Sequence[str]]
 Prompts = Mapping[str, Sequence[int]]
-Predict = Callable[[Sequence[str]], Iterable[str]]
+Predict = Callable[[Sequence[str]], Iterable[T]]
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A student's label for a query, and what it thinks of every label that it might have given."""
+
+    label: str
+    likelihoods: tuple[float, ...]
+    """The log-probability of each of the row's choices, in their order; without choices, that of
+    the label itself."""
+    tokens: int = 0
+    """Of the prompt."""
+    truncated: bool = False
+    """Whether the query's end was cut off."""
 
 
 def predict_labels(
@@ -33,40 +50,105 @@ def predict_labels(
     the row's `choices` whose tokens, the end token included, are likeliest together.
     """
     prompts = _prompts(student, queries, "label")
-    predict, size = _generating(student, prompts, decoding), compute.eval_batch_size
     if decoding.decode == "choices":
-        most = _require_choices(queries, choices or {})
-        predict, size = _choosing(student, prompts, choices or {}), max(1, size // most)
+        given = _require_choices(queries, choices or {})
+        found = _likelihoods(student, prompts, given, compute, "Predict")
+        return {id_: _likeliest(given[id_], sums) for id_, sums in found.items()}
+    return _generated(student, prompts, decoding, compute, "Predict")
+
+
+def predict_answers(
+    student: Student,
+    queries: Mapping[str, str],
+    decoding: StudentDecoding,
+    compute: StudentCompute,
+    choices: Choices,
+    *,
+    quiet: bool = False,
+) -> dict[str, Answered]:
+    """Labels as `predict_labels` gives them, with their likelihoods; rows may have no choices.
+
+    Choosing gives both in one pass; after generating there is a second one over the choices, or,
+    without any, over the label. `quiet` shows no progress.
+    """
+    asked = {id_: student.text.prompt(query, "label") for id_, query in queries.items()}
+    prompts = {id_: tokens for id_, (tokens, _) in asked.items()}
+    titles = (None, None) if quiet else ("Predict", "Score")
+    if decoding.decode == "choices":
+        given = _require_choices(queries, choices)
+        found = _likelihoods(student, prompts, given, compute, titles[0])
+        labels = {id_: _likeliest(given[id_], sums) for id_, sums in found.items()}
+    else:
+        labels = _generated(student, prompts, decoding, compute, titles[0])
+        given = {id_: choices.get(id_) or (labels[id_],) for id_ in queries}
+        found = _likelihoods(student, prompts, given, compute, titles[1])
+    return {
+        id_: Answered(labels[id_], tuple(found[id_]), len(tokens), truncated)
+        for id_, (tokens, truncated) in asked.items()
+    }
+
+
+def _generated(
+    student: Student,
+    prompts: Prompts,
+    decoding: StudentDecoding,
+    compute: StudentCompute,
+    title: str | None,
+) -> dict[str, str]:
     _place(student, compute.device)
-    return _in_batches(prompts, predict, size, "Predict")
+    predict = _generating(student, prompts, decoding)
+    return _in_batches(prompts, predict, compute.eval_batch_size, title)
+
+
+def _likelihoods(
+    student: Student,
+    prompts: Prompts,
+    choices: Choices,
+    compute: StudentCompute,
+    title: str | None,
+) -> dict[str, list[float]]:
+    """The log-probability of each of a row's choices as the whole label, in their order.
+
+    Summed over a choice's tokens, the end token included. The prompt is computed once for all.
+    """
+    most = max((len(choices[id_]) for id_ in prompts), default=1)
+    _place(student, compute.device)
+    score = _scoring(student, prompts, choices)
+    return _in_batches(prompts, score, max(1, compute.eval_batch_size // most), title)
 
 
 def predict_rationales(
-    student: Student, queries: Mapping[str, str], compute: StudentCompute
+    student: Student,
+    queries: Mapping[str, str],
+    compute: StudentCompute,
+    *,
+    quiet: bool = False,
 ) -> dict[str, str]:
     """The rationale that the student gives to each query, by id, as long as it was trained to."""
     prompts = _prompts(student, queries, "rationale")
     decoding = StudentDecoding(max_tokens=student.text.max_target_tokens)
-    predict = _generating(student, prompts, decoding)
-    _place(student, compute.device)
-    return _in_batches(prompts, predict, compute.eval_batch_size, "Explain")
+    return _generated(student, prompts, decoding, compute, None if quiet else "Explain")
 
 
 def _prompts(student: Student, queries: Mapping[str, str], task: Task) -> dict[str, list[int]]:
     return {id_: student.text.prompt(query, task)[0] for id_, query in queries.items()}
 
 
-def _in_batches(prompts: Prompts, predict: Predict, size: int, title: str) -> dict[str, str]:
+def _in_batches(
+    prompts: Prompts, predict: Predict[T], size: int, title: str | None
+) -> dict[str, T]:
     import torch
 
     # Longest first: a batch that does not fit in memory fails at once, not at the end.
     order = sorted(prompts, key=lambda id_: (-len(prompts[id_]), id_))
-    predictions: dict[str, str] = {}
-    with progress(title, len(order)) as bar, torch.inference_mode():
+    predictions: dict[str, T] = {}
+    shown = nullcontext() if title is None else progress(title, len(order))
+    with shown as bar, torch.inference_mode():
         for start in range(0, len(order), size):
             ids = order[start : start + size]
             predictions |= dict(zip(ids, predict(ids), strict=True))
-            bar.advance(len(ids))
+            if bar:
+                bar.advance(len(ids))
     return predictions
 
 
@@ -109,7 +191,7 @@ class _Draft:
         return cut(self._text, self.decoding.stop)
 
 
-def _generating(student: Student, prompts: Prompts, decoding: StudentDecoding) -> Predict:
+def _generating(student: Student, prompts: Prompts, decoding: StudentDecoding) -> Predict[str]:
     from stillhouse.modeling.decoding import decode
     from stillhouse.modeling.sampler import Sampler, stream
 
@@ -122,13 +204,13 @@ def _generating(student: Student, prompts: Prompts, decoding: StudentDecoding) -
     return predict
 
 
-def _choosing(student: Student, prompts: Prompts, choices: Choices) -> Predict:
+def _scoring(student: Student, prompts: Prompts, choices: Choices) -> Predict[list[float]]:
     from stillhouse.modeling.fused import cross_entropy
     from stillhouse.students.batches import packed, target_logits
 
     model, text = student.model, student.text
 
-    def predict(ids: Sequence[str]) -> list[str]:
+    def score(ids: Sequence[str]) -> list[list[float]]:
         groups = [
             [
                 TokenSequence(tuple(prompts[id_]), tuple(text.target(choice)))
@@ -139,21 +221,22 @@ def _choosing(student: Student, prompts: Prompts, choices: Choices) -> Predict:
         batch = {k: v.to(model.device) for k, v in packed(groups, model.config).items()}
         logits = target_logits(model, output_layer(model), batch)
         each = iter(cross_entropy(logits, batch["targets"]).tolist())
-        sums = [[math.fsum(islice(each, len(s.target))) for s in group] for group in groups]
-        return [
-            choices[id_][min(range(len(of_row)), key=of_row.__getitem__)]
-            for id_, of_row in zip(ids, sums, strict=True)
-        ]
+        return [[-math.fsum(islice(each, len(s.target))) for s in group] for group in groups]
 
-    return predict
+    return score
 
 
-def _require_choices(queries: Mapping[str, str], choices: Choices) -> int:
-    """The most choices of any row; an error when one has none."""
+def _likeliest(choices: Sequence[str], sums: Sequence[float]) -> str:
+    """The choice of the highest sum; of equal ones the first."""
+    return choices[max(range(len(choices)), key=sums.__getitem__)]
+
+
+def _require_choices(queries: Mapping[str, str], choices: Choices) -> Choices:
+    """The choices; an error when a row has none."""
     without = [id_ for id_ in queries if not choices.get(id_)]
     if without:
         raise StillhouseError(
             f"The student's entry says `decode: choices`, but {len(without)} of {len(queries)} "
             f"rows have none (row {without[0]!r}). Use `decode: generate` for this dataset."
         )
-    return max((len(choices[id_]) for id_ in queries), default=1)
+    return choices
