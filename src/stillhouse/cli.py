@@ -307,7 +307,7 @@ DeviceOption = Annotated[Device, typer.Option(help="Where it computes.")]
 def predict(
     text: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[TEXT]", help="What to ask; without it, standard input."),
+        typer.Argument(metavar="TEXT", help="What to ask; without it, standard input."),
     ] = None,
     *,
     student: Student = None,

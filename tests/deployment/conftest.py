@@ -17,12 +17,16 @@ INPUTS = {
     "query": "Review: {{ text }}\nGood or bad?",
     "choices": ["good", "bad"],
     "columns": ["text"],
+    "optional": [],
+    "quoting": None,
     "example": None,
 }
 TWO = {
     "query": '{{ title }}: {{ row["full text"] }}',
     "choices": "options",
     "columns": ["title", "full text", "options"],
+    "optional": ["title"],
+    "quoting": "none",
     "example": None,
 }
 FREE = INPUTS | {"choices": []}

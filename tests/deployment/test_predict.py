@@ -235,10 +235,20 @@ def test_several_columns_want_a_table(elsewhere):
     assert "made of 3 columns" in fails(stdin="a line\n")
     row = {"title": "a", "full text": "b", "options": ["x", "y"]}
     assert json.loads(predict("--jsonl", stdin=json.dumps(row)).stdout)["prediction"]
-    Path("new.jsonl").write_text(json.dumps(row))
     asker = Asker(elsewhere, CPU)
     asked = asker.of_row(row, "here")
     assert (asked.text, asked.choices) == ("a: b", ("x", "y"))
+    assert asker.of_row(row | {"title": ""}, "here").text == ": b"
+    assert asker.of_row(row | {"full text": None}, "here").problem == "empty `full text`"
+
+
+def test_a_table_is_read_with_the_quotes_of_the_training_rows(elsewhere):
+    serve_with(elsewhere, TWO | {"choices": [], "columns": ["title", "full text"]})
+    Path("new.tsv").write_text('title\tfull text\na "b" c\t"as it is\n')
+    result = predict("--file", "new.tsv", "--out", "out.jsonl")
+    assert "1 row in out.jsonl" in result.stderr
+    (row,) = map(json.loads, Path("out.jsonl").read_text().splitlines())
+    assert (row["title"], row["full text"]) == ('a "b" c', '"as it is')
 
 
 def test_a_column_that_is_not_there_is_named_with_the_near_ones(choosing):

@@ -72,7 +72,9 @@ def failure(stage):
 
 def test_the_project_is_fine_as_it_is(project):
     scripts.run("ingest")
-    assert written() == {str(tables.EXAMPLES.path), str(paths.INGEST_METRICS)}
+    assert written() == {
+        str(path) for path in (tables.EXAMPLES.path, paths.INPUTS, paths.INGEST_METRICS)
+    }
 
 
 def missing_column(_):

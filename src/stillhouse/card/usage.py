@@ -37,7 +37,8 @@ def usage(measured: Measured) -> str:
 def _row(serving: Serving) -> dict[str, object]:
     """The example's columns, or what stands for one."""
     if serving.example:
-        return dict(serving.example.columns)
+        given = serving.example.columns
+        return {name: given[name] for name in serving.columns if name in given}
     return dict.fromkeys(serving.columns, _PLACEHOLDER)
 
 

@@ -134,7 +134,7 @@ class Asker:
     def _needed(self) -> list[str]:
         """The columns that may not be empty, as `ingest` rejects rows."""
         assert self.serving is not None
-        return sorted(columns_read(self.serving.query))
+        return sorted(columns_read(self.serving.query).difference(self.serving.optional))
 
     def answers(self, queries: Sequence[Query], *, rationale: bool = False) -> list[Answer]:
         """The student's answers in order of the queries, labels decoded as the test rows' were.

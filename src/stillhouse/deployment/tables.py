@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stillhouse.config.dataset import Quoting
 from stillhouse.core.errors import StillhouseError, did_you_mean
 from stillhouse.core.files import atomic_path, write_text
 from stillhouse.core.text import printable
@@ -30,12 +31,15 @@ class Asked:
     queries: Sequence[Query]
 
 
-def read_rows(file: Path) -> list[RawRow]:
-    """The rows of a table; a file that is none has a text a line, blank ones included."""
+def read_rows(file: Path, quoting: Quoting | None = None) -> list[RawRow]:
+    """The rows of a table; a file that is none has a text a line, blank ones included.
+
+    `quoting` is that of the CSV and TSV that the student was trained on.
+    """
     if not file.is_file():
         raise StillhouseError(f"{file} does not exist.{near_files(file)}")
     if files.is_table(file):
-        return files.read_file(file, "double" if suffix_of(file) in files.SEPARATORS else None)
+        return files.read_file(file, quoting or "double")
     with files.open_text(file) as source:
         try:
             rows = list(lines(source, str(file)))

@@ -30,6 +30,8 @@ def answer_rows(
     quiet: bool = False,
 ) -> dict[str, Answered]:
     """The student's answers to rows with `id`, `query` and `choices`, by id."""
+    if not rows:
+        return {}
     queries = {row["id"]: row["query"] for row in rows}
     choices = {row["id"]: row["choices"] for row in rows}
     return predict_answers(student, queries, decoding, compute, choices, quiet=quiet)

@@ -7,9 +7,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from stillhouse import __version__
 from stillhouse.config.base import Conf, Expression, OfRow, Written
-from stillhouse.config.dataset import Fields, Metric
+from stillhouse.config.dataset import Fields, Metric, Quoting
 from stillhouse.config.student import StudentDecoding
 from stillhouse.core import paths
 from stillhouse.core.errors import StillhouseError
@@ -52,6 +51,10 @@ class Serving(Conf):
     choices: Expression | tuple[Written, ...]
     columns: tuple[str, ...]
     """What the templates read, in the order of the dataset's source."""
+    optional: tuple[str, ...]
+    """Those that may be empty; a row with another empty one that the query reads is not asked."""
+    quoting: Quoting | None
+    """Of the CSV and TSV that it was trained on."""
     labels: tuple[str, ...] | None
     """The choices, where they are the same for every row."""
     metric: Metric
@@ -84,7 +87,10 @@ def make_serving(
     return Serving.model_validate(
         {
             "format": FORMAT,
-            **{name: inputs[name] for name in ("query", "choices", "columns")},
+            **{
+                name: inputs[name]
+                for name in ("query", "choices", "columns", "optional", "quoting")
+            },
             "labels": [render(each, {}, "choices").strip() for each in choices]
             if fixed and choices
             else None,
@@ -92,10 +98,8 @@ def make_serving(
             "decoding": decoding.model_dump(),
             "calibration": known if known["temperature"] is not None else None,
             "example": example,
-            "versions": {
-                "stillhouse": __version__,
-                "transformers": version("transformers"),
-            },
+            # Of what is installed: a constant of the code would make a new version rerun all this.
+            "versions": {name: version(name) for name in ("stillhouse", "transformers")},
         }
     )
 
