@@ -5,6 +5,7 @@ Run it with `dvc repro card`.
 
 from stillhouse.card.card import model_card
 from stillhouse.card.config import CardConfig
+from stillhouse.card.limits import read_confusion
 from stillhouse.card.measured import Measured
 from stillhouse.core import paths
 from stillhouse.core.files import sha256_file
@@ -24,6 +25,7 @@ def main(stage: Stage[CardConfig]) -> None:
         added=stage.json(paths.AUGMENT_METRICS),
         manifest=read_manifest(stage.input(paths.student_manifest(seed)).parent),
         serving=parse_serving(stage.json(paths.student_serving(seed)), paths.student_serving(seed)),
+        confusion=read_confusion(stage.input(paths.confusion_plot(seed)).read_text("utf-8")),
         hashes={each.name: sha256_file(stage.input(each.path)) for each in (EXAMPLES, TRAINING)},
     )
     stage.write_text(paths.student_card(seed), model_card(stage.config, seed, measured))

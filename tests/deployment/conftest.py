@@ -19,6 +19,7 @@ INPUTS = {
     "columns": ["text"],
     "optional": [],
     "quoting": None,
+    "separator": None,
     "example": None,
 }
 TWO = {
@@ -27,6 +28,7 @@ TWO = {
     "columns": ["title", "full text", "options"],
     "optional": ["title"],
     "quoting": "none",
+    "separator": "|",
     "example": None,
 }
 FREE = INPUTS | {"choices": []}

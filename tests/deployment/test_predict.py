@@ -244,7 +244,7 @@ def test_several_columns_want_a_table(elsewhere):
 
 def test_a_table_is_read_with_the_quotes_of_the_training_rows(elsewhere):
     serve_with(elsewhere, TWO | {"choices": [], "columns": ["title", "full text"]})
-    Path("new.tsv").write_text('title\tfull text\na "b" c\t"as it is\n')
+    Path("new.tsv").write_text('title|full text\na "b" c|"as it is\n')
     result = predict("--file", "new.tsv", "--out", "out.jsonl")
     assert "1 row in out.jsonl" in result.stderr
     (row,) = map(json.loads, Path("out.jsonl").read_text().splitlines())

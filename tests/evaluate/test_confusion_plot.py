@@ -19,7 +19,7 @@ NAME = "metrics/confusion/seed=${item.seed}.csv"
 def options(monkeypatch):
     monkeypatch.chdir(REPOSITORY)
     stages = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
-    (plot,) = stages["evaluate"]["plots"]
+    (plot,) = (each for each in stages["evaluate"]["plots"] if NAME in each)
     return {name: value for name, value in plot[NAME].items() if name != "cache"}
 
 

@@ -56,6 +56,7 @@ def test_the_order_of_the_source_chooses_nothing():
 
 @pytest.mark.parametrize("value", [None, 7, ["a", {"b": None}], float("inf")])
 def test_an_example_has_any_value_that_a_source_has(value):
-    fields = FIELDS | {"query": "{{ title }} {{ no }}"}
+    fields = FIELDS | {"query": "{{ title }} {{ no }}", "optional": ["no"]}
     found, _ = made([row | {"no": value} for row in ROWS], fields)
+    assert found["optional"] == ["no"]
     assert found["example"]["columns"]["no"] == value

@@ -24,7 +24,8 @@ def read_confusion(content: str) -> list[Confused]:
 def confusion(found: Sequence[Confused]) -> str | None:
     """The matrix as a table; None where there is none, or it has too many classes for a page."""
     actual = list(dict.fromkeys(each.actual for each in found))
-    columns = list(dict.fromkeys([*actual, *(each.predicted for each in found)]))
+    given = (each.predicted for each in found if each.rows)
+    columns = list(dict.fromkeys([*actual, *given]))
     if not found or len(actual) > MOST_CLASSES:
         return None
     rows = Counter[tuple[str, str]]()

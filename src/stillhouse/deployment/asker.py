@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from stillhouse.config.student import StudentCompute, StudentDecoding
 from stillhouse.core import paths
 from stillhouse.core.errors import StillhouseError, did_you_mean
-from stillhouse.core.templates import columns_read
 from stillhouse.core.text import whole
+from stillhouse.ingest.empty import Reading, is_empty
 from stillhouse.ingest.files import RawRow
 from stillhouse.ingest.problems import Problems
 from stillhouse.ingest.rows import UNLABELLED, make_row
@@ -131,10 +131,10 @@ class Asker:
         return Query(row["query"], tuple(row["choices"]))
 
     @cached_property
-    def _needed(self) -> list[str]:
+    def _needed(self) -> tuple[str, ...]:
         """The columns that may not be empty, as `ingest` rejects rows."""
         assert self.serving is not None
-        return sorted(columns_read(self.serving.query).difference(self.serving.optional))
+        return Reading.of(self.serving.fields, labelled=False).required
 
     def answers(self, queries: Sequence[Query], *, rationale: bool = False) -> list[Answer]:
         """The student's answers in order of the queries, labels decoded as the test rows' were.
@@ -184,13 +184,6 @@ class Asker:
     def _temperature(self) -> float:
         calibration = self.serving.calibration if self.serving else None
         return calibration.temperature if calibration else 1.0
-
-
-def is_empty(value: object) -> bool:
-    """Whether a cell is null, holds nothing that can be seen, or an empty list."""
-    if isinstance(value, str):
-        return all(sign.isspace() or not sign.isprintable() for sign in value)
-    return value is None or value in ([], {}, ())
 
 
 def model_folder(folder: Path) -> Path:

@@ -109,7 +109,7 @@ def predict_file(
     asker: Asker, file: Path, out: Path | None, wanted: Wanted, *, force: bool, say: Say
 ) -> None:
     """Answer the rows of a file: the same table with the answers beside them."""
-    rows = tables.read_rows(file, asker.serving.quoting if asker.serving else None)
+    rows = tables.read_rows(file, asker.serving)
     kind = ".jsonl" if wanted.json_lines and out is None else tables.suffix_of(file)
     kind = tables.require_output(out, kind, force=force)
     tables.require_new(rows, wanted.names, file)

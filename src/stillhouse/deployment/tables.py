@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stillhouse.config.dataset import Quoting
 from stillhouse.core.errors import StillhouseError, did_you_mean
 from stillhouse.core.files import atomic_path, write_text
 from stillhouse.core.text import printable
 from stillhouse.deployment.asker import Answer, Asker, Query
 from stillhouse.ingest import files
 from stillhouse.ingest.files import RawRow
+from stillhouse.students.serving import Serving
 
 LINES = ".txt"
 """The kind of what is no table: a query a line."""
@@ -31,15 +31,16 @@ class Asked:
     queries: Sequence[Query]
 
 
-def read_rows(file: Path, quoting: Quoting | None = None) -> list[RawRow]:
+def read_rows(file: Path, serving: Serving | None = None) -> list[RawRow]:
     """The rows of a table; a file that is none has a text a line, blank ones included.
 
-    `quoting` is that of the CSV and TSV that the student was trained on.
+    CSV and TSV are read as those that the student was trained on.
     """
     if not file.is_file():
         raise StillhouseError(f"{file} does not exist.{near_files(file)}")
     if files.is_table(file):
-        return files.read_file(file, quoting or "double")
+        quoting, separator = (serving.quoting, serving.separator) if serving else (None, None)
+        return files.read_file(file, quoting or "double", separator)
     with files.open_text(file) as source:
         try:
             rows = list(lines(source, str(file)))

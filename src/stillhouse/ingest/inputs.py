@@ -22,9 +22,9 @@ def inputs(
     """How the dataset makes queries of raw rows; equal rows give equal values in any order.
 
     `query` and `choices` are the templates of the rows that are trained on, `columns` what they
-    read in the order of the source, `optional` those that may be empty, `quoting` how their CSV is
-    written. `example` is one of these rows, one of the shorter: its columns, without its label, and
-    the `query` and `choices` made of them. It is None where there is none.
+    read in the order of the source, `optional` those that may be empty, `quoting` and `separator`
+    how their CSV is written. `example` is one of these rows, one of the shorter: its columns,
+    without its label, and the `query` and `choices` made of them. It is None where there is none.
     """
     split = TRAIN if TRAIN in conf.splits else UNLABELLED
     fields, rows = conf.fields_of(split), raw.get(split, ())
@@ -33,8 +33,9 @@ def inputs(
         "query": fields.query,
         "choices": fields.choices if isinstance(fields.choices, str) else list(fields.choices),
         "columns": columns,
-        "optional": sorted(getattr(fields, "optional", ())),
+        "optional": list(fields.optional),
         "quoting": conf.splits[split].quoting,
+        "separator": conf.splits[split].separator,
         "example": _example(
             fields, columns, rows, [row for row in examples if row["split"] == split]
         ),

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from stillhouse.config.base import Conf, Expression, OfRow, Written
-from stillhouse.config.dataset import Fields, Metric, Quoting
+from stillhouse.config.dataset import Fields, Metric, Quoting, Separator
 from stillhouse.config.student import StudentDecoding
 from stillhouse.core import paths
 from stillhouse.core.errors import StillhouseError
@@ -54,6 +54,7 @@ class Serving(Conf):
     optional: tuple[str, ...]
     """Those that may be empty; a row with another empty one that the query reads is not asked."""
     quoting: Quoting | None
+    separator: Separator | None
     """Of the CSV and TSV that it was trained on."""
     labels: tuple[str, ...] | None
     """The choices, where they are the same for every row."""
@@ -67,7 +68,9 @@ class Serving(Conf):
     @property
     def fields(self) -> Fields:
         """The templates of a row; there is no label to read."""
-        return Fields.model_construct(query=self.query, label="", choices=self.choices)
+        return Fields.model_construct(
+            query=self.query, label="", choices=self.choices, optional=self.optional
+        )
 
 
 def make_serving(
@@ -89,7 +92,7 @@ def make_serving(
             "format": FORMAT,
             **{
                 name: inputs[name]
-                for name in ("query", "choices", "columns", "optional", "quoting")
+                for name in ("query", "choices", "columns", "optional", "quoting", "separator")
             },
             "labels": [render(each, {}, "choices").strip() for each in choices]
             if fixed and choices
