@@ -77,12 +77,13 @@ def test_a_backend_has_its_own_options_and_those_of_all() -> None:
         (
             {"backend": "transformer"},
             "`compute.backend` is 'transformer': this value is not known. Did you mean "
-            "'transformers'? Known: openai, ray, recorded, scripted, transformers, vllm.",
+            "'transformers'? Known: openai, python:module:function, ray, recorded, scripted, "
+            "transformers, vllm.",
         ),
         (
             {"device": "cpu"},
-            "`compute.backend` is missing: one of openai, ray, recorded, scripted, transformers, "
-            "vllm.",
+            "`compute.backend` is missing: one of openai, python:module:function, ray, recorded, "
+            "scripted, transformers, vllm.",
         ),
     ],
 )

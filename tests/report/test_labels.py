@@ -3,8 +3,8 @@
 import pytest
 
 from stillhouse.report.label_lines import label_lines
-from stillhouse.statistics.agreement import AGREEMENT
 from stillhouse.report.labels import by_label, confusion
+from stillhouse.statistics.agreement import AGREEMENT
 
 TEST = [
     {"id": f"r{n}", "label": label, "choices": ["no", "yes"], "group": None}

@@ -8,9 +8,9 @@ import pytest
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.log import record
 from stillhouse.report.advice import advice
-from stillhouse.statistics.agreement import AGREEMENT
 from stillhouse.report.plots import accuracy_csv, status_csv
 from stillhouse.report.summary import models, numbers, summarised
+from stillhouse.statistics.agreement import AGREEMENT
 from tests.report.results import contest, example, examples, predictions, report, scores, stages
 
 ONE = {"untrained": predictions("r0"), "seed=0": predictions("r0", "r1", "r2")}

@@ -5,8 +5,8 @@ import io
 import pytest
 from rich.console import Console
 
-from stillhouse.statistics.agreement import AGREEMENT
 from stillhouse.report.table import latest_seconds, print_results
+from stillhouse.statistics.agreement import AGREEMENT
 from tests.report.results import contest
 from tests.report.test_summary import one_seed, three_seeds, two_seeds
 

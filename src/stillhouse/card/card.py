@@ -17,6 +17,7 @@ from stillhouse.card.measured import Measured, Metrics
 from stillhouse.card.usage import usage
 from stillhouse.core.uri import HubSource, parse_source
 from stillhouse.core.yaml import dump_yaml
+from stillhouse.hooks.reference import is_reference
 from stillhouse.statistics.agreement import AGREEMENT
 
 PIPELINES = {"decoder": "text-generation", "encoder_decoder": "text2text-generation"}
@@ -79,7 +80,7 @@ def _front_matter(config: CardConfig, seed: int, measured: Measured) -> str:
 
 
 def _hub_repos(*sources: str | None) -> list[str]:
-    parsed = [parse_source(source) for source in sources if source]
+    parsed = [parse_source(each) for each in sources if each and not is_reference(each)]
     return [source.repo for source in parsed if isinstance(source, HubSource)]
 
 

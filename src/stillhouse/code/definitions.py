@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 ROOT = "stillhouse"
 _NAMED = re.compile(rf"{ROOT}(?:\.\w+)+(?::\w+)?")
+_DOTTED = re.compile(r"\w+(?:\.\w+)*")
 # Decorators that read no annotation of what they decorate.
 _PLAIN = """
 property staticmethod classmethod cache lru_cache cached_property contextmanager abstractmethod
@@ -55,20 +56,38 @@ class Module:
     definitions: dict[str, Definition] = field(default_factory=dict)
     aliases: dict[str, Target] = field(default_factory=dict)
     imports: frozenset[str] = frozenset()
+    functions: dict[str, ast.FunctionDef] = field(default_factory=dict)
+    """Those at its top level."""
 
 
-def read_module(name: str, source: bytes, is_module: Callable[[str], bool]) -> Module:
-    """The definitions of a module called `name`.
+class Known(NamedTuple):
+    """Which names are those of modules whose code counts."""
 
-    `is_module` tells modules of the project from names within one. Raises SyntaxError.
+    is_module: Callable[[str], bool]
+    """Tells modules from names within one."""
+    roots: frozenset[str] = frozenset({ROOT})
+    """The first parts of their names: the package, and a project's own modules."""
+
+    def has(self, module: str | None) -> bool:
+        """Whether a module's code counts, or that of modules below it."""
+        return module is not None and module.partition(".")[0] in self.roots
+
+
+def read_module(name: str, source: bytes, known: Known, package: str = "") -> Module:
+    """The definitions of a module called `name`; its relative imports are from `package`.
+
+    Raises SyntaxError, for the package's own modules also where they import in a way that hides
+    what is meant. A project's modules may: what they import so counts as a whole.
     """
     tree = ast.parse(source)
+    if not _is_ours(name):
+        tree = _Absolute(package).visit(tree)
     grouped = _by_name(tree.body)
-    aliases = _aliases(tree, is_module)
-    module = Module(name, aliases=aliases)
-    module.imports = frozenset(_imported(_at_import(tree.body), is_module))
+    aliases = _aliases(tree, known, strict=_is_ours(name))
+    module = Module(name, aliases=aliases, functions=_functions(tree))
+    module.imports = frozenset(_imported(_at_import(tree.body), known))
     for own_name, statements in grouped.items():
-        writer = _Writer(name, set(grouped) - {""}, aliases, is_module)
+        writer = _Writer(name, set(grouped) - {""}, aliases, known)
         text = writer.write(statements, named=not own_name)
         within = (node for statement in statements for node in ast.walk(statement))
         module.definitions[own_name] = Definition(
@@ -76,9 +95,28 @@ def read_module(name: str, source: bytes, is_module: Callable[[str], bool]) -> M
             own_name,
             hashlib.sha256(text.encode()).hexdigest(),
             tuple(writer.mentions),
-            frozenset(_imported(within, is_module)),
+            frozenset(_imported(within, known)),
         )
     return module
+
+
+def _functions(tree: ast.Module) -> dict[str, ast.FunctionDef]:
+    return {each.name: each for each in tree.body if isinstance(each, ast.FunctionDef)}
+
+
+class _Absolute(ast.NodeTransformer):
+    """Relative imports as absolute ones."""
+
+    def __init__(self, package: str) -> None:
+        self.package = package
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.ImportFrom:
+        if node.level:
+            parts = self.package.split(".")
+            above = parts[: len(parts) - node.level + 1]
+            node.module = ".".join([*above, *filter(None, [node.module])])
+            node.level = 0
+        return node
 
 
 def _by_name(body: Iterable[ast.stmt]) -> dict[str, list[ast.stmt]]:
@@ -119,7 +157,7 @@ def _defined(statement: ast.stmt) -> list[str]:
         case ast.Import(names=aliases):
             return [a.asname or a.name.partition(".")[0] for a in aliases]
         case ast.ImportFrom(names=aliases):
-            return [alias.asname or alias.name for alias in aliases]
+            return [alias.asname or alias.name for alias in aliases if alias.name != "*"]
     return []
 
 
@@ -139,30 +177,46 @@ def _is_for_types(statement: ast.stmt) -> bool:
     return getattr(test, "id", getattr(test, "attr", "")) == "TYPE_CHECKING"
 
 
-def _aliases(tree: ast.Module, is_module: Callable[[str], bool]) -> dict[str, Target]:
-    """What the project's own names mean that are imported anywhere in a module."""
+def _aliases(tree: ast.Module, known: Known, *, strict: bool) -> dict[str, Target]:
+    """What names mean that are imported anywhere in a module, of modules whose code counts.
+
+    One that is imported as two things means none of them; if `strict` that is a SyntaxError.
+    """
     found: dict[str, Target] = {}
+    unclear = set()
     for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.level:
+        if strict and isinstance(node, ast.ImportFrom) and node.level:
             raise SyntaxError(f"line {node.lineno}: write `from {ROOT}... import ...`")
-        if isinstance(node, ast.ImportFrom) and node.module and _is_own(node.module):
-            for alias in node.names:
-                whole = f"{node.module}.{alias.name}"
-                target = (
-                    Target(whole, None) if is_module(whole) else Target(node.module, alias.name)
-                )
-                if found.setdefault(alias.asname or alias.name, target) != target:
-                    raise SyntaxError(f"{alias.asname or alias.name} is imported as two things")
-        elif isinstance(node, ast.Import):
-            for alias in node.names:
-                if alias.name == ROOT:
-                    found[alias.asname or ROOT] = Target(ROOT, None)
-                elif _is_own(alias.name):
+        if not isinstance(node, ast.Import | ast.ImportFrom):
+            continue
+        for alias in node.names:
+            name, target = alias.asname or alias.name, _target(node, alias, known)
+            if target is None or name == "*":
+                continue
+            if isinstance(node, ast.Import) and "." in name:
+                if strict:
                     raise SyntaxError(f"line {node.lineno}: write `from {ROOT}... import ...`")
-    return found
+                unclear.add(name.partition(".")[0])
+            elif found.setdefault(name, target) != target:
+                if strict:
+                    raise SyntaxError(f"{name} is imported as two things")
+                unclear.add(name)
+    return {name: target for name, target in found.items() if name not in unclear}
 
 
-def _is_own(module: str | None) -> bool:
+def _target(node: ast.Import | ast.ImportFrom, alias: ast.alias, known: Known) -> Target | None:
+    """What is imported, where its code counts."""
+    if isinstance(node, ast.Import):
+        return Target(alias.name, None) if known.has(alias.name) else None
+    if node.module is None or not known.has(node.module):
+        return None
+    whole = f"{node.module}.{alias.name}"
+    if known.is_module(whole):
+        return Target(whole, None)
+    return Target(node.module, None if alias.name == "*" else alias.name)
+
+
+def _is_ours(module: str | None) -> bool:
     return module is not None and module.partition(".")[0] == ROOT
 
 
@@ -178,14 +232,16 @@ def _at_import(body: Iterable[ast.stmt]) -> Iterator[ast.AST]:
             waiting.extend(ast.iter_child_nodes(node))
 
 
-def _imported(nodes: Iterable[ast.AST], is_module: Callable[[str], bool]) -> Iterator[str]:
+def _imported(nodes: Iterable[ast.AST], known: Known) -> Iterator[str]:
     for node in nodes:
-        if isinstance(node, ast.ImportFrom) and _is_own(node.module):
+        if isinstance(node, ast.ImportFrom) and known.has(node.module):
             assert node.module
             yield node.module
             for alias in node.names:
-                if is_module(f"{node.module}.{alias.name}"):
+                if known.is_module(f"{node.module}.{alias.name}"):
                     yield f"{node.module}.{alias.name}"
+        elif isinstance(node, ast.Import):
+            yield from (each.name for each in node.names if known.has(each.name))
 
 
 class _Writer:
@@ -196,10 +252,10 @@ class _Writer:
         module: str,
         siblings: set[str],
         aliases: dict[str, Target],
-        is_module: Callable[[str], bool],
+        known: Known,
     ) -> None:
         self.module, self.siblings, self.aliases = module, siblings, aliases
-        self.is_module = is_module
+        self.known = known
         self.mentions: list[Target] = []
         self.local: frozenset[str] = frozenset()
         self.in_function = False
@@ -240,8 +296,12 @@ class _Writer:
         match node:
             case ast.Expr(value=ast.Constant()):
                 return ""
-            case ast.ImportFrom(module=module) if _is_own(module):
-                return ""
+            case ast.ImportFrom(module=module) if self.known.has(module):
+                return self._import(node)
+            case ast.Import(names=names) if any(
+                self.known.has(each.name) and each.name != ROOT for each in names
+            ):
+                return self._import(node)
             case ast.If() if _is_for_types(node):
                 return ""
             case ast.FunctionDef() | ast.AsyncFunctionDef():
@@ -269,6 +329,17 @@ class _Writer:
             case ast.Attribute(value=ast.Name(id=name), attr=attr) if self._is_module(name):
                 return self._mention_target(Target(self.aliases[name].module, attr))
         return self._fields(node, set())
+
+    def _import(self, node: ast.Import | ast.ImportFrom) -> str:
+        """What an import does: nothing where a name that it makes is a mention of what is meant."""
+        written = []
+        for alias in node.names:
+            name, target = alias.asname or alias.name, _target(node, alias, self.known)
+            if target is None:
+                written.append(self._fields(alias, set()))
+            elif self.aliases.get(name) != target:
+                written.append(f"import({name},{self._mention_target(target)})")
+        return "\n".join(written)
 
     def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef, name: str) -> str:
         """A function; without its annotations where no decorator could read them."""
@@ -329,8 +400,10 @@ class _Writer:
         """Modules and definitions that a text names, as registries do that import late."""
         for found in _NAMED.findall(text):
             module, _, name = found.partition(":")
-            if self.is_module(module):
+            if self.known.is_module(module):
                 self._mention_target(Target(module, name or None))
+        if _DOTTED.fullmatch(text) and not _is_ours(text) and self.known.is_module(text):
+            self._mention_target(Target(text, None))
 
 
 class _Unquoted(ast.NodeTransformer):

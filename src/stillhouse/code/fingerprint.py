@@ -6,13 +6,15 @@ says and of the meanings of what it mentions, so that names of functions and fil
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from stillhouse.code.definitions import ROOT, Definition, Module, Target, read_module
+from stillhouse.code.definitions import ROOT, Definition, Known, Module, Target, read_module
 from stillhouse.core.errors import StillhouseError
+from stillhouse.hooks.hook import KEEP, OPEN, ROWS, SCORE, Hook
+from stillhouse.hooks.modules import require_own_name, user_modules
 
 PRESENTS = frozenset(
     {
@@ -23,9 +25,12 @@ PRESENTS = frozenset(
         "stillhouse.core.errors",
         "stillhouse.core.log",
         "stillhouse.core.progress",
+        "stillhouse.hooks.find",
+        "stillhouse.hooks.modules",
     }
 )
 """Modules that only tell people something or refuse to go on: no output depends on them."""
+_HOOKS = "stillhouse.hooks.hook"
 
 
 class Key(NamedTuple):
@@ -43,10 +48,15 @@ class Fingerprint(NamedTuple):
 
 
 class Sources:
-    """The modules of a package and of a folder of scripts, each read when it is needed."""
+    """The modules of a package and of a folder of scripts, each read when it is needed.
 
-    def __init__(self, package: Path, scripts: Path) -> None:
+    `stages` are the scripts of that folder; what else is there are a project's own modules. Left
+    out, every file is a script that lies right in the folder.
+    """
+
+    def __init__(self, package: Path, scripts: Path, stages: Collection[str] | None = None) -> None:
         self.package, self.scripts = package, scripts
+        self._stages = stages
         self._modules: dict[str, Module] = {}
 
     @cached_property
@@ -57,7 +67,23 @@ class Sources:
             parts = path.relative_to(self.package).with_suffix("").parts
             name = ".".join((ROOT, *parts)).removesuffix(".__init__")
             found[name] = path
+        return {**found, **self.own}
+
+    @cached_property
+    def own(self) -> Mapping[str, Path]:
+        """The files of the project's own modules. Raises StillhouseError for a taken name."""
+        found = user_modules(self.scripts, self.stages())
+        for name, file in found.items():
+            try:
+                require_own_name(name, file, self.stages())
+            except StillhouseError as error:
+                raise StillhouseError(f"{error}.") from error
         return found
+
+    @cached_property
+    def _known(self) -> Known:
+        roots = {name.partition(".")[0] for name in self.own} | {ROOT}
+        return Known(self.files.__contains__, frozenset(roots))
 
     def module(self, name: str) -> Module:
         """The module of that name."""
@@ -71,11 +97,13 @@ class Sources:
 
     def stages(self) -> list[str]:
         """The stages that have a script."""
-        return sorted(path.stem for path in self.scripts.glob("*.py"))
+        found = sorted(path.stem for path in self.scripts.glob("*.py"))
+        return found if self._stages is None else [each for each in found if each in self._stages]
 
     def _read(self, name: str, path: Path) -> Module:
         try:
-            return read_module(name, path.read_bytes(), self.files.__contains__)
+            package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+            return read_module(name, path.read_bytes(), self._known, package)
         except SyntaxError as error:
             raise StillhouseError(
                 f"{path}, line {error.lineno}, cannot be read as Python: {error.msg}."
@@ -95,8 +123,17 @@ def of_module(name: str, sources: Sources) -> Fingerprint:
 def _fingerprint(root: Module, sources: Sources) -> Fingerprint:
     reach = _Reach(sources, root)
     meanings = _meanings(reach.found, reach.mentioned)
-    data = [_data(sources.files[name]) for name in reach.executed if name in sources.files]
-    said = sorted({*meanings.values(), *filter(None, data)})
+    data = [
+        _data(sources.files[name], own=name in sources.own)
+        for name in reach.executed
+        if name in sources.files
+    ]
+    # A hook is called by its name, so that counts: two that change names are others.
+    hooks = [
+        f"{module}:{name} {' '.join(meanings[key] for key in meant)}"
+        for (module, name), meant in reach.hooks.items()
+    ]
+    said = sorted({*meanings.values(), *filter(None, data), *hooks})
     own = {f"{key.module}:{key.name}": each.own for key, each in sorted(reach.found.items())}
     return Fingerprint(hashlib.sha256("\n".join(said).encode()).hexdigest(), own)
 
@@ -114,9 +151,28 @@ class _Reach:
         self.found: dict[Key, Definition] = {}
         self.mentioned: dict[Key, list[tuple[Target, list[Key]]]] = {}
         self.executed: set[str] = set()
+        self.hooks: dict[Target, list[Key]] = {}
+        """What is reached by each function of the project's own that may be called as a hook."""
         self._import(script.imports)
         for name in script.definitions:
             self._reach(Key(script.name, name))
+        while new := self._functions_for_hooks() - self.hooks.keys():
+            for function in sorted(new):
+                self._import([function.module])
+                self.hooks[function] = self._resolved(function)
+                for key in self.hooks[function]:
+                    self._reach(key)
+
+    def _functions_for_hooks(self) -> set[Target]:
+        """The project's own functions that fit a hook whose definition is reached."""
+        known: Mapping[str, Hook] = {"ROWS": ROWS, "SCORE": SCORE, "KEEP": KEEP, "OPEN": OPEN}
+        hooks = [hook for name, hook in known.items() if Key(_HOOKS, name) in self.found]
+        return {
+            Target(module, name)
+            for module in (self.sources.own if hooks else ())
+            for name, function in self.sources.module(module).functions.items()
+            if any(hook.fits(function) for hook in hooks)
+        }
 
     def _module(self, name: str) -> Module:
         return self.script if name == self.script.name else self.sources.module(name)
@@ -184,10 +240,17 @@ def _meanings(
     return meanings
 
 
-def _data(file: Path) -> str:
-    """The hash of the files beside a package's `__init__` that are no Python; "" without any."""
-    if file.name != "__init__.py":
+def _data(file: Path, *, own: bool) -> str:
+    """The hash of the files beside a package's `__init__` that are no Python; "" without any.
+
+    Beside every one of the project's `own` modules, which may have no `__init__`.
+    """
+    if file.name != "__init__.py" and not own:
         return ""
     beside = [path for path in sorted(file.parent.iterdir()) if path.suffix not in (".py", ".pyc")]
-    said = [hashlib.sha256(path.read_bytes()).hexdigest() for path in beside if path.is_file()]
+    said = [
+        hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in beside
+        if path.is_file() and not (own and path.name.startswith("."))
+    ]
     return hashlib.sha256("\n".join(said).encode()).hexdigest() if said else ""

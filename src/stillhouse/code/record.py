@@ -7,19 +7,19 @@ from pathlib import Path
 import stillhouse
 from stillhouse.code.fingerprint import Fingerprint, Sources, fingerprint, of_module
 from stillhouse.code.pin import pinned, require_pinned_version
+from stillhouse.config import pipeline
 from stillhouse.core import paths
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.files import write_json
 from stillhouse.core.log import state_directory
 
-SCRIPTS = Path("stages")
 STAGE = "code"
 
 
 @cache
 def sources() -> Sources:
     """The code that runs here: the installed package and the project's scripts."""
-    return Sources(Path(stillhouse.__file__).parent, SCRIPTS)
+    return Sources(Path(stillhouse.__file__).parent, paths.STAGES, pipeline.scripts())
 
 
 def write_fingerprints() -> None:
@@ -71,7 +71,8 @@ def check_unchanged(stage: str) -> None:
 
 def _times() -> dict[str, list[int]]:
     """The size and the time in nanoseconds of every file of the code."""
-    files = [*sources().files.values(), *sorted(SCRIPTS.glob("*.py"))]
+    scripts = sorted(paths.STAGES.glob("*.py"))
+    files = dict.fromkeys([*sources().files.values(), *scripts])
     return {str(path): [path.stat().st_size, path.stat().st_mtime_ns] for path in files}
 
 

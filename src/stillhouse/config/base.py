@@ -1,7 +1,7 @@
 """The base of every configuration model, and the kinds of values that fields have."""
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import cache
 from typing import Annotated, Any, ClassVar, Self, TypeVar, get_args
 
@@ -18,12 +18,20 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from stillhouse.config.mistakes import RULE, SAID, already_told, in_plain_words, is_union
+from stillhouse.config.mistakes import (
+    RULE,
+    SAID,
+    already_told,
+    in_plain_words,
+    is_union,
+    unknown_value,
+)
 from stillhouse.config.tagged import tagged
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.inner_paths import inner_path
 from stillhouse.core.templates import check_expression, check_syntax, names_used
 from stillhouse.core.uri import SCHEMES, parse_source
+from stillhouse.hooks.reference import FORM, checked_reference, is_reference
 
 
 class UndeclaredError(StillhouseError, AttributeError):
@@ -186,6 +194,23 @@ def _mirror(text: str) -> str:
     return _source(text) if text.startswith(SCHEMES) else _without_controls(not_blank(text))
 
 
+def _data_source(text: str) -> str:
+    return checked_reference(text) if is_reference(text) else _source(text)
+
+
+def known_or_own(known: Collection[str]) -> Callable[[str], str]:
+    """A check that a value is one of some names, or names a function of the project's own."""
+
+    def check(text: str) -> str:
+        if is_reference(text):
+            return checked_reference(text)
+        if text not in known:
+            raise unknown_value(text, [*known, FORM])
+        return text
+
+    return check
+
+
 def _template(source: str) -> str:
     if source:
         not_blank(source)
@@ -217,6 +242,8 @@ Written = Annotated[str, AfterValidator(_shows_something)]
 """A template that cannot be left empty."""
 Source = Annotated[str, AfterValidator(_source)]
 """Where data or weights are, pinned (docs/sources.md)."""
+DataSource = Annotated[str, AfterValidator(_data_source)]
+"""The same, or a function of the project's own (docs/extending.md)."""
 Mirror = Annotated[str, AfterValidator(_mirror)]
 """A path below STILLHOUSE_MIRROR, or another source with the same content."""
 Expression = Annotated[str, AfterValidator(not_blank), AfterValidator(_expression)]

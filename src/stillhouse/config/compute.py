@@ -9,10 +9,12 @@ import re
 from typing import Annotated, Any, ClassVar, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Discriminator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, Tag, model_validator
 
 from stillhouse.config.base import Conf, Count
+from stillhouse.config.tagged import ByKey
 from stillhouse.config.values import Options, looks_secret, secret_error
+from stillhouse.hooks.reference import FORM, SCHEME, checked_reference
 
 Seconds = Annotated[float, Field(gt=0, le=1e7)]
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -192,12 +194,21 @@ class ScriptedCompute(CommonCompute):
     backend: Literal["scripted"]
 
 
+class OwnCompute(CommonCompute):
+    """A function of the project's own that opens a teacher (docs/extending.md)."""
+
+    backend: Annotated[str, AfterValidator(checked_reference)]
+    options: Options = Field(default_factory=dict)
+    """What the function needs to know beside the teacher: it reads `conf.compute.options`."""
+
+
 TeacherCompute = Annotated[
-    TransformersCompute
-    | OpenAICompute
-    | VllmCompute
-    | RayCompute
-    | RecordedCompute
-    | ScriptedCompute,
-    Discriminator("backend"),
+    Annotated[TransformersCompute, Tag("transformers")]
+    | Annotated[OpenAICompute, Tag("openai")]
+    | Annotated[VllmCompute, Tag("vllm")]
+    | Annotated[RayCompute, Tag("ray")]
+    | Annotated[RecordedCompute, Tag("recorded")]
+    | Annotated[ScriptedCompute, Tag("scripted")]
+    | Annotated[OwnCompute, Tag(SCHEME)],
+    ByKey("backend", {SCHEME: FORM}).discriminator(),
 ]

@@ -12,6 +12,7 @@ from stillhouse.config.base import Conf
 from stillhouse.config.dataset import SPLITS, UNLABELLED, DatasetConf
 from stillhouse.config.judge import JudgeConf
 from stillhouse.config.knobs import Recipe
+from stillhouse.config.own import problems_of_own
 from stillhouse.config.prompt import PromptConf
 from stillhouse.config.running import problems_of_judge
 from stillhouse.config.student import StudentConf
@@ -254,6 +255,10 @@ def _choices_to_decode(c: Chosen) -> Iterator[str]:
         )
 
 
+def _filters_are_there(c: Chosen) -> Iterator[str]:
+    yield from problems_of_own(c.knobs, c.root)
+
+
 def _rows_left(c: Chosen) -> Iterator[str]:
     trained = "train" if "train" in c.dataset.splits else UNLABELLED
     rows = c.dataset.splits[trained].rows
@@ -347,6 +352,7 @@ RULES: tuple[Rule, ...] = (
     _prefix_tells_the_tasks_apart,
     _validation_rows,
     _choices_to_decode,
+    _filters_are_there,
     _rows_left,
     _new_queries_have_a_teacher,
     _judge_of_answers,

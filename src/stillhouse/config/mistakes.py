@@ -90,7 +90,7 @@ def _foreign(loc: tuple[int | str, ...], name: str, choice: Tagged) -> InitError
     """A key that the model called `name` does not have: which has it, or which key is near."""
     key, own = str(loc[-1]), keys_of(choice.models[name])
     if takers := choice.with_key(key):
-        said = f"it goes with {takers}, not with `{choice.tag}: {name}`"
+        said = f"it goes with {takers}, not with `{choice.tag}: {choice.shown(name)}`"
         return _error(RULE, loc, None, said)
     near = get_close_matches(key, choice.keys, n=1, cutoff=0.75)
     if near and near[0] not in own:
@@ -102,6 +102,8 @@ def _foreign(loc: tuple[int | str, ...], name: str, choice: Tagged) -> InitError
 def _of_no_model(detail: ErrorDetails, choice: Tagged) -> list[InitErrorDetails]:
     """A value that names no model: that, and what would be wrong whichever was meant."""
     (field,), given, tag = detail["loc"], detail["input"], choice.tag
+    if not isinstance(given, dict):
+        return [_error("model_type", (field,), given, _said("model_type", {}, given))]
     if tag in given:
         told = [_not_known((field, tag), given[tag], choice.names)]
     else:
@@ -218,6 +220,12 @@ def _not_known(loc: tuple[int | str, ...], value: object, known: Iterable[str]) 
     near = did_you_mean(value, known) if isinstance(value, str) else _listed(known)
     said = f"this value is not known.{near}{look_alike(value)}"
     return _error("literal_error", loc, value, said)
+
+
+def unknown_value(value: str, known: Iterable[str]) -> PydanticCustomError:
+    """What a validator raises for a value that is none of the known ones."""
+    said = f"this value is not known.{did_you_mean(value, known)}{look_alike(value)}"
+    return PydanticCustomError(RULE, "{said}", {SAID: said})
 
 
 def _told_of_key(detail: ErrorDetails) -> InitErrorDetails:

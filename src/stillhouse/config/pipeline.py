@@ -14,6 +14,7 @@ from stillhouse.core.yaml import read_yaml
 ALL = None
 """In place of the keys of a params file: all of them."""
 _ENTRY = re.compile(rf"{paths.CONF}/(\w+)/\$\{{\1\}}\.yaml")
+_SCRIPT = re.compile(rf"\b{paths.STAGES}/(\w+)\.py\b")
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,8 @@ class Declared:
     """Metrics and plots, too."""
     params: Mapping[str, frozenset[str] | None]
     """The keys that DVC tracks, by params file."""
+    scripts: frozenset[str] = frozenset()
+    """The files of the folder `stages` that its command runs, without their suffix."""
 
     @property
     def knobs(self) -> frozenset[str] | None:
@@ -54,7 +57,9 @@ def declared_in(pipeline: object, where: str) -> dict[str, Declared]:
         for key in ("deps", "outs", "metrics", "plots", "params"):
             if not isinstance(stage.get(key, []), list):
                 raise StillhouseError(f"{where}: `{key}` of the stage `{name}` is no list.")
-        found[name] = Declared(tuple(stage.get("deps", ())), tuple(_outs(stage)), _params(stage))
+        run = frozenset(_SCRIPT.findall(str(stage.get("cmd", ""))))
+        deps = tuple(stage.get("deps", ()))
+        found[name] = Declared(deps, tuple(_outs(stage)), _params(stage), run)
     return found
 
 
@@ -67,6 +72,16 @@ def stages(root: Path = Path()) -> dict[str, Declared]:
 @cache
 def _stages(file: Path, _written: int) -> dict[str, Declared]:
     return declared_in(read_yaml(file), paths.PIPELINE.as_posix())
+
+
+def scripts(root: Path = Path()) -> frozenset[str]:
+    """The files of the folder `stages` that are scripts of stages, without their suffix."""
+    return scripts_of(stages(root))
+
+
+def scripts_of(declared: Mapping[str, Declared]) -> frozenset[str]:
+    """The scripts of some stages."""
+    return frozenset().union(*(each.scripts for each in declared.values()))
 
 
 def stage(name: str, root: Path = Path()) -> Declared:

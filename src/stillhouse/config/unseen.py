@@ -11,7 +11,7 @@ from stillhouse.core import paths
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.yaml import parse_yaml
 
-FOLDERS = (paths.PARAMS, paths.CONF, Path("studies"))
+FOLDERS = (paths.PARAMS, paths.CONF, paths.STAGES, Path("studies"))
 
 
 def warnings(root: Path = Path()) -> Iterator[str]:
@@ -71,4 +71,7 @@ def _untracked(root: Path) -> list[str]:
         )
     except OSError:
         return []
-    return sorted(name for name in listed.stdout.split("\0") if name.endswith((".yaml", ".jsonl")))
+    seen = (".yaml", ".jsonl", ".py")
+    return sorted(
+        name for name in listed.stdout.split("\0") if name.endswith(seen) and "/." not in name
+    )

@@ -19,6 +19,7 @@ from stillhouse.config.embedder import EmbedderConf
 from stillhouse.config.judge import JudgeConf
 from stillhouse.config.knobs import Knobs
 from stillhouse.config.mistakes import line, look_alike, shown
+from stillhouse.config.own import problems_of_own
 from stillhouse.config.pipeline import stages, tracked_by_name
 from stillhouse.config.prompt import PromptConf
 from stillhouse.config.running import problems_of_running
@@ -127,6 +128,8 @@ class Entries:
             path = self.root / paths.CONF / group / f"{name}.yaml"
             tracked = tracked_by_name(group, self.root)
             entry = checked_conf(path, GROUPS[group], found, tracked=tracked)
+            if entry is not None:
+                found += [f"{path}: {each}." for each in problems_of_own(entry, self.root)]
             self._read[group, name] = entry, found
         entry, found = self._read[group, name]
         problems.extend(problem for problem in found if problem not in problems)

@@ -5,6 +5,8 @@ from pathlib import Path
 PIPELINE = Path("dvc.yaml")
 PARAMS = Path("params.yaml")
 CONF = Path("conf")
+STAGES = Path("stages")
+"""The scripts of the stages, and modules of the project's own beside them."""
 RAW = Path("data/raw")
 
 INPUTS = Path("data/inputs.json")

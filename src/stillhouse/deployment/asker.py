@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stillhouse.config.dataset import UNLABELLED
 from stillhouse.config.student import StudentCompute, StudentDecoding
 from stillhouse.core import paths
 from stillhouse.core.errors import StillhouseError, did_you_mean
@@ -13,7 +14,7 @@ from stillhouse.core.text import whole
 from stillhouse.ingest.empty import Reading, is_empty
 from stillhouse.ingest.files import RawRow
 from stillhouse.ingest.problems import Problems
-from stillhouse.ingest.rows import UNLABELLED, make_row
+from stillhouse.ingest.rows import make_row
 from stillhouse.students.folder import load_student, read_manifest
 from stillhouse.students.serving import Serving, read_serving, shown_score
 

@@ -13,12 +13,14 @@ from stillhouse.core.sampling import nested_subset, share_size
 from stillhouse.core.tables import Row
 from stillhouse.feedback_split.config import FeedbackSplitConfig
 from stillhouse.feedback_split.difficulty import difficulties
+from stillhouse.feedback_split.own import kept
+from stillhouse.hooks.reference import is_reference
 from stillhouse.kinds.registry import kind_of
 
 SUBSET = "fraction"
 """Seeds the nested subsets. Fixed: a fraction names the same rows in every experiment."""
 
-_NOT_ASKED = {"label": None, "rationale": None}
+_NOT_ASKED = {"label": None, "rationale": None, "status": None}
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ def choose_rows(
     The filter `correct` leaves out the rows whose teacher label is not the gold one. With the
     filter `consistent` a rationale goes that does not end, under the dataset's metric, on the label
     that its row trains with, but on another answer or on none: a teacher's label is never held
-    against gold.
+    against gold. A filter of the project's own takes either's place.
     `feedback` says how hard each row is; rows without a verdict are neither hard nor easy.
     """
     label_source, rationale_source = config.label_source, config.rationale_source
@@ -94,8 +96,11 @@ def choose_rows(
     labelled = [row for row in rows if row["label"] is not None]
     _require_labels(len(labelled), len(chosen), label_source)
     without_label = len(chosen) - len(labelled)
-    if config.label_filter == "correct":
+    filter_ = config.label_filter
+    if filter_ == "correct":
         labelled = _correct(labelled, known, teacher, metric)
+    elif is_reference(filter_):
+        labelled = _kept(labelled, kept("label_filter", filter_, labelled, known, teacher), filter_)
     _require_rationales(labelled, rationale_source)
     metrics = {
         "candidates": taken.candidates,
@@ -103,10 +108,19 @@ def choose_rows(
         "without_label": without_label,
         "rows": len(labelled),
     }
-    if config.label_filter == "correct":
-        metrics["incorrect_label"] = len(chosen) - without_label - len(labelled)
-    if config.rationale_filter == "consistent":
+    left_out = len(chosen) - without_label - len(labelled)
+    if filter_ == "correct":
+        metrics["incorrect_label"] = left_out
+    elif filter_ != "none":
+        metrics["rejected"] = left_out
+    filter_ = config.rationale_filter
+    if filter_ == "consistent":
         labelled, metrics["inconsistent_rationale"] = _consistent(labelled, known, metric)
+    elif is_reference(filter_):
+        explained = [row for row in labelled if row["rationale"] is not None]
+        keeps = kept("rationale_filter", filter_, explained, known, teacher)
+        labelled = _without_rejected(labelled, explained, keeps, filter_)
+        metrics["rejected_rationale"] = keeps.count(False)
     metrics["without_rationale"] = sum(row["rationale"] is None for row in labelled)
     if config.feedback != "none":
         counts = Counter(row["difficulty"] for row in labelled)
@@ -138,6 +152,28 @@ def _correct(
             "Set `label_filter: none`, or another `prompt`."
         )
     return kept
+
+
+def _kept(rows: Sequence[Row], keeps: Sequence[bool], filter_: str) -> list[Row]:
+    if not any(keeps):
+        raise StillhouseError(
+            f"`label_filter: {filter_}` leaves no row: it keeps none of {len(rows)}. Correct the "
+            "function, or set `label_filter: none`."
+        )
+    return [row for row, keep in zip(rows, keeps, strict=True) if keep]
+
+
+def _without_rejected(
+    rows: Sequence[Row], explained: Sequence[Row], keeps: Sequence[bool], filter_: str
+) -> list[Row]:
+    """The rows, without the rationales that a filter does not keep of those `explained`."""
+    if explained and not any(keeps):
+        raise StillhouseError(
+            f"`rationale_filter: {filter_}` leaves no rationale: it keeps none of "
+            f"{len(explained)}. Correct the function, or set `rationale_filter: none`."
+        )
+    rejected = {row["id"] for row, keep in zip(explained, keeps, strict=True) if not keep}
+    return [row | {"rationale": None} if row["id"] in rejected else row for row in rows]
 
 
 def _consistent(

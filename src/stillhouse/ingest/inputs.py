@@ -4,12 +4,12 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from stillhouse.config.dataset import DatasetConf, Fields
+from stillhouse.config.dataset import UNLABELLED, DatasetConf, Fields
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.tables import Row
 from stillhouse.core.templates import ROW, columns_read, of_row
 from stillhouse.ingest.files import RawRow
-from stillhouse.ingest.rows import UNLABELLED, choices_of, query_of
+from stillhouse.ingest.rows import choices_of, query_of
 from stillhouse.ingest.splits import TRAIN
 
 GIVEN = frozenset({"_file", "_split", "_row"})

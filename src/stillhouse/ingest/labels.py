@@ -87,8 +87,8 @@ def move_labelled(
     dropped = len(pool) - len(left) - len(taken)
     if dropped:
         announce(
-            f"warning: {dropped:,} rows without a label are of a group of which one was labelled by "
-            "hand, and are left out."
+            f"warning: {dropped:,} rows without a label are of a group of which one was labelled "
+            "by hand, and are left out."
         )
     kept = {row["id"] for row in left}
     for name in origins:

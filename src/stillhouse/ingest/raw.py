@@ -8,8 +8,10 @@ from stillhouse.config.dataset import DatasetConf, Quoting, Separator, Split
 from stillhouse.core import paths
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.uri import HubSource, parse_source
+from stillhouse.hooks.reference import is_reference
 from stillhouse.ingest.files import RawRow, is_table, read_file
 from stillhouse.ingest.hub import read_hub_splits
+from stillhouse.ingest.own import read_own
 from stillhouse.sources.mirror import mirror_root, mirrored
 from stillhouse.sources.resolve import require_watched, resolve
 
@@ -55,6 +57,8 @@ def _mirror_files(split: Split) -> list[Path]:
 
 
 def _open(source: str, form: Form, names: Sequence[str]) -> dict[str, list[RawRow]]:
+    if is_reference(source):
+        return read_own(source, names)
     parsed = parse_source(source)
     files = [name for name in names if not isinstance(parsed, HubSource) or is_table(Path(name))]
     rows = {}

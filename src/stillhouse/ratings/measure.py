@@ -8,9 +8,9 @@ from statistics import fmean
 from stillhouse.ratings.judged import Judged
 from stillhouse.ratings.key import Key
 from stillhouse.ratings.raters import Rating, Scale, Sheets
-from stillhouse.statistics.krippendorff import krippendorff
 from stillhouse.statistics.graded import GapTest, bounded_interval, gap_test
 from stillhouse.statistics.intervals import SIGNIFICANCE, Interval
+from stillhouse.statistics.krippendorff import krippendorff
 from stillhouse.statistics.pairs import holm
 from stillhouse.statistics.ranks import Coefficient, spearman
 

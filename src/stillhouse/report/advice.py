@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from stillhouse.report.against import FREE, TEACHER, WORDS, not_beaten
-from stillhouse.statistics.agreement import AGREEMENT
 from stillhouse.report.summary import UNREAD, Metrics
+from stillhouse.statistics.agreement import AGREEMENT
 from stillhouse.statistics.method import LEAST_SEEDS
 
 MOST = 3

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from stillhouse.core.text import printable
-from stillhouse.statistics.agreement import AGREEMENT
 from stillhouse.report.labels import FEW, Metrics
 from stillhouse.report.layout import MOST_PROSE, Column, table, whole_width, wrapped
+from stillhouse.statistics.agreement import AGREEMENT
 
 WHOLE = 25
 """Labels that are listed all; of more, those with the lowest recall."""

@@ -15,8 +15,8 @@ from stillhouse.evaluate.scoring import labelled_rows
 from stillhouse.kinds.registry import kind_of
 from stillhouse.report.against import FREE, TEACHER, against
 from stillhouse.report.curve import curve_facts
-from stillhouse.statistics.agreement import AGREEMENT
 from stillhouse.report.labels import FEW, by_label, confusion
+from stillhouse.statistics.agreement import AGREEMENT
 from stillhouse.statistics.paired import Accuracy, ByRow, Scores, Seeds, aligned, measure
 from stillhouse.statistics.planning import detectable_method, detectable_student
 

@@ -13,11 +13,11 @@ from rich.text import Text
 from stillhouse.report.advice import advice
 from stillhouse.report.against import FREE, NAMES, TEACHER, worth
 from stillhouse.report.label_lines import label_lines
-from stillhouse.statistics.agreement import AGREEMENT
 from stillhouse.report.layout import MOST_PROSE, Column, table, terminal_width, wrapped
 from stillhouse.report.notes import notes
 from stillhouse.report.plots import seeds
 from stillhouse.report.summary import TEACHER_ACCURACY, Metrics
+from stillhouse.statistics.agreement import AGREEMENT
 
 Seconds = Mapping[str, float]
 """Seconds of the latest run of each stage, such as `train_student@0`."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from stillhouse.code.fingerprint import Sources, fingerprint
 from stillhouse.code.record import STAGE
-from stillhouse.config.pipeline import ALL, declared_in
+from stillhouse.config.pipeline import ALL, declared_in, scripts_of
 from stillhouse.core import paths
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.files import write_json
@@ -53,6 +53,7 @@ def read_pipeline(commit: str) -> Pipeline:
     """Read dvc.yaml of a commit."""
     pipeline = paths.PIPELINE.as_posix()
     stages = declared_in(_mapping(commit, pipeline), f"{pipeline} of {commit[:10]}")
+    scripts = scripts_of(stages)
     code = stages.pop(STAGE, None)
     outs = [path for stage in stages.values() for path in stage.outs]
     # What no stage writes, neither itself nor something in it; the code counts by what it means.
@@ -71,14 +72,14 @@ def read_pipeline(commit: str) -> Pipeline:
             tracked[file] = ALL if keys is ALL or known is ALL else known | keys
     folders = code.deps if code else ()
     files = objects(commit, sorted({paths.PIPELINE.as_posix(), *deps}))
-    return Pipeline(commit, files, folders, _code(commit, folders), tracked)
+    return Pipeline(commit, files, folders, _code(commit, folders, scripts), tracked)
 
 
-def _code(commit: str, folders: tuple[str, ...]) -> Mapping[str, str]:
+def _code(commit: str, folders: tuple[str, ...], stages: frozenset[str]) -> Mapping[str, str]:
     """What each stage's code means in a commit; worked out once for equal folders."""
     if not folders:  # a commit of before the stage `code`
         return {}
-    trees = json.dumps(objects(commit, folders), sort_keys=True)
+    trees = json.dumps([objects(commit, folders), sorted(stages)], sort_keys=True)
     cached = state_directory() / "code" / f"{hashlib.sha256(trees.encode()).hexdigest()}.json"
     if cached.exists():
         known: Mapping[str, str] = json.loads(cached.read_text(encoding="utf-8"))
@@ -92,7 +93,7 @@ def _code(commit: str, folders: tuple[str, ...]) -> Mapping[str, str]:
         with tarfile.open(fileobj=BytesIO(packed.stdout)) as archive:
             archive.extractall(folder, filter="data")
         package, scripts = (Path(folder) / each for each in folders)
-        sources = Sources(package, scripts)
+        sources = Sources(package, scripts, stages)
         found = {
             f"the code of {stage}": fingerprint(stage, sources).digest
             for stage in sources.stages()

@@ -6,6 +6,7 @@ from typing import cast
 
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.core.errors import StillhouseError, did_you_mean
+from stillhouse.hooks.reference import is_reference
 from stillhouse.teacher_generate.protocol import OpenTeacher, Teacher
 
 
@@ -38,10 +39,14 @@ BACKENDS = {
     ),
     "scripted": Backend("stillhouse.teacher_generate.backends.scripted"),
 }
+OWN = Backend("stillhouse.teacher_generate.backends.own")
+"""A function of the project's own."""
 
 
 def backend(name: str) -> Backend:
     """The backend called `name`; an unknown name suggests the near ones."""
+    if is_reference(name):
+        return OWN
     if name not in BACKENDS:
         raise StillhouseError(
             f"There is no teacher backend {name!r}.{did_you_mean(name, BACKENDS)}"

@@ -1,0 +1,1 @@
+"""Hooks: functions of a project's own, which its configuration names (docs/extending.md)."""
