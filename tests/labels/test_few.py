@@ -87,7 +87,7 @@ def test_a_row_is_found_whatever_split_its_id_was_made_in(project):
     assert found == {*ids[:5], *ids[-5:]}
 
 
-def test_rows_that_ask_the_same_are_left_out_and_told(project, capsys):
+def test_rows_that_ask_the_same_are_taken_out_and_counted(project):
     labels = label_some(3)
     reviews = Path("data/raw/tiny/reviews.csv")
     queries = [row["query"] for row in EXAMPLES.read_rows() if row["id"] in labels]
@@ -95,7 +95,22 @@ def test_rows_that_ask_the_same_are_left_out_and_told(project, capsys):
     use()
     scripts.run("ingest")
     assert len(EXAMPLES.read_rows()) == 60
-    assert "3 rows without a label share their query or group" in capsys.readouterr().err
+    assert read("metrics/ingest.json")["taken_out"] == {"unlabelled": 3}
+
+
+def test_rows_of_a_group_of_which_one_is_scored_are_left_out_and_told(project, capsys):
+    fields = {"query": "{{ review }}", "choices": ["yes", "no"]}
+    edit(DATASET, fields=fields | {"group": "{{ review.split()[1] | int // 2 }}"})
+    label_some(3)
+    capsys.readouterr()
+    use()
+    scripts.run("ingest")
+    rows = EXAMPLES.read_rows()
+    told = 60 - len(rows)
+    assert told > 0
+    assert f"{told} rows without a label are of a group" in capsys.readouterr().err
+    groups = {row["group"] for row in rows if row["split"] == "test"}
+    assert not groups & {row["group"] for row in rows if row["split"] != "test"}
 
 
 def test_a_training_split_by_hand_beside_a_held_out_test(project):

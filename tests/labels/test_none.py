@@ -56,19 +56,22 @@ def test_rows_without_labels_only(project, capsys):
     for each in by_label.values():
         assert each["agreement_with_teacher_low"] <= each["agreement_with_teacher"]
         assert each["agreement_with_teacher"] <= each["agreement_with_teacher_high"]
-    summary = read("metrics/summary.json")
+    baseline = read("metrics/baseline.json")
     unlabelled = [said[id_] for id_ in examples if id_ not in test]
     most = max(("no", "yes"), key=unlabelled.count)
     share = sum(said[id_] == most for id_ in test) / len(test)
-    assert summary["majority"]["agreement_with_teacher"] == pytest.approx(share, abs=1e-6)
-    for file in ("metrics/eval/seed=0.json", "metrics/baseline.json", "metrics/summary.json"):
-        assert not [name for name in names(read(file)) if "accuracy" in name], file
+    assert baseline["majority"]["agreement_with_teacher"] == pytest.approx(share, abs=1e-6)
+    for file in ("eval/seed=0", "baseline", "references", "summary", "report"):
+        assert not [name for name in names(read(f"metrics/{file}.json")) if "accuracy" in name]
     shown = capsys.readouterr().out
     assert "Agreement with the teacher" in shown
     assert "Accuracy" not in shown
     assert "accuracy" not in Path("models/student/seed=0/README.md").read_text()
     assert Path("metrics/plots/accuracy.csv").read_text() == "model,accuracy,low,high\n"
-    assert "ok,45" in Path("metrics/plots/status.csv").read_text()
+    assert 'ok, unlabelled",45' in Path("metrics/plots/status.csv").read_text()
+    references = read("metrics/references.json")
+    assert references["logistic_tfidf"]["agreement_with_teacher"] > 0.5
+    assert "trained_on" in references["logistic_tfidf"]
 
 
 SAMPLED = "Because of it. The answer is {{ ['yes', 'no', 'yes'][(digest + sample) % 3] }}."
