@@ -137,13 +137,13 @@ def test_tables_of_the_project_are_sources():
 
 def test_conversations_of_ones_own_and_transcripts():
     turn = {"role": "user", "content": "=cmd|'/c calc'!A1"}
-    write_lines("rows.jsonl", [{"id": 7, "messages": [turn]}, {"id": 8, "query": "Why?"}])
+    write_lines("rows.jsonl", [{"id": 7, "messages": [turn]}, {"id": 8, "query": 5}])
     said = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
     write_lines("alpha.jsonl", [{"id": 7, "prediction": said}, {"id": "8", "prediction": 5}])
     Path("data/examples.parquet").unlink()
     export("alpha", options=["--conversations", "rows.jsonl"])
     shown = {row["conversation"]: row["reply"] for row in sheet()}
-    assert shown == {"'=cmd|'/c calc'!A1": "User: a\n\nAssistant: b", "Why?": "5"}
+    assert shown == {"'=cmd|'/c calc'!A1": "User: a\n\nAssistant: b", "5": "5"}
     write_lines("rows.jsonl", [{"id": 7}])
     with pytest.raises(StillhouseError, match=r"rows\.jsonl:1 needs `id`, and `query` or"):
         export("alpha", options=["--conversations", "rows.jsonl"])

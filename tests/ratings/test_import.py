@@ -71,6 +71,7 @@ def test_a_filled_sheet():
 
 SPREADSHEETS = {
     "excel": lambda text: "\ufeff" + text,
+    "a line for the separator": lambda text: "\ufeffsep=,\r\n" + text,
     "german excel": lambda text: text.replace(",4,", ";4,0;"),
     "libreoffice": lambda text: text.replace("\r\n", "\n"),
     "old mac": lambda text: text.replace("\r\n", "\r").replace("\n", "\r"),

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ RATING_ID, CONVERSATION, REPLY, RATING, COMMENT = COLUMNS = (
 )  # fmt: skip
 NEEDED = (RATING_ID, RATING)
 SEPARATORS = ",;\t"
+_SEPARATOR_LINE = re.compile("\\Asep=.(?:\r\n|\r|\n)")
 WORKBOOK = b"PK\x03\x04"
 """How a workbook (.xlsx, .ods) begins."""
 
@@ -97,11 +99,13 @@ def _text(path: Path) -> str:
             raise StillhouseError(f"{path} is a workbook. Save it as CSV (UTF-8), and name that.")
     try:
         with open_text(path) as source:
-            return source.read().removeprefix(MARK)
+            text = source.read().removeprefix(MARK)
     except UnicodeDecodeError as error:
         raise StillhouseError(
             f"{path} is not UTF-8 text (byte {error.start}). Save the sheet as `CSV UTF-8`."
         ) from error
+    # A spreadsheet may say so in a line of its own, which it does not show as a row.
+    return _SEPARATOR_LINE.sub("", text)
 
 
 def _separator(path: Path, text: str) -> str:

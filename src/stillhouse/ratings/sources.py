@@ -113,7 +113,7 @@ def _replies(path: Path, source: str) -> dict[str, Any]:
                 f"{where} needs `id` and one of {', '.join(f'`{name}`' for name in COLUMNS)}; its "
                 f"columns are {', '.join(values)}."
             )
-        if int(values.get("sample") or 0) > 0:
+        if values.get("sample") not in (None, "", 0, "0"):
             continue
         id_ = str(values["id"])
         if id_ in seen:
@@ -136,10 +136,10 @@ def _conversation(raw: RawRow) -> dict[str, Any]:
             f"{raw.where} needs `id`, and `query` or `messages`; its columns are "
             f"{', '.join(values)}."
         )
-    group = values.get("group")
+    group, query = values.get("group"), values.get("query")
     return {
         "id": str(values["id"]),
-        "query": values.get("query"),
+        "query": None if query is None else str(query),
         "messages": values.get("messages"),
         "group": None if group in (None, "") else str(group),
     }
