@@ -14,6 +14,7 @@ from stillhouse import __version__
 from stillhouse.core import paths
 from stillhouse.core.commands import command_group
 from stillhouse.core.errors import StillhouseError, did_you_mean
+from stillhouse.core.progress import quiet_libraries
 from stillhouse.core.text import printable
 
 Device = Literal["auto", "cpu", "cuda"]
@@ -491,6 +492,7 @@ def _pass_on_command(context: typer.Context) -> None:
 
 def main() -> None:
     """Run the command; a user's mistake is one message and exit status 1."""
+    quiet_libraries()
     try:
         app()
     except StillhouseError as error:

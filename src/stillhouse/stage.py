@@ -25,6 +25,7 @@ from stillhouse.config.whole import load_all
 from stillhouse.core import files, paths
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.log import record
+from stillhouse.core.progress import quiet_libraries
 from stillhouse.core.tables import Row, Table
 from stillhouse.core.text import printable
 from stillhouse.core.yaml import read_yaml
@@ -174,6 +175,7 @@ def running(name: str) -> Iterator[None]:
     and status 1, an interrupt as 130.
     """
     started = time.perf_counter()
+    quiet_libraries()
     stage = os.environ.get("DVC_STAGE", name)  # tells the seeds of a matrix apart
     try:
         check_unchanged(name)

@@ -1,5 +1,6 @@
 """Progress: a bar on a terminal, a line now and then elsewhere."""
 
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -18,9 +19,29 @@ class Progress(Protocol):
         """Count `steps` as done; `note` is shown beside the count."""
 
 
+def is_watched() -> bool:
+    """Whether standard error is a terminal that can redraw a line."""
+    return sys.stderr.isatty() and os.environ.get("TERM", "").lower() not in ("dumb", "unknown")
+
+
+def quiet_libraries() -> None:
+    """Have no bars of other libraries in a log, where each redraw would be glued to the last.
+
+    They read it when they are first imported; what the user has set stays.
+    """
+    if not is_watched():
+        os.environ.setdefault("TQDM_DISABLE", "1")
+        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+
+
 def announce(message: str) -> None:
     """Say something about the run on standard error; it may hold a server's words or a name."""
     print(printable(message), file=sys.stderr, flush=True)
+
+
+class _Silent:
+    def advance(self, steps: int = 1, note: str = "") -> None:
+        del steps, note
 
 
 class _Lines:
@@ -32,7 +53,9 @@ class _Lines:
     def advance(self, steps: int = 1, note: str = "") -> None:
         self.done += steps
         self.note = note
-        if time.monotonic() - self.printed >= LINE_EVERY_SECONDS:
+        # Standing still is told, too, but not the end twice.
+        due = time.monotonic() - self.printed >= LINE_EVERY_SECONDS
+        if due and not (self.done >= self.total and self.told == self.done):
             self.print_line()
 
     def print_line(self) -> None:
@@ -46,8 +69,11 @@ class _Lines:
 
 @contextmanager
 def progress(title: str, total: int) -> Iterator[Progress]:
-    """Show the progress of `total` steps of work on standard error."""
-    if not sys.stderr.isatty():
+    """Show the progress of `total` steps of work on standard error; of no work nothing."""
+    if not total:
+        yield _Silent()
+        return
+    if not is_watched():
         lines = _Lines(title, total)
         try:
             yield lines
@@ -64,13 +90,15 @@ def progress(title: str, total: int) -> Iterator[Progress]:
         TimeRemainingColumn,
     )
     from rich.progress import Progress as RichProgress
+    from rich.table import Column
 
     bar = RichProgress(
         TextColumn("{task.description}"),
         BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
+        MofNCompleteColumn(table_column=Column(no_wrap=True)),
+        # Where there is little room the note is cut, not the times.
+        TimeElapsedColumn(table_column=Column(min_width=7)),
+        TimeRemainingColumn(table_column=Column(min_width=7)),
         TextColumn("{task.fields[note]}", markup=False),
         console=Console(stderr=True),
     )
