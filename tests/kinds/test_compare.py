@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stillhouse.config.dataset import METRICS
+from stillhouse.core.templates import letter
 from stillhouse.kinds.numbers import read_number, written
 from stillhouse.kinds.registry import KINDS, kind_of
 
@@ -214,9 +215,20 @@ def test_every_choice_is_itself_and_a_canonical_form_is_stable(choices):
 
 @given(st.lists(st.from_regex(r"[a-z]{2,6} [a-z]{2,6}", fullmatch=True), min_size=2, unique=True))
 def test_a_letter_means_the_choice_at_its_place(choices):
-    for letter, choice in zip("abcdefghijklmnopqrstuvwxyz", choices, strict=False):
-        assert normalise(f"({letter})", "choice", choices) == choice
-        assert normalise(f"{letter.upper()}. {choice}", "choice", choices) == choice
+    for place, choice in enumerate(choices):
+        assert normalise(f"({letter(place)})", "choice", choices) == choice
+        assert normalise(f"{letter(place).upper()}. {choice}", "choice", choices) == choice
+
+
+def test_letters_of_a_list_that_is_longer_than_the_alphabet():
+    choices = [f"choice {n}" for n in range(60)]
+    for place, choice in enumerate(choices):
+        for said in (letter(place), f"({letter(place)})", f"{letter(place).upper()}. {choice}"):
+            assert normalise(said, "choice", choices) == choice
+    assert normalise("bi", "choice", choices) is None
+    assert normalise("(ab) choice 3", "choice", choices) is None
+    assert normalise("(ab)", "choice", ["ab", *choices]) is None
+    assert normalise("no", "choice", ["no", *choices]) == "no"
 
 
 @given(st.fractions(min_value=-(10**9), max_value=10**9, max_denominator=10**4))

@@ -23,6 +23,8 @@ _LETTER = re.compile(
     """,
     re.VERBOSE,
 )
+# Of a list that is longer than the alphabet: `ab`, `(ab)`, `(ab) pine`.
+_TWO_LETTERS = re.compile(r"[(\[]?(?P<letters>[a-z]{2})(?:[)\].:]|(?=\s|$))(?:\s*(?P<text>.+))?")
 # Behind a letter; a dash right before a number or a word belongs to that.
 _SEPARATOR = re.compile(r"\s*[.:,;!?]*(?:\s*[-–—]+(?=\s))?\s*")
 # A verb that stands behind its noun: `(b)です`, `(b)입니다`.
@@ -416,13 +418,26 @@ class _Index:
         match = _LETTER.match(key)
         letter = self.by_letter(match["boxed"] or match["open"]) if match else None
         if match is None or letter is None:
-            return self._initial(key)
+            initial = self._initial(key)
+            return self._beyond_z(key) if initial is None else initial
         rest = _SEPARATOR.sub("", key[match.end() :], count=1).strip(" .")
         said = match["boxed"] or match["open"]
         if not rest:
             # `(b)` where a choice reads `B`: nobody can tell which is meant.
             return letter if said not in self.keys or self.keys.index(said) == letter else None
         return letter if self.exactly(rest) == letter else None
+
+    def _beyond_z(self, key: str) -> int | None:
+        """The choice that two letters name, with its text behind them or nothing."""
+        match = _TWO_LETTERS.fullmatch(key)
+        if match is None:
+            return None
+        first, second = map(LETTERS.index, match["letters"])
+        place = len(LETTERS) * (first + 1) + second
+        position = self.first(place) if place < len(self.keys) else None
+        if match["letters"] in self.keys and self.keys.index(match["letters"]) != position:
+            return None  # `(ab)` where another choice reads `ab`
+        return position if not match["text"] or self.exactly(match["text"]) == position else None
 
     def _initial(self, key: str) -> int | None:
         """A lone letter beyond the list's, where one choice alone begins with it: `N` for `no`."""
