@@ -31,7 +31,12 @@ PAIRS = {
         ("Who wrote Emma?", "Jane Austen", None),
     ],
 }
+OPTIONS = {"exemplar": ["oven", "fridge"], "train": ["sea", "sky"]}
 MARKERS = {"math": "The answer is"}
+
+
+def choices(task, split):
+    return OPTIONS[split] if task == "multiple_choice" else CHOICES.get(task, ())
 
 
 def rendering(name, task):
@@ -39,7 +44,7 @@ def rendering(name, task):
     metric = "number" if task == "math" else "exact"
     answer = Answer(metric=metric, markers=(MARKERS.get(task, "So the answer is"),))
     rows = [
-        example(split, split, label, rationale, query=query, choices=CHOICES.get(task, ()))
+        example(split, split, label, rationale, query=query, choices=choices(task, split))
         for split, (query, label, rationale) in zip(("exemplar", "train"), PAIRS[task], strict=True)
     ]
     conf = load_entry(PromptConf, name, REPOSITORY)

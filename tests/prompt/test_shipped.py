@@ -17,7 +17,8 @@ from tests.conftest import REPOSITORY
 from tests.prompt.rows import ANSWER, CHOICES, TASKS, example, exemplars_table, text
 
 SHIPPED = names("prompt", REPOSITORY)
-WITH_EXEMPLARS = sorted(set(SHIPPED) - {"vanilla"})
+ZERO_SHOT = {"vanilla", "elaborate"}
+WITH_EXEMPLARS = sorted(set(SHIPPED) - ZERO_SHOT)
 
 
 def load(name):
@@ -60,9 +61,8 @@ def shown(prompt, what):
 
 
 def test_the_prompts_of_the_papers_are_there():
-    assert {"rag_published", "clean", "human_cot", "vanilla", "few_shot", "rationalize"} <= set(
-        SHIPPED
-    )
+    papers = {"rag_published", "clean", "human_cot", "few_shot", "rationalize"}
+    assert papers | ZERO_SHOT <= set(SHIPPED)
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -83,7 +83,7 @@ def test_no_label_leaks(name, task):
     own_label = load(name).reply.content == "rationale"
     splits = None if own_label else ("train", "validation", "test")
     for id_, prompt in render(name, task, splits).items():
-        exemplars = set() if name == "vanilla" else shown(prompt, "query") - {id_}
+        exemplars = set() if name in ZERO_SHOT else shown(prompt, "query") - {id_}
         assert shown(prompt, "label") == exemplars | ({id_} if own_label else set())
         assert shown(prompt, "rationale") <= exemplars
         assert not exemplars & {"tested", "kept"}
@@ -99,7 +99,7 @@ def test_what_a_row_does_not_show_does_not_matter(name, task):
     ]
     own = [row if row["id"] != "own" else row | {"gold_rationale": "x"} for row in rows(task)]
     assert render(name, task, rows_=own)["own"] == before
-    if name == "vanilla":
+    if name in ZERO_SHOT:
         assert render(name, task, rows_=changed)["own"] == before
 
 
@@ -163,7 +163,7 @@ def math_text(name, metric):
     return text(render_prompts(load(name), "math", answer, rows("math"), [])[0])
 
 
-@pytest.mark.parametrize("name", ["clean", "vanilla", "rationalize", "rag_text"])
+@pytest.mark.parametrize("name", ["clean", "vanilla", "elaborate", "rationalize", "rag_text"])
 def test_each_metric_of_mathematics_is_asked_for_in_its_own_form(name):
     asked = {math_text(name, metric) for metric in ("equation", "number", "latex")}
     assert len(asked) == 3
@@ -176,6 +176,41 @@ def test_worked_examples_of_mathematics_have_the_form_that_is_read(metric):
     form = Form(load("rag_text").reply, "math", answer)
     statuses = [parse_completion(text, "stop", form).status for text in worked]
     assert statuses == ["ok", "ok"]
+
+
+@pytest.mark.parametrize("metric", ["exact", "choice", "number", "equation", "latex"])
+@pytest.mark.parametrize("task", TASKS)
+def test_vanilla_and_elaborate_differ_in_the_system_text_alone(task, metric):
+    answer = ANSWER.model_copy(update={"metric": metric})
+    for choices in (CHOICES.get(task, []), ["yes", "no"]):
+        row = example("own", query="query-of-own", choices=choices)
+        vanilla, elaborate = (
+            render_prompts(load(name), task, answer, [row], [])[0]["messages"]
+            for name in ("vanilla", "elaborate")
+        )
+        assert [m["role"] for m in vanilla] == [m["role"] for m in elaborate] == ["system", "user"]
+        assert vanilla[1] == elaborate[1]
+        assert len(vanilla[0]["content"]) < len(elaborate[0]["content"]) / 2
+    parts = [load(name).tasks[task].model_dump(exclude={"system"}) for name in sorted(ZERO_SHOT)]
+    assert parts[0] == parts[1]
+
+
+@pytest.mark.parametrize("options", [3, 5, 8, 30])
+def test_the_letters_that_are_asked_for_are_those_of_the_choices(options):
+    choices = [f"choice {n}" for n in range(options)]
+    row = example("own", query="Which?", choices=choices)
+    answer = ANSWER.model_copy(update={"metric": "choice"})
+    last = {3: "c", 5: "e", 8: "h", 30: "ad"}[options]
+    for name, said in [
+        ("vanilla", last), ("elaborate", f'{{"reason": "It fits.", "answer": "{last}"}}')
+    ]:  # fmt: skip
+        conf = load(name)
+        prompt = render_prompts(conf, "multiple_choice", answer, [row], [])[0]
+        letters = re.findall(r"\b([a-z]{1,2})\b(?= or |\.?$)", prompt["messages"][0]["content"])
+        assert (letters[-1], len(letters)) == (last, options)
+        form = Form(conf.reply, "multiple_choice", answer)
+        parsed = parse_completion(said, "stop", form, choices)
+        assert (parsed.label, parsed.status) == (choices[-1], "ok")
 
 
 def test_choices_are_lettered_however_many_there_are():
