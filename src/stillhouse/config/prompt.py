@@ -44,6 +44,11 @@ class Reply(Conf):
     `\\boxed{}`."""
     keys: ReplyKeys = ReplyKeys()
     """Form `json` alone: the names of its keys."""
+    require_stop: bool = False
+    """Whether a completion counts only where it ended by itself, not at the token limit."""
+    minimum_usable: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """The least share of the rows to train on whose completion has to be usable; with fewer, the
+    run stops when they are parsed."""
 
     @model_validator(mode="before")
     @classmethod

@@ -65,6 +65,8 @@ def parse_completion(
     reasoned = reasoned or split.reasoning is not None
     if finish_reason == "refusal":
         return Parsed(None, None, "refused")
+    if form.reply.require_stop and finish_reason != "stop":
+        return Parsed(None, None, "truncated")
     turn = before_end_token(split.text)
     own = without_struck(cut_run_on(turn, form.answer.cut, form.headings))
     unfinished = finish_reason == "length" and own == without_struck(split.text)
