@@ -10,6 +10,7 @@ from stillhouse.core.tables import EXAMPLES, TEACHER_LABELS, predictions
 from stillhouse.evaluate.agreement import as_agreement, has_gold, with_teacher_labels
 from stillhouse.evaluate.evaluate import evaluate_majority, evaluate_student
 from stillhouse.stage import Stage, StageConfig, run_stage
+from stillhouse.students.asked import with_prompt
 from stillhouse.students.folder import untrained_student
 
 
@@ -23,7 +24,7 @@ def main(stage: Stage[BaselineConfig]) -> None:
     examples = stage.rows(EXAMPLES)
     compared = with_teacher_labels(examples, stage.rows(TEACHER_LABELS))
     majority = evaluate_majority(compared, answer)
-    model = untrained_student(student)
+    model = untrained_student(with_prompt(student, stage.json(paths.ASKED)))
     rows, scores = evaluate_student(model, compared, answer, student.decoding, student.compute)
     if not has_gold(examples):
         majority, scores = as_agreement(majority), as_agreement(scores)

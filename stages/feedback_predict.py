@@ -5,10 +5,12 @@ The table is empty with `feedback: none`. Run it with `dvc repro feedback_predic
 
 from stillhouse.config.knobs import Feedback, FeedbackStudent, LabelSource
 from stillhouse.config.student import StudentConf
+from stillhouse.core import paths
 from stillhouse.core.tables import EXAMPLES, FEEDBACK_PREDICTIONS, PARSED
 from stillhouse.feedback_predict.predict import student_predictions
 from stillhouse.feedback_split.split import rows_to_predict
 from stillhouse.stage import Stage, StageConfig, run_stage
+from stillhouse.students.asked import with_prompt
 
 
 class FeedbackPredictConfig(StageConfig):
@@ -24,7 +26,8 @@ def main(stage: Stage[FeedbackPredictConfig]) -> None:
     if config.feedback != "none":
         examples, parsed = stage.rows(EXAMPLES), stage.rows(PARSED)
         rows = rows_to_predict(examples, parsed, config.fraction, config.label_source)
-        found = student_predictions(rows, config.student, config.feedback_student)
+        student = with_prompt(config.student, stage.json(paths.ASKED))
+        found = student_predictions(rows, student, config.feedback_student)
     stage.write(FEEDBACK_PREDICTIONS, found)
 
 

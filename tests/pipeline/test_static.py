@@ -30,10 +30,10 @@ JUDGE = {"feedback_judge"} | FEEDBACK
 PREDICT = {"feedback_predict"} | JUDGE
 PARSE = {"parse"} | PREDICT
 TEACHER = {"teacher_generate"} | PARSE
-PROMPT = {"prompt"} | TEACHER
+BASELINE = {"baseline"}
+PROMPT = {"prompt"} | TEACHER | BASELINE
 RETRIEVE = {"retrieve"} | PROMPT
 EMBED = {"embed"} | RETRIEVE
-BASELINE = {"baseline"}
 ALL = {"ingest"} | EMBED | BASELINE
 
 KNOBS = {

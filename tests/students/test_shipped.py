@@ -5,9 +5,13 @@ from typing import Any
 
 import pytest
 
-from stillhouse.config.student import StudentConf
+from stillhouse.config.dataset import DatasetConf
+from stillhouse.config.prompt import PromptConf
+from stillhouse.config.student import OF_PROMPT, StudentConf
 from stillhouse.config.whole import load_entry, names
 from stillhouse.core.uri import UNPINNED, parse_source
+from stillhouse.prompt.asked import asked_of_student
+from stillhouse.students.asked import with_prompt
 from stillhouse.students.folder import load_student
 from stillhouse.students.predict import predict_labels
 from stillhouse.train_student.training import train_student
@@ -65,9 +69,15 @@ def tiny(name: str) -> StudentConf:
 @pytest.mark.parametrize("name", ALL)
 def test_a_shipped_student_trains_and_predicts_with_tiny_sizes(tmp_path: Path, name: str):
     conf = tiny(name)
-    curve = train_student(rows(4), conf, 0.5, 0, tmp_path / "student")
+    by_prompt = conf.templates == OF_PROMPT
+    if by_prompt:
+        prompt = load_entry(PromptConf, "vanilla", REPOSITORY)
+        dataset = load_entry(DatasetConf, "anli_r1", REPOSITORY)
+        conf = with_prompt(conf, asked_of_student(prompt, dataset))
+    lambda_ = 0.0 if by_prompt else 0.5
+    curve = train_student(rows(4), conf, lambda_, 0, tmp_path / "student")
     assert len(curve.losses) == 1
-    assert all(value > 0 for value in curve.losses[0])
+    assert all(value > 0 for value in curve.losses[0][: 1 if by_prompt else 2])
     student = load_student(tmp_path / "student")
     found = predict_labels(student, {"a": "how many apples?"}, conf.decoding, conf.compute)
     assert found.keys() == {"a"}

@@ -15,7 +15,7 @@ from stillhouse.config.knobs import Recipe
 from stillhouse.config.own import problems_of_own
 from stillhouse.config.prompt import PromptConf
 from stillhouse.config.running import problems_of_judge
-from stillhouse.config.student import StudentConf
+from stillhouse.config.student import OF_PROMPT, StudentConf
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.core.errors import did_you_mean
 from stillhouse.core.templates import names_used
@@ -229,12 +229,33 @@ def _people_wrote_exemplars(c: Chosen) -> Iterator[str]:
 
 def _prefix_tells_the_tasks_apart(c: Chosen) -> Iterator[str]:
     templates = c.student.templates
+    if isinstance(templates, str):
+        return
     alike = templates.label_prefix == templates.rationale_prefix
     if c.knobs.lambda_ > 0 and (alike or "prefix" not in names_used(templates.query)):
         yield (
             f"`student: {c.knobs.student}` cannot tell which of label and rationale is asked for: "
             "`templates.query` has to show `{{ prefix }}`, and `label_prefix` and "
             "`rationale_prefix` have to differ; or set `lambda: 0`"
+        )
+
+
+def _prompt_asks_the_student(c: Chosen) -> Iterator[str]:
+    if c.student.templates != OF_PROMPT:
+        return
+    asking = [task for task, parts in c.prompt.tasks.items() if parts.student]
+    if c.dataset.task not in asking:
+        others = f"; it asks them in {', '.join(asking)}" if asking else ""
+        yield (
+            f"`student: {c.knobs.student}` is asked with the prompt (`templates: prompt`), and "
+            f"`prompt: {c.knobs.prompt}` has no `student` text for the task of `dataset: "
+            f"{c.knobs.dataset}`, {c.dataset.task}{others}; choose `prompt: vanilla` or "
+            "`elaborate`, or another student"
+        )
+    if c.knobs.lambda_ > 0:
+        yield (
+            f"`student: {c.knobs.student}` is asked with the prompt (`templates: prompt`), which "
+            f"asks for labels alone, and `lambda` is {c.knobs.lambda_:g}; set `lambda: 0`"
         )
 
 
@@ -350,6 +371,7 @@ RULES: tuple[Rule, ...] = (
     _room_for_the_label,
     _people_wrote_exemplars,
     _prefix_tells_the_tasks_apart,
+    _prompt_asks_the_student,
     _validation_rows,
     _choices_to_decode,
     _filters_are_there,

@@ -81,6 +81,10 @@ class Parts(Conf):
     request: Template = ""
     """Between the exemplars and the row's query."""
     query: Written
+    student: Template = ""
+    """In place of `system`, for a student that is asked with this prompt (`templates: prompt`)."""
+    label: Written = "{{ label }}"
+    """What such a student learns to reply."""
 
 
 class PromptConf(Conf):
@@ -97,6 +101,16 @@ class PromptConf(Conf):
     splits: tuple[Literal["train", "validation", "test", "unlabelled"], ...] = ("train",)
     """Whose rows the teacher is asked about; each split beyond `train` costs calls."""
     tasks: Annotated[dict[Task, Parts], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _no_label_for_students(self) -> Self:
+        asking = [task for task, parts in self.tasks.items() if parts.student]
+        if asking and self.reply.content == "rationale":
+            raise ValueError(
+                f"tasks.{asking[0]}.student: a prompt that shows the row's own label (reply: "
+                "rationale) cannot ask a student for it"
+            )
+        return self
 
     @model_validator(mode="after")
     def _no_leak(self) -> Self:
@@ -128,6 +142,13 @@ def _problems(parts: Parts, where: str, *, own_label: bool) -> Iterator[str]:
         yield f"{where}.exemplar_query never shows `{{{{ query }}}}`"
     elif parts.exemplar_reply and not names_used(parts.exemplar_reply) & {"label", "rationale"}:
         yield f"{where}.exemplar_reply shows neither `{{{{ label }}}}` nor `{{{{ rationale }}}}`"
+    if parts.student and (parts.exemplar_query or parts.preamble or parts.request):
+        yield (
+            f"{where}.student goes with `system` and `query` alone: a student sees no exemplars, "
+            "`preamble` or `request`"
+        )
+    if "label" not in names_used(parts.label):
+        yield f"{where}.label never shows `{{{{ label }}}}`"
     if "query" not in names_used(parts.query):
         yield f"{where}.query never shows `{{{{ query }}}}`"
     for field in Parts.model_fields:
@@ -139,6 +160,8 @@ def _problems(parts: Parts, where: str, *, own_label: bool) -> Iterator[str]:
 def _names_for(field: str, *, own_label: bool) -> frozenset[str]:
     if field.startswith("exemplar_"):
         return EXEMPLAR_NAMES
+    if field == "label":
+        return SHARED_NAMES | {"label"}
     if field != "query":
         return SHARED_NAMES
     return ROW_NAMES | {"label"} if own_label else ROW_NAMES

@@ -84,6 +84,11 @@ class Lora(Conf):
 class Templates(Conf):
     """The text of both tasks. `query` templates see `query` and `prefix`."""
 
+    QUERY_SEES: ClassVar[frozenset[str]] = frozenset({"query", "prefix"})
+    TARGET_SEES: ClassVar[frozenset[str]] = frozenset({"target"})
+    SAID: ClassVar[str] = "target"
+    """What `target` has to show."""
+
     label_prefix: Plain
     rationale_prefix: Plain
     query: Written
@@ -96,12 +101,12 @@ class Templates(Conf):
 
     @model_validator(mode="after")
     def _shows_the_target(self) -> Self:
-        require_shown(self.target, "target", "target")
+        require_shown(self.target, self.SAID, "target")
         return self
 
     @model_validator(mode="after")
     def _known_names(self) -> Self:
-        known = {"query": {"query", "prefix"}, "target": {"target"}}
+        known = {"query": self.QUERY_SEES, "target": self.TARGET_SEES}
         problems = [
             f"`{field}` {problem}"
             for field, names in known.items()
@@ -110,6 +115,32 @@ class Templates(Conf):
         if problems:
             raise ValueError("; ".join(problems))
         return self
+
+
+OF_PROMPT = "prompt"
+"""In place of a student's templates: it is asked with the run's prompt, as a teacher would be."""
+
+
+class Asked(Templates):
+    """How a student is asked with a prompt: what the stage `prompt` makes of its parts.
+
+    `system` and `query` become the messages, `target` the reply. Beside `values` they see
+    `choices`, and `query` or `label`.
+    """
+
+    QUERY_SEES: ClassVar[frozenset[str]] = frozenset(
+        {"query", "choices", "task", "metric", "marker"}
+    )
+    TARGET_SEES: ClassVar[frozenset[str]] = QUERY_SEES - {"query"} | {"label"}
+    SAID: ClassVar[str] = "label"
+
+    label_prefix: str = ""
+    rationale_prefix: str = ""
+    system: str
+    values: dict[str, str]
+    """Those of `task`, `metric` and `marker` that the templates show."""
+    choices: tuple[str, ...]
+    """Of all rows alike; none where each row's query lists its own."""
 
 
 class Validation(Conf):
@@ -219,7 +250,8 @@ class StudentConf(Conf):
     description: Text
     model: StudentModel
     mirror: Mirror | None = None
-    templates: Templates
+    templates: Templates | Literal["prompt"]
+    """`prompt`: it is asked with the run's prompt, through its own chat template if it has one."""
     training: Training
     decoding: StudentDecoding
     compute: StudentCompute = StudentCompute()

@@ -11,7 +11,8 @@ RAW = Path("data/raw")
 
 INPUTS = Path("data/inputs.json")
 """What the dataset asks of a row: templates, columns, an example."""
-
+ASKED = Path("data/asked.json")
+"""How a student is asked with the run's prompt."""
 CODE = Path("data/code")
 DEFINITIONS = CODE / "definitions.json"
 PREDICTIONS = Path("data/predictions")

@@ -46,11 +46,13 @@ def require_usable(
         f"  {first[status][0]}, {status}: {_ends_of(first[status][1])!r}"
         for status, _ in statuses[:SHOWN]
     ]
+    by_status = ", ".join(f"{count:,} {status}" for status, count in statuses)
     raise StillhouseError(
         f"The teacher completed {len(counted):,} rows to train on, and {usable:,} of the "
         f"completions can be used: {usable / len(counted):.1%}, where the prompt's "
-        f"`reply.minimum_usable` is {minimum:.1%}. Lost: {', '.join(f'{count:,} {status}' for status, count in statuses)}, "
-        "such as\n" + "\n".join(shown) + "\ndata/completions.parquet has them all. Most of all, "
+        f"`reply.minimum_usable` is {minimum:.1%}. Lost: {by_status}, such as\n"
+        + "\n".join(shown)
+        + "\ndata/completions.parquet has them all. Most of all, "
         f"{_ADVICE.get(statuses[0][0], _PLAINER)}. To train on what there is, lower "
         "`reply.minimum_usable`."
     )

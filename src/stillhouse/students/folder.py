@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from stillhouse.config.base import Conf
-from stillhouse.config.student import Family, Precision, StudentConf, Templates
+from stillhouse.config.student import Asked, Family, Precision, StudentConf, Templates
 from stillhouse.core import paths
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.files import allow, atomic_directory, require_disk_space, write_json
@@ -30,7 +30,7 @@ class Manifest(Conf):
     format: int
     family: Family
     precision: Precision
-    templates: Templates
+    templates: Templates | Asked
     max_query_tokens: int
     max_target_tokens: int
     training: dict[str, Any]

@@ -52,7 +52,7 @@ def predict_labels(
     prompts = _prompts(student, queries, "label")
     if decoding.decode == "choices":
         given = _require_choices(queries, choices or {})
-        found = _likelihoods(student, prompts, given, compute, "Predict")
+        found = _likelihoods(student, queries, prompts, given, compute, title="Predict")
         return {id_: _likeliest(given[id_], sums) for id_, sums in found.items()}
     return _generated(student, prompts, decoding, compute, "Predict")
 
@@ -76,12 +76,12 @@ def predict_answers(
     titles = (None, None) if quiet else ("Predict", "Score")
     if decoding.decode == "choices":
         given = _require_choices(queries, choices)
-        found = _likelihoods(student, prompts, given, compute, titles[0])
+        found = _likelihoods(student, queries, prompts, given, compute, title=titles[0])
         labels = {id_: _likeliest(given[id_], sums) for id_, sums in found.items()}
     else:
         labels = _generated(student, prompts, decoding, compute, titles[0])
         given = {id_: choices.get(id_) or (labels[id_],) for id_ in queries}
-        found = _likelihoods(student, prompts, given, compute, titles[1])
+        found = _likelihoods(student, queries, prompts, given, compute, title=titles[1])
     return {
         id_: Answered(labels[id_], tuple(found[id_]), len(tokens), truncated)
         for id_, (tokens, truncated) in asked.items()
@@ -102,9 +102,11 @@ def _generated(
 
 def _likelihoods(
     student: Student,
+    queries: Mapping[str, str],
     prompts: Prompts,
     choices: Choices,
     compute: StudentCompute,
+    *,
     title: str | None,
 ) -> dict[str, list[float]]:
     """The log-probability of each of a row's choices as the whole label, in their order.
@@ -113,7 +115,7 @@ def _likelihoods(
     """
     most = max((len(choices[id_]) for id_ in prompts), default=1)
     _place(student, compute.device)
-    score = _scoring(student, prompts, choices)
+    score = _scoring(student, queries, prompts, choices)
     return _in_batches(prompts, score, max(1, compute.eval_batch_size // most), title)
 
 
@@ -204,7 +206,9 @@ def _generating(student: Student, prompts: Prompts, decoding: StudentDecoding) -
     return predict
 
 
-def _scoring(student: Student, prompts: Prompts, choices: Choices) -> Predict[list[float]]:
+def _scoring(
+    student: Student, queries: Mapping[str, str], prompts: Prompts, choices: Choices
+) -> Predict[list[float]]:
     from stillhouse.modeling.fused import cross_entropy
     from stillhouse.students.batches import packed, target_logits
 
@@ -213,7 +217,7 @@ def _scoring(student: Student, prompts: Prompts, choices: Choices) -> Predict[li
     def score(ids: Sequence[str]) -> list[list[float]]:
         groups = [
             [
-                TokenSequence(tuple(prompts[id_]), tuple(text.target(choice)))
+                TokenSequence(tuple(prompts[id_]), tuple(text.target(choice, queries[id_])))
                 for choice in choices[id_]
             ]
             for id_ in ids

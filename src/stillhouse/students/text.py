@@ -1,14 +1,17 @@
 """A student's text as tokens: prompts and targets of both tasks, and predictions back as text."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Literal, Self
 
-from stillhouse.config.student import Family, StudentConf, Templates
+from stillhouse.config.student import Asked, Family, StudentConf, Templates
 from stillhouse.core.errors import StillhouseError
+from stillhouse.core.messages import Message, as_text
 from stillhouse.core.templates import render
 from stillhouse.modeling.control_tokens import control_tokens
+from stillhouse.students import asked as by_prompt
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -42,6 +45,7 @@ class StudentText:
     def of(cls, conf: StudentConf, tokenizer: "PreTrainedTokenizerBase") -> Self:
         """As a student of that conf is trained."""
         limits = conf.model
+        assert not isinstance(conf.templates, str), "the prompt's templates are put in its place"
         return cls(
             tokenizer,
             conf.model.family,
@@ -71,26 +75,47 @@ class StudentText:
 
         A query that spells a control token, such as `</s>`, is text; the template's are meant.
         """
-        tokens = self._prompt_tokens(query, task)
+        choices = self._choices(query)
+        tokens = self._prompt_tokens(query, task, choices)
         if len(tokens) <= self.max_query_tokens:
             return tokens, False
-        return self._shortened(query, task, len(tokens) - self.max_query_tokens), True
+        return self._shortened(query, task, choices, len(tokens) - self.max_query_tokens), True
 
-    def target(self, target: str) -> list[int]:
-        """The target's tokens and the end token; text that spells a special token stays text."""
-        rendered = self._target_text(target)
+    def target(self, target: str, query: str | None = None) -> list[int]:
+        """The target's tokens and the end token; text that spells a special token stays text.
+
+        A label is written as the prompt asks for it, such as by its letter, where the `query` that
+        it answers is given; else it is a text that a student wrote.
+        """
+        rendered = self._target_text(target, query)
         tokens = control_tokens(self.tokenizer).encode([rendered], add_special_tokens=False)[0]
         return [*tokens, self.end]
 
-    def unsayable(self, target: str) -> set[str]:
+    def unsayable(self, target: str, query: str | None = None) -> set[str]:
         """The characters of a target that its tokens do not give back: T5's have no `<`, `{` or
         line break. Case, and how much white space there is, do not count.
         """
-        asked = _characters(self._target_text(target))
-        return set(asked - _characters(self.decode(self.target(target))))
+        asked = _characters(self._target_text(target, query))
+        return set(asked - _characters(self.decode(self.target(target, query))))
 
-    def _target_text(self, target: str) -> str:
-        return render(self.templates.target, {"target": target.strip()}, "templates.target")
+    def _target_text(self, target: str, query: str | None) -> str:
+        templates = self.templates
+        if not isinstance(templates, Asked):
+            return render(templates.target, {"target": target.strip()}, "templates.target")
+        said = target.strip()
+        if query is not None:
+            said = by_prompt.reply(templates, target, self._choices(query))
+        # Plain text goes on behind `Assistant:`.
+        return f" {said}" if self.family == "decoder" and not self._chats else said
+
+    def _choices(self, query: str) -> Sequence[str]:
+        asked = self.templates
+        return by_prompt.choices_for(asked, query) if isinstance(asked, Asked) else ()
+
+    @property
+    def _chats(self) -> bool:
+        """Whether the prompt goes through the tokenizer's own chat template."""
+        return isinstance(self.templates, Asked) and bool(self.tokenizer.chat_template)
 
     def decode(self, tokens: list[int]) -> str:
         """A prediction's tokens as text, up to the end token."""
@@ -104,14 +129,43 @@ class StudentText:
     def _tokens(self, text: str) -> list[int]:
         return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
-    def _prompt_tokens(self, query: str, task: Task) -> list[int]:
-        prefix = getattr(self.templates, f"{task}_prefix")
+    def _rendered(
+        self, query: str, task: Task, choices: Sequence[str], written: Callable[[str], str]
+    ) -> str:
+        templates = self.templates
+        if not isinstance(templates, Asked):
+            prefix = getattr(templates, f"{task}_prefix")
+            values = {"query": written(query), "prefix": prefix}
+            return render(templates.query, values, "templates.query")
+        messages = by_prompt.messages(templates, query, choices, written)
+        if self._chats:
+            return self._chat(messages)
+        return as_text([Message(**message) for message in messages])
 
-        def rendered(as_text: Callable[[str], str]) -> str:
-            values = {"query": as_text(query), "prefix": prefix}
-            return render(self.templates.query, values, "templates.query")
+    def _chat(self, messages: list[dict[str, str]]) -> str:
+        from jinja2 import TemplateError
 
+        try:
+            text = self.tokenizer.apply_chat_template(
+                messages, tokenize=False, add_generation_prompt=True
+            )
+        except TemplateError as error:
+            roles = ", ".join(message["role"] for message in messages)
+            raise StillhouseError(
+                f"The student's chat template refuses the prompt (roles {roles}): {error}. Choose "
+                "a prompt without a `student` system text, or a student with other templates."
+            ) from error
+        return str(text)
+
+    def _prompt_tokens(self, query: str, task: Task, choices: Sequence[str]) -> list[int]:
+        rendered = partial(self._rendered, query, task, choices)
         controls = control_tokens(self.tokenizer)
+        if self._chats:
+            # A chat template writes its own special tokens, those at the beginning included.
+            said = [query, *choices]
+            if any(map(controls.spelt_in, said)):
+                return controls.encode_within(rendered)
+            return self._tokens(rendered(lambda text: text))
         if controls.spelt_in(query):
             tokens = controls.encode_within(rendered)
             lead = self._lead() if self.family == "decoder" else []
@@ -129,7 +183,7 @@ class StudentText:
         bare, whole = self._tokens("a"), list(self.tokenizer("a")["input_ids"])
         return whole[: whole.index(bare[0])]
 
-    def _shortened(self, query: str, task: Task, excess: int) -> list[int]:
+    def _shortened(self, query: str, task: Task, choices: Sequence[str], excess: int) -> list[int]:
         spans = self.tokenizer(
             query,
             add_special_tokens=False,
@@ -137,10 +191,12 @@ class StudentText:
             return_offsets_mapping=True,
         )["offset_mapping"]
         for kept in range(len(spans) - excess, 0, -1):
-            tokens = self._prompt_tokens(query[: spans[kept - 1][1]], task)
+            tokens = self._prompt_tokens(query[: spans[kept - 1][1]], task, choices)
             if len(tokens) <= self.max_query_tokens:
                 return tokens
+        taker = f"templates.query with `{task}_prefix`"
         raise StillhouseError(
-            f"templates.query with `{task}_prefix` takes up all of model.max_query_tokens "
-            f"({self.max_query_tokens}); raise that limit or shorten the template."
+            f"{'The prompt' if isinstance(self.templates, Asked) else taker} takes up all of "
+            f"model.max_query_tokens ({self.max_query_tokens}); raise that limit or shorten the "
+            "template."
         )

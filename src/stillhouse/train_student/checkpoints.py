@@ -61,6 +61,8 @@ def training_key(
         "rows": rows,
         "validation": validation,
         "conf": conf.model_dump(mode="json", exclude=AFTERWARDS | conf.UNTRACKED),
+        # As they are: of a student that is asked with the prompt, more than an entry holds.
+        "templates": None if isinstance(conf.templates, str) else conf.templates.model_dump(),
         "lambda": lambda_,
         "seed": seed,
         "libraries": {name: version(name) for name in LIBRARIES},

@@ -77,7 +77,7 @@ def tokenize_rows(
     tokenized, queries, rationales = [], 0, 0
     for row in rows:
         prompt, cut = text.prompt(row["query"], "label")
-        target = text.target(row["label"])
+        target = text.target(row["label"], row["query"])
         if len(target) > limit:
             raise StillhouseError(
                 f"The label of row {row['id']!r} takes {len(target)} tokens, over "
@@ -113,7 +113,8 @@ def tokenize_rows(
 
 
 def _require_sayable(rows: Sequence[Mapping[str, Any]], text: StudentText) -> None:
-    unsayable = {label: text.unsayable(label) for label in {row["label"] for row in rows}}
+    queries = {row["label"]: row["query"] for row in rows}
+    unsayable = {label: text.unsayable(label, query) for label, query in queries.items()}
     found = [row for row in rows if unsayable[row["label"]]]
     if found:
         missing = sorted(set().union(*unsayable.values()))
