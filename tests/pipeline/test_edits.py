@@ -76,7 +76,7 @@ EDITS = {
         '"\\nPremise:", "\\nNext:")',
         {
             *("ingest", "prompt", "parse", "feedback_judge", "feedback_split", "augment"),
-            *("baseline", "evaluate", "card", "retrieve", "references"),
+            *("baseline", "evaluate", "card", "retrieve", "references", "report"),
         },
     ),
     "what every stage runs in": Edit(
