@@ -6,8 +6,12 @@ import pytest
 import yaml
 
 from stillhouse.config.whole import check_all
+from stillhouse.core import paths
 from stillhouse.core.errors import StillhouseError
-from tests.project.tables import reviews, write_csv
+from stillhouse.core.files import read_json
+from stillhouse.core.tables import EXAMPLES, PARSED
+from tests.pipeline.scripts import run
+from tests.project.tables import reviews, write_csv, write_jsonl
 
 SAID = ("--query", "text", "--label", "rating")
 
@@ -125,3 +129,26 @@ def test_a_server_is_a_teacher(stillhouse, tmp_path):
     assert "lambda: 1.0" in (tmp_path / "mine/params.yaml").read_text(encoding="utf-8")
     with pytest.raises(StillhouseError, match="Name it: --model"):
         stillhouse("init", "other", "--csv", "reviews.csv", *SAID, "--teacher", address)
+
+
+def test_a_log_becomes_rows_and_a_teacher_that_was_paid_already(stillhouse, tmp_path, monkeypatch):
+    usage = {"prompt_tokens": 9, "completion_tokens": 2}
+    system = {"role": "system", "content": "Is it {good}?"}
+    write_jsonl(
+        tmp_path / "log.jsonl",
+        [
+            {"messages": [system, {"role": "user", "content": row["text"]}], "reply": row["rating"]}
+            | {"model": "m", "usage": usage}
+            for row in reviews(60)
+        ],
+    )
+    stillhouse("init", "mine", "--from-logs", "log.jsonl")
+    monkeypatch.chdir(tmp_path / "mine")
+    run("code", "ingest", "embed", "retrieve", "prompt", "teacher_generate", "parse")
+    metrics = read_json(paths.TEACHER_METRICS)
+    assert (metrics["prompt_tokens"], metrics["completion_tokens"]) == (60 * 9, 60 * 2)
+    parsed = {row["id"]: row["label"] for row in PARSED.read_rows()}
+    queries = {row["id"]: row["query"] for row in EXAMPLES.read_rows()}
+    said = {row["text"].strip(): row["rating"] for row in reviews(60)}
+    assert len(parsed) == 60
+    assert all(said[queries[id_]] == label for id_, label in parsed.items())

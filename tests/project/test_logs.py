@@ -43,6 +43,19 @@ def test_every_form_is_the_same_exchange(line):
     assert log.exchanges[0].id == log_of({"messages": ASKED, "reply": "4"}).exchanges[0].id
 
 
+def test_tokens_that_were_paid_for_are_kept():
+    usage = {"prompt_tokens": 9, "completion_tokens": 1}
+    for line in (
+        {"messages": ASKED, "reply": "4", "usage": usage},
+        {"messages": ASKED, "response": API | {"usage": usage}},
+        {"messages": ASKED, "reply": "4", "usage": {"input_tokens": 9, "output_tokens": 1}},
+    ):
+        (reply,) = replies_of(log_of(line), cut=False)
+        assert (reply["prompt_tokens"], reply["completion_tokens"]) == (9, 1)
+    (reply,) = replies_of(log_of({"messages": ASKED, "reply": "4"}), cut=False)
+    assert reply["prompt_tokens"] is None
+
+
 def test_what_holds_no_reply_is_counted():
     empty = {"messages": ASKED, "response": {"choices": []}, "model": "m"}
     calls = {"messages": ASKED, "response": {"role": "assistant", "content": None}}

@@ -42,6 +42,8 @@ class Recorded(Conf):
     id: Written
     """The id of a row, as the dataset's entry makes it: a template over the row and `_row`, its
     place from 0 on."""
+    tokens: tuple[Text, Text] | None = None
+    """The fields of JSON Lines that count the tokens of the prompt and of the text."""
     finish: Literal["stop", "length"] = "stop"
     """Why a text ended that holds no stop string: by itself, or cut at the token limit."""
 

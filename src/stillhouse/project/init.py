@@ -29,6 +29,7 @@ from stillhouse.sources.content import content_hash
 
 Choose = Callable[[str, Sequence[look.Column], str | None], str]
 """Asks which column is for something; given the columns and the likely one."""
+TOKENS = ["prompt_tokens", "completion_tokens"]
 QUERIES, REPLIES, CUT = "queries.jsonl", "replies.jsonl", "cut.jsonl"
 CLASSES_SHARE = 0.9
 """Of a log's replies that are among a few short ones, from which on these are classes."""
@@ -209,7 +210,7 @@ def _teacher_of_log(log: Log, name: str, raw: Mapping[str, bytes]) -> str:
         write_all(Path(folder), {Path(file): content for file, content in raw.items()})
         digest = content_hash(Path(folder, name))
     sets = [
-        {"outputs": [file], "field": "reply", "id": "{{ id }}", "finish": finish}
+        {"outputs": [file], "field": "reply", "id": "{{ id }}", "tokens": TOKENS, "finish": finish}
         for file, finish in ((REPLIES, "stop"), (CUT, "length"))
         if f"{name}/{file}" in raw
     ]

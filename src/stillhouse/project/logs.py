@@ -30,6 +30,8 @@ class Exchange:
     model: str
     cut: bool
     """Whether the reply ended at the token limit."""
+    usage: tuple[int | None, int | None] = (None, None)
+    """The tokens that were paid for: of the request, and of the reply."""
 
     @property
     def id(self) -> str:
@@ -96,9 +98,14 @@ def queries_of(log: Log) -> list[dict[str, str]]:
     return [{"id": each.id, "query": log.query(each)} for each in log.exchanges]
 
 
-def replies_of(log: Log, *, cut: bool) -> list[dict[str, str]]:
+def replies_of(log: Log, *, cut: bool) -> list[dict[str, Any]]:
     """Recorded outputs: those that ended by themselves, or those that were cut."""
-    return [{"id": each.id, "reply": each.reply} for each in log.exchanges if each.cut is cut]
+    names = ("prompt_tokens", "completion_tokens")
+    return [
+        {"id": each.id, "reply": each.reply} | dict(zip(names, each.usage, strict=True))
+        for each in log.exchanges
+        if each.cut is cut
+    ]
 
 
 def _system(exchange: Exchange) -> str | None:
@@ -122,7 +129,7 @@ def _exchange(row: RawRow) -> Exchange | str:
     if not reply or not messages:
         return "without a reply"
     model = values.get("model") or "the logged model"
-    return Exchange(tuple(messages), reply, str(model), cut)
+    return Exchange(tuple(messages), reply, str(model), cut, _usage(given, values))
 
 
 def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -170,6 +177,20 @@ def _reply(given: object, line: Mapping[str, Any]) -> tuple[str | None, bool]:
     if isinstance(given, Mapping):
         given = given.get("content", given.get("text"))
     return _content(given) or None, finish == "length"
+
+
+def _usage(given: object, line: Mapping[str, Any]) -> tuple[int | None, int | None]:
+    """The tokens of request and reply, by either of the names that APIs have for them."""
+    usage = given.get("usage") if isinstance(given, Mapping) else None
+    usage = usage or line.get("usage")
+    if not isinstance(usage, Mapping):
+        return None, None
+    sent = usage.get("prompt_tokens", usage.get("input_tokens"))
+    written = usage.get("completion_tokens", usage.get("output_tokens"))
+    return (
+        sent if isinstance(sent, int) else None,
+        written if isinstance(written, int) else None,
+    )
 
 
 def _listed(models: Counter[str]) -> str:

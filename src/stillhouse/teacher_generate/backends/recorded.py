@@ -43,13 +43,13 @@ def open_teacher(conf: TeacherConf) -> "RecordedTeacher":
     folder = _folder(conf)
     completions: dict[str, Completion] = {}
     for recorded in sets:
-        for id_, text in read_outputs(folder, recorded):
+        for id_, text, tokens in read_outputs(folder, recorded):
             if id_ in completions:
                 raise StillhouseError(
                     f"{folder / recorded.outputs[0]}: the id {id_!r} has two recorded outputs. "
                     "Correct `model.recorded.id` in the teacher's conf."
                 )
-            completions[id_] = as_completion(text, recorded, conf.decoding.stop)
+            completions[id_] = as_completion(text, recorded, conf.decoding.stop, tokens)
     return RecordedTeacher(completions)
 
 
@@ -69,8 +69,12 @@ def _folder(conf: TeacherConf) -> Path:
     return folder
 
 
-def read_outputs(folder: Path, recorded: Recorded) -> Iterator[tuple[str, str]]:
-    """Id and raw text of every output; outputs and rows must be equally many."""
+Tokens = tuple[int | None, int | None]
+"""Those of a prompt and of its text, where they were counted."""
+
+
+def read_outputs(folder: Path, recorded: Recorded) -> Iterator[tuple[str, str, Tokens]]:
+    """Id, raw text and tokens of every output; outputs and rows must be equally many."""
     outputs = [item for path in recorded.outputs for item in _items(folder / path, recorded.field)]
     if recorded.rows is None:
         rows = [row for row, _text in outputs]
@@ -81,9 +85,21 @@ def read_outputs(folder: Path, recorded: Recorded) -> Iterator[tuple[str, str]]:
                 f"{folder / recorded.rows} has {len(rows):,} rows, but there are {len(outputs):,} "
                 f"outputs in {', '.join(recorded.outputs)}: they belong to other rows."
             )
-    for place, (row, (_, text)) in enumerate(zip(rows, outputs, strict=True)):
+    for place, (row, (output, text)) in enumerate(zip(rows, outputs, strict=True)):
         where = f"model.recorded.id, row {place} of {recorded.rows or recorded.outputs[0]}"
-        yield render(recorded.id, of_row({**row, "_row": place}), where).strip(), text
+        yield (
+            render(recorded.id, of_row({**row, "_row": place}), where).strip(),
+            text,
+            _tokens(output, recorded),
+        )
+
+
+def _tokens(output: Mapping[str, Any], recorded: Recorded) -> Tokens:
+    if recorded.tokens is None:
+        return None, None
+    found = (output.get(name) for name in recorded.tokens)
+    prompt, text = (count if isinstance(count, int) and count >= 0 else None for count in found)
+    return prompt, text
 
 
 def _items(path: Path, field: str | None) -> Iterator[tuple[Mapping[str, Any], str]]:
@@ -128,10 +144,12 @@ def _text(path: Path) -> str:
         ) from error
 
 
-def as_completion(text: str, recorded: Recorded, stop: Sequence[str]) -> Completion:
-    """The text up to the first stop string; nobody counted its tokens."""
+def as_completion(
+    text: str, recorded: Recorded, stop: Sequence[str], tokens: Tokens = (None, None)
+) -> Completion:
+    """The text up to the first stop string, its tokens where they were counted."""
     kept, stopped = cut(text, stop)
-    return Completion(kept, "stop" if stopped else recorded.finish, None, None)
+    return Completion(kept, "stop" if stopped else recorded.finish, *tokens)
 
 
 class RecordedTeacher:
