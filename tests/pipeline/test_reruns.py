@@ -55,7 +55,7 @@ def test_an_experiment_changes_one_knob_and_shows_the_difference(workspace):
     after = (workspace.path / "params.yaml").read_text()
     assert after == before.replace("lambda: 1.0", "lambda: 1e-05")  # and a number, or nothing ran
     metrics = json.loads(workspace.dvc("metrics", "diff", "--all", "--json"))
-    (figures,) = metrics.values()  # of the summary alone
+    figures = metrics["metrics/summary.json"]
     for name in ("student.accuracy", "references.untrained", "references.majority"):
         assert {"old", "new"} <= figures[name].keys()
     assert len(workspace.dvc("metrics", "diff", "--md").splitlines()) <= 30
@@ -182,13 +182,9 @@ def test_a_stage_that_fails_is_one_message_and_the_next_run_goes_on(workspace):
 def test_the_table_ends_the_run(workspace):
     workspace.edit("params.yaml", **{"lambda": 0.75})
     output = workspace.dvc("repro")
-    table = output[output.index("Accuracy") :]
-    assert any(line.strip().startswith("Student") for line in table.splitlines())
     assert "What to try next" in output
     workspace.env["PYTHONPATH"] = "src"
     command = "from stillhouse.cli import main; main()"
     again = workspace.run(sys.executable, "-c", command, "results")
-    shown, shown_again = (
-        text.partition("Seconds of")[0].split("\n")[3:] for text in (table, again)
-    )
-    assert [line.rstrip() for line in shown] == [line.rstrip() for line in shown_again]
+    assert again.partition("Seconds of each")[0] in output
+    assert any(line.startswith("Student ") for line in again.splitlines())

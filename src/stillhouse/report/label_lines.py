@@ -102,7 +102,7 @@ def _macro(student: Metrics) -> Iterator[str]:
 
 def _confusion(found: Metrics, width: int, prose: int) -> Iterator[str]:
     """All pairs where they fit beside each other, else those that are confused most."""
-    pairs, labels = found["confusion"], list(found["labels"])
+    pairs, labels = found.get("confusion", []), list(found["labels"])
     names, columns = _matrix(labels, pairs)
     if len(labels) <= FEW and whole_width(names, columns) <= width:
         yield ""

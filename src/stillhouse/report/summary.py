@@ -90,7 +90,7 @@ def everything(
     if measured == "accuracy" and TEACHER_ACCURACY in asked["splits"].get("test", {}):
         others[TEACHER] = teacher_scores(test, parsed, answer)
     own = student(list(evaluations.values()), measure(students, groups), measured)
-    found = {
+    found: dict[str, Any] = {
         "measure": measured,
         "student": own | {"rows": len(groups)},
         "against": {name: against(other, students, groups) for name, other in others.items()},
@@ -101,7 +101,6 @@ def everything(
         },
         "detectable": detectable(students, groups),
         "labels": by_label(evaluations, students, test, groups),
-        "confusion": confusion(confusions),
         "training": {str(seed): curve_facts(curve) for seed, curve in curves.items()},
         "teacher": asked,
         "data": {name: stages["ingest"].get(name, {}) for name in ("rows", "unlimited", "overlap")},
@@ -111,6 +110,8 @@ def everything(
         "augment": stages["augment"],
         "run": run,
     }
+    if confused := confusion(confusions):
+        found["confusion"] = confused  # DVC, which looks for plots in it, fails at an empty list
     if len(evaluations) > 1:
         found["seeds"] = {str(seed): flat(values) for seed, values in evaluations.items()}
     rounded_off: dict[str, Any] = rounded(found)
@@ -233,7 +234,7 @@ def summarised(found: Metrics) -> dict[str, Any]:
     }
     tokens = {n: asked[n] for n in ("prompt_tokens", "completion_tokens", "cost") if n in asked}
     retrieval = {n: v for n, v in found["retrieval"].items() if n == "same_label_share"}
-    data = {"train": found["data"]["rows"].get("train", 0)} | {
+    data = {
         name: found[of][name]
         for of, name in (("chosen", "selected"), ("augment", "synthetic"))
         if name in found[of]
