@@ -9,7 +9,17 @@ from stillhouse.core.errors import StillhouseError
 from tests.conftest import REPOSITORY
 from tests.pipeline.test_static import CONFIGURED
 
-METRIC = {"augment", "baseline", "evaluate", "feedback_judge", "feedback_split", "ingest", "parse"}
+METRIC = {
+    "augment",
+    "baseline",
+    "evaluate",
+    "feedback_judge",
+    "feedback_split",
+    "ingest",
+    "parse",
+    "references",
+    "report",
+}
 REACHED = {
     "def rows(split):\n    yield {}\n": {"ingest"},
     "def score(prediction, label):\n    return 1\n": METRIC,

@@ -52,11 +52,11 @@ def test_rows_go_on_as_those_of_a_file_do(project):
         "python:mine:rows a row 1", "python:mine:rows a row 2",
         "python:mine:rows b row 1", "python:mine:rows b row 2",
     ]  # fmt: skip
-    examples, metrics = build_examples(conf, raw)
+    examples, looked = build_examples(conf, raw)
     assert {(row["query"], row["label"]) for row in examples} == {
         ("one", "yes"), ("two", "no"), ("three", "no"),
     }  # fmt: skip
-    assert metrics["rejects"] == {"long": 1}
+    assert looked.metrics["rejects"] == {"long": 1}
     assert {row["split"] for row in examples} == {"train", "test"}
 
 

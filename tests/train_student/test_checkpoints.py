@@ -230,7 +230,7 @@ def test_the_key_changes_with_the_code_of_training(
     before = training_key([], [], make_conf(), 1.0, 0)
     package = tmp_path / "stillhouse"
     shutil.copytree(Path(stillhouse.__file__).parent, package)
-    monkeypatch.setattr(record, "sources", lambda: Sources(package, tmp_path))
+    monkeypatch.setattr(record, "sources", lambda: Sources(package, tmp_path / "stages"))
     assert training_key([], [], make_conf(), 1.0, 0) == before
     objective = package / "train_student/objective.py"
     with objective.open("a") as code:
