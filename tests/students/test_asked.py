@@ -257,6 +257,7 @@ def test_the_stages_ask_the_student_with_the_runs_prompt(tmp_path, monkeypatch):
     rows = [example(f"r{n}", "train" if n < 4 else "test") for n in range(6)]
     tables.EXAMPLES.write_rows(rows)
     tables.EXEMPLARS.write_rows([])
+    tables.TEACHER_LABELS.write_rows([])
     run("prompt", "baseline")
     assert json.loads(paths.ASKED.read_text()) == {
         "system": "Short: {{ metric }}.", "query": "Q: {{ query }}", "target": "{{ label }}",
