@@ -1,5 +1,4 @@
 import json
-import socket
 import subprocess
 import sys
 import time
@@ -132,24 +131,6 @@ def test_retry_after_is_waited_for(server, tmp_path):
     started = time.monotonic()
     run(server, store(tmp_path), prompts(range(8)))
     assert time.monotonic() - started > 0.4
-
-
-def test_a_server_that_is_not_there(tmp_path):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{free.getsockname()[1]}/v1"
-        with pytest.raises(StillhouseError, match="3 x no connection"):
-            generate(prompts(range(3)), client(url, compute={"retries": 1}), store(tmp_path))
-
-
-def test_a_server_that_is_down_is_not_waited_for(tmp_path, monkeypatch):
-    monkeypatch.setattr(backend, "START_SECONDS", 0.2)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{free.getsockname()[1]}/v1"
-        compute = {"retries": 1000, "deadline_s": 10**6}
-        with pytest.raises(StillhouseError, match=r"cannot be reached: no connection: .* Start it"):
-            generate(prompts(range(3)), client(url, compute=compute), store(tmp_path))
 
 
 def test_a_run_whose_every_row_is_refused_stops_after_the_first_dozen(server, tmp_path):

@@ -78,7 +78,7 @@ def progress(title: str, total: int) -> Iterator[Progress]:
         try:
             yield lines
         finally:
-            if lines.told != lines.done:
+            if lines.done and lines.told != lines.done:
                 lines.print_line()
         return
     from rich.console import Console

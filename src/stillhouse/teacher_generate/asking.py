@@ -24,7 +24,7 @@ from stillhouse.teacher_generate.estimate import (
 from stillhouse.teacher_generate.feed import Elsewhere, Feed, Portions
 from stillhouse.teacher_generate.parent import Parent
 from stillhouse.teacher_generate.plan import Plan
-from stillhouse.teacher_generate.protocol import Failure, Outcome, Teacher
+from stillhouse.teacher_generate.protocol import Failure, Outcome, Teacher, UnbilledError
 from stillhouse.teacher_generate.registry import backend, open_teacher
 from stillhouse.teacher_generate.spending import Ledger, Tokens
 
@@ -133,7 +133,7 @@ class _Asking:
                 pass
         except StillhouseError as error:
             run.error = str(error)
-            run.in_flight = self.feed.open
+            run.in_flight = 0 if isinstance(error, UnbilledError) else self.feed.open
         run.left = self.feed.left
         run.unaffordable = self.feed.unaffordable
         run.elsewhere = self.feed.completed_elsewhere

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from stillhouse.config.teacher import TeacherConf
+from stillhouse.core.errors import StillhouseError
 from stillhouse.core.messages import Message
 from stillhouse.store.completion import Completion
 
@@ -42,6 +43,10 @@ class Outcome:
     result: Completion | Failure
     retries: int = 0
     charged: int = 0
+
+
+class UnbilledError(StillhouseError):
+    """The run is given up before a server took any request, so nothing can have been billed."""
 
 
 class Teacher(Protocol):

@@ -3,6 +3,7 @@
 import asyncio
 import html
 import os
+import ssl
 import string
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -18,6 +19,12 @@ from stillhouse.core.progress import announce
 from stillhouse.core.reasoning import opening
 from stillhouse.core.text import printable
 from stillhouse.store.completion import Completion
+from stillhouse.teacher_generate.openai_api.contact import (
+    Contact,
+    advice_on_models,
+    answers,
+    models_at,
+)
 from stillhouse.teacher_generate.openai_api.rate_limit import RateLimit
 from stillhouse.teacher_generate.openai_api.requests import endpoint, request_body
 from stillhouse.teacher_generate.openai_api.responses import (
@@ -33,16 +40,15 @@ from stillhouse.teacher_generate.openai_api.retrying import (
     PASSING,
     parse_retry_after,
     wait_before,
+    wait_for_server,
 )
-from stillhouse.teacher_generate.protocol import Failure, Outcome, Request
+from stillhouse.teacher_generate.protocol import Failure, Outcome, Request, UnbilledError
 from stillhouse.teacher_generate.spending import most_prompt_tokens
 
 if TYPE_CHECKING:
     import aiohttp
 
 TICK_SECONDS = 0.05
-START_SECONDS = 5.0
-"""How long a server that never responded may refuse connections before the run is given up."""
 CONNECT_SECONDS = 10.0
 FIRST_REFUSALS = 12
 """So many refused rows before any completion, and the run is given up: the rest would be refused
@@ -95,20 +101,36 @@ def _proxy(url: str) -> str | None:
     return proxies.get(parts.scheme) or proxies.get("all")
 
 
+START_IT = "Start it, or correct compute.base_url."
+NO_SERVER = (
+    "Something else listens there, or it wants {other}:// instead of {own}://: correct "
+    "compute.base_url."
+)
+NO_MODEL = (
+    "What answers there is no OpenAI-compatible server: correct compute.base_url, which ends in "
+    "/v1 for most."
+)
+
+
 class _AttemptError(Exception):
-    """An attempt failed; another may succeed."""
+    """An attempt failed; another may succeed.
+
+    `missing` says what to do where no server was found; it is empty where one answered. `words`
+    are the server's own, which need not repeat.
+    """
 
     def __init__(
         self,
         reason: str,
         *,
         charged: bool = False,
-        connected: bool = True,
+        missing: str = "",
         retry_after: float | None = None,
+        words: str = "",
     ) -> None:
         super().__init__(reason)
-        self.reason, self.charged, self.connected = reason, charged, connected
-        self.retry_after = retry_after
+        self.reason, self.charged, self.missing = reason, charged, missing
+        self.retry_after, self.words = retry_after, words
 
 
 class _RowError(Exception):
@@ -137,8 +159,8 @@ class OpenAITeacher:
         self._key_forms = (key, quote(key, safe=""), html.escape(key)) if key else ()
         """How the key may be written in a reply: as it is, in an address, in a page."""
         self._other_models: set[str] = set()
-        self._started = self._last_completion = 0.0
-        self._connected = self._completed = False
+        self._last_completion = 0.0
+        self._contact = Contact(compute.base_url, compute.deadline_s, self._shown)
         self._refused = 0
         self._open = asyncio.Event()
         """Set once all workers may ask."""
@@ -152,12 +174,14 @@ class OpenAITeacher:
         """The outcomes, as the protocol says; a tick at least every TICK_SECONDS."""
         if self._session is None:
             self._session = self._loop.run_until_complete(self._connect())
-        self._started = self._last_completion = self._loop.time()
+        self._last_completion = self._loop.time()
+        self._contact.begin(self._last_completion)
         pending = iter(requests)
         workers = [
             self._loop.create_task(self._work(pending, place))
             for place in range(self._compute.max_in_flight)
         ]
+        look = self._loop.create_task(self._look_into_silence())
         try:
             while self._loop.run_until_complete(_tick(workers)):
                 yield self._take()
@@ -166,7 +190,7 @@ class OpenAITeacher:
                 if worker.done():
                     worker.result()  # raises what ended the run
         finally:
-            self._loop.run_until_complete(_cancel(workers))
+            self._loop.run_until_complete(_cancel([*workers, look]))
 
     def close(self) -> None:
         """Close the connections."""
@@ -203,9 +227,9 @@ class OpenAITeacher:
         now = self._loop.time()
         if isinstance(outcome.result, Completion):
             self._last_completion = now
-            self._completed = True
+            self._contact.complete(now)
             self._open.set()
-        elif self._refused >= FIRST_REFUSALS and not self._completed:
+        elif self._refused >= FIRST_REFUSALS and not self._contact.completed:
             raise StillhouseError(
                 f"The first {self._refused} requests to {self._url} were all refused, the last "
                 f"one so: {outcome.result.reason}. The others would be, too: correct the teacher's "
@@ -221,34 +245,50 @@ class OpenAITeacher:
     async def _outcome(self, request: Request) -> Outcome:
         body = request_body(self._conf, request)
         deadline = self._loop.time() + self._compute.deadline_s
-        attempt = charged = 0
+        attempt = charged = missed = 0
         while True:
             try:
                 completion = await self._attempt(body, request, deadline)
-                return Outcome(request, completion, attempt, charged)
+                return Outcome(request, completion, attempt + missed, charged)
             except _RowError as error:
+                self._contact.hear()
                 # Where rows may fail, a run may consist of none but those that always do.
                 self._refused += not self._compute.allow_failures
                 failure = Failure(self._shown(error.reason))
-                return Outcome(request, failure, attempt, charged + error.charged)
+                return Outcome(request, failure, attempt + missed, charged + error.charged)
             except _AttemptError as error:
                 charged += error.charged
-                attempt += 1
-                wait = wait_before(attempt, error.retry_after)
-                if not error.connected:
-                    self._check_start(error.reason, wait)
+                now = self._loop.time()
+                if error.missing:  # which says nothing of the row: only its deadline ends it
+                    missed += 1
+                    wait = wait_for_server(missed)
+                    self._contact.lose(
+                        error.reason, error.missing, now, wait, charged=error.charged
+                    )
+                else:
+                    attempt += 1
+                    wait = wait_before(attempt, error.retry_after)
+                    self._contact.trouble(error.words or error.reason, now)
                 gone = self._given_up(attempt, wait, deadline)
                 if gone:
                     failure = Failure(f"{self._shown(error.reason)} ({gone})")
-                    return Outcome(request, failure, attempt - 1, charged)
+                    return Outcome(request, failure, max(0, attempt + missed - 1), charged)
                 await asyncio.sleep(wait)
 
-    def _check_start(self, reason: str, wait: float) -> None:
-        """A server that was never reached is not waited for as one that has gone away is."""
-        if not self._connected and self._loop.time() + wait - self._started > START_SECONDS:
-            raise StillhouseError(
-                f"The server at {self._url} cannot be reached: {self._shown(reason)}. Start it, or "
-                "correct compute.base_url."
+    async def _look_into_silence(self) -> None:
+        """Say so when a server takes requests and nothing comes from it, not even to another."""
+        while not self._contact.is_silent(self._loop.time()):
+            if self._contact.heard:
+                return
+            await asyncio.sleep(TICK_SECONDS)
+        assert self._session
+        address = self._compute.base_url
+        if not await answers(self._session, address, self._proxy) and not self._contact.heard:
+            seconds = self._loop.time() - self._contact.started
+            announce(
+                f"warning: {address} has said nothing for {seconds:.0f} s, not even to GET "
+                "/models. It is busy with the first requests, or it hangs, or is no such server; "
+                f"each request waits up to {self._compute.timeout_s:g} s (compute.timeout_s)."
             )
 
     def _given_up(self, attempt: int, wait: float, deadline: float) -> str | None:
@@ -275,17 +315,17 @@ class OpenAITeacher:
                 proxy=self._proxy,
                 timeout=aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_SECONDS),
             ) as response:
-                self._connected = True
                 content = await response.read()
                 after = parse_retry_after(response.headers.get("Retry-After"))
         except aiohttp.ConnectionTimeoutError as error:
             reason = f"no connection within {CONNECT_SECONDS:g} s"
-            raise _AttemptError(reason, connected=False) from error
+            raise _AttemptError(reason, missing=START_IT) from error
         except TimeoutError as error:
             raise _AttemptError("the server took too long", charged=True) from error
         except (aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError) as error:
-            why = getattr(error, "strerror", None) or getattr(error, "message", None) or error
-            raise _AttemptError(f"no connection: {why}", connected=False) from error
+            is_tls = isinstance(error, aiohttp.ClientSSLError | aiohttp.ClientConnectorSSLError)
+            advice = self._no_server() if is_tls else START_IT
+            raise _AttemptError(f"no connection: {_why(error)}", missing=advice) from error
         except (ValueError, aiohttp.NonHttpUrlClientError) as error:
             # An address that no request can be made of, the proxy's perhaps: nothing was sent.
             raise StillhouseError(
@@ -293,7 +333,12 @@ class OpenAITeacher:
                 + " Correct compute.base_url, or the proxy that the environment names."
             ) from error
         except (aiohttp.ClientError, OSError) as error:
-            raise _AttemptError("the connection broke off", charged=True) from error
+            missing = "" if self._contact.heard else self._no_server()
+            reason = "the connection broke off"
+            raise _AttemptError(reason, charged=True, missing=missing) from error
+        if response.status == 404:
+            said = f"HTTP 404: {said_in_error(content)}"
+            raise self._refusal(said, await self._hint_of_404())
         if response.status != 200:
             raise self._error(response.status, said_in_error(content), content, after)
         completion = self._completion(content, after)
@@ -301,6 +346,10 @@ class OpenAITeacher:
             begun = opening(as_text(request.messages))
             completion = replace(completion, text=begun + completion.text)
         return completion
+
+    def _no_server(self) -> str:
+        own = urlsplit(self._url).scheme
+        return NO_SERVER.format(own=own, other="https" if own == "http" else "http")
 
     def _completion(self, content: bytes, after: float | None) -> Completion:
         try:
@@ -310,7 +359,8 @@ class OpenAITeacher:
             status, words = error.status, str(error)
             raise self._error(status, words, content, after, inside=True) from error
         except MalformedResponseError as error:
-            raise _AttemptError(str(error), charged=error.charged) from error
+            missing = "" if self._contact.heard else NO_MODEL
+            raise _AttemptError(str(error), charged=error.charged, missing=missing) from error
         except UnusableResponseError as error:
             raise _RowError(str(error), charged=True) from error
         self._notice_model(response.get("model"))
@@ -346,18 +396,33 @@ class OpenAITeacher:
         said = f"an error instead of a response{code}" if inside else f"HTTP{code}"
         full = f"{said}: {words}" if words else said
         if status in FATAL or SPENT_QUOTA.encode() in content:
-            return StillhouseError(f"{self._url} refuses: {self._shown(full)}.{self._hint(status)}")
+            return self._refusal(full, self._hint(status))
         if status is None or status in PASSING or status >= 500:
-            return _AttemptError(full if inside else said, retry_after=retry_after)
+            return _AttemptError(full if inside else said, retry_after=retry_after, words=full)
         return _RowError(full)
+
+    def _refusal(self, said: str, advice: str) -> StillhouseError:
+        """What every other request would be told, too."""
+        error = StillhouseError if self._contact.completed else UnbilledError
+        shown = self._shown(said).strip().removesuffix(".").removesuffix(":")
+        return error(f"{self._url} refuses: {shown}.{advice}")
 
     def _hint(self, status: int | None) -> str:
         if status in (401, 403):
             name = self._compute.api_key_env
             return f" Check the key in {name}." if name else " Set compute.api_key_env."
-        if status == 404:
-            return f" Check compute.base_url and the model's name, {self._conf.model.name!r}."
         return " Check compute.base_url and your account."
+
+    async def _hint_of_404(self) -> str:
+        """Which of address and model is wrong, as far as the server tells."""
+        assert self._session
+        base, name = self._compute.base_url.rstrip("/"), self._conf.model.name
+        models = await models_at(self._session, base, self._proxy)
+        if models and name not in models:
+            return advice_on_models(name, models)
+        if models is None and await models_at(self._session, f"{base}/v1", self._proxy) is not None:
+            return f" A server answers at {base}/v1: set compute.base_url to that."
+        return f" Check compute.base_url and the model's name, {name!r}."
 
     def _clean(self, text: str) -> str:
         """A server may repeat the key, in its error or even in a completion."""
@@ -368,6 +433,18 @@ class OpenAITeacher:
     def _shown(self, text: str) -> str:
         """A server's words fit for an error: the key goes first, since a cut could halve it."""
         return printable(self._clean(text))[:SHOWN_CHARACTERS]
+
+
+def _why(error: Exception) -> str:
+    """Why there is no connection, as systems say it: `connection refused`."""
+    inner = getattr(error, "os_error", None) or getattr(error, "certificate_error", None) or error
+    if isinstance(inner, ssl.SSLError | ssl.CertificateError):
+        return f"TLS: {getattr(inner, 'verify_message', None) or inner.reason or inner}".lower()
+    number = getattr(error, "errno", None)
+    if isinstance(number, int) and number > 0:
+        return os.strerror(number).lower()
+    said = getattr(error, "strerror", None) or getattr(error, "message", None) or error
+    return str(said)
 
 
 async def _tick(workers: Sequence[asyncio.Task[None]]) -> bool:

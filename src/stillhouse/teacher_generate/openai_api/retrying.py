@@ -6,6 +6,7 @@ from email.utils import parsedate_to_datetime
 
 FIRST_WAIT = 0.25
 LONGEST_WAIT = 30.0
+LONGEST_LOOK = 2.0
 PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 522, 524, 529})
 """Statuses that may be gone the next time."""
 FATAL = frozenset({301, 302, 303, 307, 308, 401, 402, 403, 404, 405})
@@ -25,6 +26,11 @@ def backoff(attempt: int, jitter: float) -> float:
 def wait_before(attempt: int, retry_after: float | None) -> float:
     """The back-off, or what the server asked for when that is longer."""
     return max(backoff(attempt, random.random()), retry_after or 0.0)  # noqa: S311 - no secret
+
+
+def wait_for_server(attempt: int) -> float:
+    """The back-off where no server is found: a look costs nothing, so they are close together."""
+    return min(LONGEST_LOOK, backoff(attempt, random.random()))  # noqa: S311 - no secret
 
 
 def parse_retry_after(value: str | None) -> float | None:
