@@ -116,7 +116,6 @@ def test_a_metric_scores_and_reads_as_text_is_read(project):
     assert kind.score("four", "fours") == 0.9
     assert kind.read(" Paris. ").label == "Paris"
     assert kind.canonical("Paris") == kind.canonical(" paris.")
-    assert kind.score_name == "own_near"
 
 
 def test_a_metric_is_given_the_choices_if_it_asks_for_them(project):

@@ -283,10 +283,10 @@ class DatasetConf(Conf):
     @model_validator(mode="after")
     def _quotes_are_in_files(self) -> Self:
         for name, split in self.splits.items():
-            if split.quoting and is_reference(split.source or self.source):
+            if (split.quoting or split.separator) and is_reference(split.source or self.source):
                 raise ValueError(
-                    f"split `{name}` has `quoting`, which is for files, and its rows come from a "
-                    "function"
+                    f"split `{name}` has `quoting` or `separator`, which are for files, and its "
+                    "rows come from a function"
                 )
         return self
 

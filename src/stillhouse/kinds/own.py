@@ -6,7 +6,6 @@ from numbers import Real
 from stillhouse.core.errors import StillhouseError
 from stillhouse.hooks.hook import SCORE
 from stillhouse.hooks.load import load, users_code
-from stillhouse.hooks.reference import parse_reference
 from stillhouse.kinds.text import Text
 
 KEY = "answer.metric"
@@ -19,7 +18,6 @@ class Own(Text):
         """`metric` names the function. Raises StillhouseError where there is none."""
         super().__init__(choices)
         self.metric, self.choices = metric, tuple(choices)
-        self.score_name = f"own_{parse_reference(metric).function}"
         self._function = load(KEY, metric, SCORE)
 
     def score(self, prediction: str, gold: str) -> float:
