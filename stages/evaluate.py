@@ -41,8 +41,9 @@ def main(stage: Stage[EvaluateConfig]) -> None:
     stage.write_json(paths.eval_metrics(seed), metrics | size_of(student, folder))
     confused = confusion_csv(rows, test, answer)
     stage.write_text(paths.confusion_plot(seed), confused)
-    gold = labelled_rows(compared, "test")
-    scores, plot = calibrate(answers, gold, validation, answer)
+    # Only gold labels say what a score is worth.
+    gold = [labelled_rows(examples, split) for split in ("test", "validation")]
+    scores, plot = calibrate(answers, *gold, answer)
     stage.write_json(paths.calibration_metrics(seed), scores)
     stage.write_text(paths.calibration_plot(seed), plot)
     example = answered_example(student, inputs["example"], *how, scores.get("temperature"))

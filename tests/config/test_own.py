@@ -84,8 +84,8 @@ def test_all_that_is_missing_is_named_at_once(project, load):
                 "source": "python:mine:rows",
                 "splits": SPLITS | {"train": {"read": ["x.csv"], "quoting": "none"}},
             },
-            "split `train` has `quoting` or `separator`, which are for files, and its rows come from "
-            "a function",
+            "split `train` has `quoting` or `separator`, which are for files, and its rows come "
+            "from a function",
         ),
     ],
 )
