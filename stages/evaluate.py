@@ -42,8 +42,8 @@ def main(stage: Stage[EvaluateConfig]) -> None:
     confused = confusion_csv(rows, test, answer)
     stage.write_text(paths.confusion_plot(seed), confused)
     # Only gold labels say what a score is worth.
-    gold = [labelled_rows(examples, split) for split in ("test", "validation")]
-    scores, plot = calibrate(answers, *gold, answer)
+    gold, known = (labelled_rows(examples, split) for split in ("test", "validation"))
+    scores, plot = calibrate(answers, gold, known, answer)
     stage.write_json(paths.calibration_metrics(seed), scores)
     stage.write_text(paths.calibration_plot(seed), plot)
     example = answered_example(student, inputs["example"], *how, scores.get("temperature"))
