@@ -3,6 +3,8 @@
 From `init` to predictions on new rows, in a clone that pulls, and over an upgrade.
 """
 
+import csv
+import json
 import re
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from stillhouse.sources.pin import pin
 from tests.pipeline.workspace import IDENTITY
 from tests.project import llm
 from tests.project.installed import User, build, environment, install, source_copy
-from tests.project.tables import reviews, write_csv
+from tests.project.tables import WORDS, reviews, write_csv
 
 pytestmark = pytest.mark.slow
 
@@ -55,7 +57,13 @@ def make_tiny(project: Path, models: Path) -> None:
 
 
 def test_from_a_table_to_predictions_and_over_an_upgrade(user, bin_, tiny_models, tmp_path):
-    write_csv(tmp_path / "reviews.csv", reviews(60))
+    table = reviews(60)
+    table += [table[0] | {"id": "again"}]  # asks the same: one group
+    table += [
+        {"id": "blank", "text": " ", "rating": "good"},
+        {"id": "x", "text": "So?", "rating": ""},
+    ]
+    write_csv(tmp_path / "reviews.csv", table)
     assert "stillhouse 0.1.0" in user.run("stillhouse", "--version")
     with llm.serve() as server:
         address = f"http://127.0.0.1:{server.server_port}/v1"
@@ -67,11 +75,20 @@ def test_from_a_table_to_predictions_and_over_an_upgrade(user, bin_, tiny_models
         make_tiny(user.folder, tiny_models)
         user.run("git", "add", "--all")
         user.run("git", "commit", "-qm", "begin")
+        user.run("dvc", "repro", "prompt")
+        told = json.loads(user.run("stillhouse", "cost", "--json"))
+        assert not server.asked
         built = user.run("make", "repro")
-        assert len(server.asked) == len(set(server.asked)) == 60
+        assert len(server.asked) == len(set(server.asked))
+        assert f'"requests": {len(server.asked)}' in json.dumps(told)
     assert "Student" in built
+    counted = json.loads((user.folder / "metrics/ingest.json").read_text(encoding="utf-8"))
+    assert counted["rejects"] == {"empty `text`": 1, "empty `rating`": 1}
+    assert counted["duplicates"] == 1
     assert "up to date" in user.run("dvc", "status")
     commit(user, "built")
+    what_became_of_rows(user)
+    new_rows_are_predicted(user)
     a_clone_pulls(user, tmp_path)
     an_upgrade_reruns_what_it_means(user, bin_, tmp_path)
 
@@ -79,6 +96,37 @@ def test_from_a_table_to_predictions_and_over_an_upgrade(user, bin_, tiny_models
 def commit(user: User, message: str) -> None:
     user.run("git", "add", "--all")
     user.run("git", "commit", "-qm", message)
+
+
+def what_became_of_rows(user: User) -> None:
+    """Each table of a row, joined: what the model said without an answer has no label."""
+    shown = user.run("stillhouse", "rows", "--status", "no_marker", "--jsonl", "-n", "0", said="")
+    lines = [json.loads(line) for line in shown.splitlines() if line.startswith("{")]
+    assert lines
+    assert all("I would rather not say" in str(line) for line in lines)
+
+
+def new_rows_are_predicted(user: User) -> None:
+    """The training columns and others, odd cells and an empty one; all of them come back."""
+    new = [row | {"note": "keep, me"} for row in reviews(75)[60:]]
+    new[3] = new[3] | {"text": ""}
+    write_csv(user.folder / "new.csv", new)
+    said = user.run("stillhouse", "predict", "--file", "new.csv", "--out", "out.csv")
+    with (user.folder / "out.csv").open(encoding="utf-8", newline="") as file:
+        found = list(csv.DictReader(file))
+    assert [row["id"] for row in found] == [row["id"] for row in new]
+    assert {row["note"] for row in found} == {"keep, me"}
+    assert found[3]["prediction"] == ""
+    assert "1" in said
+    for row in (*found[:3], *found[4:]):
+        assert row["prediction"] in WORDS
+        assert 1 / 3 <= float(row["score"]) <= 1
+    for name in ("new.csv", "out.csv"):
+        (user.folder / name).unlink()
+    assert user.run("stillhouse", "predict", "A great lamp").split("\t")[0] in WORDS
+    user.run("dvc", "exp", "run", "-S", "lambda=0.5")
+    user.run("git", "checkout", "--", ".")
+    user.run("dvc", "checkout", "--quiet")
 
 
 def a_clone_pulls(user: User, tmp_path: Path) -> None:

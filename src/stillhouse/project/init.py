@@ -296,5 +296,5 @@ def next_steps(folder: Path, start: Start) -> Iterator[str]:
     if folder.resolve() != Path.cwd().resolve():
         yield f"cd {folder}"
     yield f"git add --all && git commit -m 'Begin {start.knobs['dataset']}'"
-    yield "stillhouse cost          # what the teacher would be asked"
-    yield "make repro               # from the source to the report"
+    yield "dvc repro prompt && stillhouse cost   # what the teacher would be asked"
+    yield "make repro                            # from the source to the report"
