@@ -34,7 +34,9 @@ def _print_version(wanted: bool) -> None:
 def _options(
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_print_version, is_eager=True, help="Print it."),
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
     ] = False,
 ) -> None:
     """What every command takes."""
@@ -43,7 +45,7 @@ def _options(
 
 app = command_group(
     "Look at a stillhouse project. Building is DVC's: `dvc repro` rebuilds what a change touches, "
-    "`dvc exp run -S k=10` tries another value.",
+    "`dvc exp run -S k=10` tries another value.\n\n`stillhouse COMMAND --help` tells more of one.",
     callback=_options,
 )
 prompts = command_group("Look at the prompts that the teacher is sent.")
@@ -104,6 +106,8 @@ def pin(
 
     The hash makes the content part of the configuration: change a byte, and the run says so.
     Of a dataset below data/raw the hash may be left out, since DVC watches that folder for it.
+
+        stillhouse pin ~/models/my-llama
     """
     from stillhouse.sources.pin import pin as pinned
 
@@ -113,7 +117,7 @@ def pin(
 @prompts.command("show")
 def show_prompts(
     id_: Annotated[
-        str | None, typer.Argument(metavar="[ID]", help="A row's id; without it, the first row.")
+        str | None, typer.Argument(metavar="ID", help="A row's id; without it, the first row.")
     ] = None,
 ) -> None:
     """Print a row's prompt exactly as rendered, from data/prompts.parquet."""
@@ -159,6 +163,9 @@ def rows(
 
     Query, choices, gold label, exemplars, the teacher's completion and what was read from it, what
     the student trained on, and each student's prediction. Filters narrow each other down.
+
+        stillhouse rows --split test --wrong -n 3
+        stillhouse rows --disagree -n 0 --csv > disagree.csv
     """
     from stillhouse.config.dataset import DatasetConf
     from stillhouse.config.whole import load_all
@@ -258,12 +265,15 @@ def why(
     stage: Annotated[str, typer.Argument(help="A stage of dvc.yaml, such as parse.")],
     revision: Annotated[
         str | None,
-        typer.Argument(metavar="[REV]", help="Since its run in that revision; else its last run."),
+        typer.Argument(metavar="REV", help="Since its run in that revision; else its last run."),
     ] = None,
 ) -> None:
     """Say why a stage would run again: the definition, the knob or the table that has changed.
 
     `dvc status` says that code has changed; this says where, and in which function.
+
+        stillhouse why parse
+        stillhouse why train_student main
     """
     from stillhouse.code.why import explain, lines
 
@@ -275,7 +285,7 @@ def why(
 def compare(
     one: Annotated[str, typer.Argument(metavar="REV_A", help="A Git revision or an experiment.")],
     other: Annotated[
-        str, typer.Argument(metavar="[REV_B]", help="Another; by default what is here.")
+        str, typer.Argument(metavar="REV_B", help="Another; by default what is here.")
     ] = "workspace",
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
 ) -> None:
@@ -284,6 +294,9 @@ def compare(
     Revisions are branches, tags, commits, names of `dvc exp show`, or `workspace`. Nothing is
     checked out. Prints both accuracies, and the difference as it is for these students and, with
     three seeds a side, for the method: intervals, tests, and what could have been seen.
+
+        stillhouse compare main
+        stillhouse compare lambda-0 lambda-1
     """
     from stillhouse.experiments import compare as comparing
 
@@ -409,6 +422,8 @@ def export(
 
     Each row of data/training.parquet becomes a conversation of system, user and assistant: the
     query, then the label, or with --rationales the rationale and the label.
+
+        stillhouse export --openai-chat tuning.jsonl --rationales
     """
     from stillhouse.config.dataset import DatasetConf
     from stillhouse.config.whole import load_all
@@ -427,49 +442,49 @@ def export(
 
 @app.command(**PASSED_ON)
 def init(context: typer.Context) -> None:
-    """Begin a project for your own data; `stillhouse init --help` tells more."""
+    """Begin a project for your own data."""
     _pass_on_command(context)
 
 
 @app.command(**PASSED_ON)
 def add(context: typer.Context) -> None:
-    """Copy an entry of the package into conf/; `stillhouse add --help` tells more."""
+    """Copy an entry of the package into conf/."""
     _pass_on_command(context)
 
 
 @app.command(**PASSED_ON)
 def conf(context: typer.Context) -> None:
-    """See what the package's entries have changed; `stillhouse conf --help` tells more."""
+    """See what the package's entries have changed."""
     _pass_on_command(context)
 
 
 @app.command(**PASSED_ON)
 def upgrade(context: typer.Context) -> None:
-    """Bring a project up to the installed stillhouse; `stillhouse upgrade --help` tells more."""
+    """Bring a project up to the installed stillhouse."""
     _pass_on_command(context)
 
 
 @app.command(**PASSED_ON)
 def parse(context: typer.Context) -> None:
-    """Try how completions are read; `stillhouse parse --help` tells more."""
+    """Try how completions are read."""
     _pass_on(context, "stillhouse.parse.cli")
 
 
 @app.command(**PASSED_ON)
 def store(context: typer.Context) -> None:
-    """Look after the store of teacher completions; `stillhouse store --help` tells more."""
+    """Look after the store of teacher completions."""
     _pass_on(context, "stillhouse.store.cli")
 
 
 @app.command(**PASSED_ON)
 def study(context: typer.Context) -> None:
-    """Run whole tables of experiments; `stillhouse study --help` tells more."""
+    """Run whole tables of experiments."""
     _pass_on(context, "stillhouse.studies.cli")
 
 
 @app.command(**PASSED_ON)
 def judge(context: typer.Context) -> None:
-    """Compare a judge with labelled cases; `stillhouse judge --help` tells more."""
+    """Compare a judge with labelled cases."""
     _pass_on(context, "stillhouse.feedback_judge.cli")
 
 

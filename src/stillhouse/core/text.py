@@ -37,6 +37,16 @@ def _shown(found: re.Match[str]) -> str:
     return character if character.isprintable() else repr(character)[1:-1]
 
 
+def size(count: int) -> str:
+    """A number of bytes as people read it: `812 B`, `45.6 kB`, `1.2 GB`."""
+    value, unit = float(count), "B"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if round(value, 1 if unit != "B" else 0) < 1000:
+            break
+        value, unit = value / 1000, larger
+    return f"{value:.0f} {unit}" if unit == "B" else f"{value:,.1f} {unit}"
+
+
 def cut(text: str, stops: Sequence[str]) -> tuple[str, bool]:
     """The text before the earliest stop string, and whether there was one."""
     places = [place for stop in stops if (place := text.find(stop)) >= 0]

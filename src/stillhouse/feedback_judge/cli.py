@@ -24,6 +24,8 @@ def check(
     A line of FILE holds `query` and, by the judge's form: `answer_1`, `answer_2`, `better` (1, 2,
     or 0); `answer`, `reference`, `agree`; `answer`, `score`, and `history` if any; or `score`.
     What the judge writes goes to the completion store: asking again costs nothing.
+
+        stillhouse judge check cases.jsonl --judge hhh
     """
     from stillhouse.config.judge import JudgeConf, judging_model
     from stillhouse.config.running import problems_of_judge

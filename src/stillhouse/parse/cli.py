@@ -18,12 +18,15 @@ def check(
         bool, typer.Option("--jsonl", help="Print a JSON object a line, in the same order.")
     ] = False,
 ) -> None:
-    """Read completions as the stage `parse` would, and compare them with what you expect.
+    r"""Read completions as the stage `parse` would, and compare them with what you expect.
 
     A line of FILE holds `text`, and may hold `task`, `metric`, `choices`, `markers`, `cut`, `reply`
     and `finish_reason`, with the defaults of a dataset and a prompt; `expected` is the right label,
     or null where no label is right, and so is `expected_rationale` for rationales. Exit status 1
     when any completion is read otherwise.
+
+        echo '{"text": "So, the answer is (b).", "choices": ["red", "blue"]}' \
+            | stillhouse parse check -
     """
     from stillhouse.parse.check import check_completions, lines_of, read_completions
 

@@ -33,7 +33,7 @@ def init(
         str | None, typer.Option(help="Or a dataset that the package has an entry of: svamp, ...")
     ] = None,
     from_logs: Annotated[
-        Path | None, typer.Option(help="Or a log of a chat API, JSON Lines: see below.")
+        Path | None, typer.Option(help="Or a log of a chat API, JSON Lines: see above.")
     ] = None,
     query: Annotated[
         str | None, typer.Option(help="The column that is asked, or a template: '{{ a }} {{ b }}'.")

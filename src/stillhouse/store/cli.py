@@ -2,13 +2,15 @@
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from stillhouse.core.commands import command_group
-from stillhouse.store import commands
+from stillhouse.core.text import printable, size
+from stillhouse.store import commands, location
 from stillhouse.store.store import Store
 
 app = command_group("The completion store: teacher completions, each paid for once.")
@@ -33,21 +35,47 @@ def _show(report: Report, as_json: bool, text: str) -> None:
 
 @app.command("stats")
 def stats(as_json: Json = False) -> None:
-    """How many completions there are, of which models, and how large they are."""
+    """Count the completions by model, and say how large they are."""
     report = commands.stats(_store())
-    lines = [
-        f"{report.completions:,} completions, {report.bytes / 1e6:,.1f} MB",
-        f"  {report.segments} segments in {report.live}",
-        f"  {report.published_segments} more in {', '.join(report.published) or 'data/store'}",
+    here = report.bytes - report.published_bytes
+    places = [
+        (f"in {report.live}", report.segments, here),
+        (
+            f"more in {', '.join(report.published) or location.PUBLISHED}",
+            report.published_segments,
+            report.published_bytes,
+        ),
     ]
+    lines = [f"{report.completions:,} completions, {size(report.bytes)}"]
+    lines += _aligned(
+        [[f"{count:,}", f"segments, {size(held)},", where] for where, count, held in places]
+    )
     if report.damaged:
         lines.append(f"{report.damaged} damaged segments were set aside")
-    lines += [
-        f"  {name}: {model.completions:,} completions ({model.cut:,} cut short), "
-        f"{model.prompt_tokens:,} prompt and {model.completion_tokens:,} completion tokens"
-        for name, model in report.models.items()
+    if report.models:
+        head = ["model", "completions", "cut short", "prompt tokens", "completion tokens"]
+        rows = [
+            [
+                name,
+                *(f"{n:,}" for n in (m.completions, m.cut, m.prompt_tokens, m.completion_tokens)),
+            ]
+            for name, m in report.models.items()
+        ]
+        lines += ["", *_aligned([head, *rows], numbers=slice(1, None))]
+    _show(report, as_json, "\n".join(map(printable, lines)))
+
+
+def _aligned(rows: Sequence[Sequence[str]], numbers: slice = slice(1)) -> list[str]:
+    """Rows as lines, in columns; those of `numbers` end together."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    right = set(range(len(widths))[numbers])
+    return [
+        "  ".join(
+            cell.rjust(width) if place in right else cell.ljust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
     ]
-    _show(report, as_json, "\n".join(lines))
 
 
 @app.command("verify")
@@ -70,9 +98,12 @@ def pack(as_json: Json = False) -> None:
 
 @app.command("publish")
 def publish(as_json: Json = False) -> None:
-    """Copy new completions to data/store and put it under DVC."""
+    """Copy new completions to data/store and put it under DVC.
+
+    Others then have them, too: `dvc pull` brings them, and nobody pays again.
+    """
     report = commands.publish(_store())
-    text = f"{report.segments} segments ({report.bytes / 1e6:,.1f} MB) added to {report.folder}"
+    text = f"{report.segments} segments ({size(report.bytes)}) added to {report.folder}"
     _show(report, as_json, f"{text}; now `git add {report.folder}.dvc`, commit, and `dvc push`")
 
 
@@ -88,7 +119,15 @@ def merge(as_json: Json = False) -> None:
 
 
 @app.command("import")
-def import_(source: Path, as_json: Json = False) -> None:
-    """Copy the segments of another store into this one."""
+def import_(
+    source: Annotated[Path, typer.Argument(help="A store's folder, or one of its segments.")],
+    as_json: Json = False,
+) -> None:
+    """Copy the segments of another store into this one.
+
+    Each is checked first; what is here already stays as it is.
+
+        stillhouse store import ../other/.stillhouse/store
+    """
     report = commands.import_segments(_store(), source)
     _show(report, as_json, f"{report.segments} segments imported, {report.known} known already")

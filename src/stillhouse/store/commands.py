@@ -39,6 +39,8 @@ class Stats:
     published_segments: int
     damaged: int
     bytes: int
+    published_bytes: int
+    """Of them, those of segments that are published alone."""
     completions: int
     models: dict[str, ModelStats]
 
@@ -89,14 +91,16 @@ def stats(store: Store) -> Stats:
     """Count segments, bytes, and completions by model."""
     paths = store.paths()
     names = {path.name for path in segments.segment_paths(store.live)}
+    elsewhere = [path for path in paths if path.name not in names]
     rows = _all_rows(paths)
     return Stats(
         live=str(store.live),
         published=[str(folder) for folder in store.published],
         segments=len(names),
-        published_segments=sum(path.name not in names for path in paths),
+        published_segments=len(elsewhere),
         damaged=len(list(store.live.glob(f"*{segments.DAMAGED}"))),
         bytes=sum(path.stat().st_size for path in paths),
+        published_bytes=sum(path.stat().st_size for path in elsewhere),
         completions=rows.num_rows,
         models=_by_model(rows),
     )

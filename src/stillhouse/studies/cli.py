@@ -37,6 +37,8 @@ def run(name: Name, small: Small = False) -> None:
 
     Each is an experiment of `dvc exp`, named NAME-ROW-COLUMN. Interrupt it whenever you like: the
     next run goes on.
+
+        stillhouse study run cqa_small --small
     """
     from stillhouse.studies.run import run_study
 
