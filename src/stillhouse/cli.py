@@ -236,6 +236,9 @@ def sample(
     rows lie within 120. The teacher's labels are not shown, so that they lead nobody. With --read
     every mistake in a sheet is listed at once; its labels go to data/raw/DATASET_labels.csv, and
     the teacher's accuracy is printed, by label and weighted back to all rows.
+
+        stillhouse sample -n 60 --by label
+        stillhouse sample --read sheet.csv
     """
     from stillhouse.sheets.commands import draw_sheet, read_back
 
@@ -352,6 +355,9 @@ def predict(
     A table comes back with `prediction` and `score` beside its columns, in its own format. A text,
     or a line, is the student's one column; the answer is a line of prediction and score, a tab
     between. Lines are answered as they come.
+
+        stillhouse predict "The room was cold."
+        stillhouse predict --file new.csv --out answered.csv
     """
     from stillhouse.config.student import StudentCompute
     from stillhouse.deployment import predict as asking
@@ -490,7 +496,7 @@ def judge(context: typer.Context) -> None:
 
 @app.command(**PASSED_ON)
 def ratings(context: typer.Context) -> None:
-    """Have people rate replies, blind; `stillhouse ratings --help` tells more."""
+    """Have people rate replies, blind, and read their ratings."""
     _pass_on(context, "stillhouse.ratings.cli")
 
 

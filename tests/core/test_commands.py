@@ -12,15 +12,20 @@ from typer.testing import CliRunner
 
 from stillhouse.core.commands import command_group
 from stillhouse.core.text import size
+from tests.conftest import REPOSITORY
 
-MODULES = (
-    "stillhouse.cli",
-    "stillhouse.parse.cli",
-    "stillhouse.store.cli",
-    "stillhouse.studies.cli",
-    "stillhouse.feedback_judge.cli",
-    "stillhouse.project.cli",
-)
+SOURCE = REPOSITORY / "src/stillhouse"
+
+MODULES = [
+    ".".join(("stillhouse", *path.relative_to(SOURCE).with_suffix("").parts))
+    for path in sorted(SOURCE.rglob("cli.py"))
+]
+
+
+def test_every_module_of_commands_is_read():
+    stubs = set(re.findall(r'"(stillhouse\.\w+\.cli)"', (SOURCE / "cli.py").read_text("utf-8")))
+    assert len(stubs) > 3
+    assert stubs < set(MODULES)
 
 
 def walk(command, path):
@@ -65,7 +70,7 @@ def test_help_says_all_of_it_within_the_width(monkeypatch, name, width):
     for inner in getattr(command, "commands", {}).values():
         assert joined((inner.help or "").partition("\n\n")[0]) in joined(text)
     assert "[/" not in text
-    assert "<bool>" not in text
+    assert not re.search(r"<bool>| range>|<list\[|x<=|x>=", text)
 
 
 def test_every_command_and_parameter_is_explained():

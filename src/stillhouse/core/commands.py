@@ -12,6 +12,8 @@ from typer.core import TyperCommand, TyperGroup
 
 WIDEST = 100
 NARROWEST = 40
+_RANGE = r"(?:[\d.]+<=?)?x(?:[<>]=?[\d.]+)?"
+"""How typer writes the bounds of a number."""
 
 
 class _Help:
@@ -76,8 +78,8 @@ def _first(text: str | None) -> str:
 
 def _plain(text: str) -> str:
     """A parameter without typer's words for its type that say little: `<int range>`, `x>=0`."""
-    text = text.replace("<int range>", "<int>").replace("<list[str]>", "<str>")
-    return re.sub(r"(?:; )?x>=\d+(?=\])|\s*\[x>=\d+\]", "", text)
+    text = re.sub(r"<(\w+) range>|<list\[(\w+)\]>", r"<\1\2>", text)
+    return re.sub(rf"; {_RANGE}(?=\])|\s*\[{_RANGE}\]", "", text)
 
 
 def _wrapped(text: str, width: int, indent: str = "") -> list[str]:
