@@ -1,5 +1,6 @@
 """`stillhouse init`: whole projects, checked before the first file, never over another's."""
 
+import re
 import subprocess
 
 import pytest
@@ -13,6 +14,13 @@ from stillhouse.core.tables import EXAMPLES, PARSED
 from tests.pipeline.scripts import run
 from tests.project.tables import reviews, write_csv, write_jsonl
 
+
+def counted(shown: str) -> dict[str, int]:
+    """The rows by split of the table that is printed."""
+    lines = re.findall(r"^  (train|validation|test|unlabelled) +(\d+) ", shown, re.MULTILINE)
+    return {split: int(rows) for split, rows in lines}
+
+
 SAID = ("--query", "text", "--label", "rating")
 
 
@@ -20,7 +28,7 @@ def test_a_table_becomes_a_project(stillhouse, tmp_path, capsys, monkeypatch):
     write_csv(tmp_path / "reviews.csv", reviews(300))
     stillhouse("init", "mine", "--csv", "reviews.csv", *SAID)
     shown = capsys.readouterr().out
-    assert "rows 210 train, 30 validation, 60 test" in shown
+    assert counted(shown) == {"train": 210, "validation": 30, "test": 60}
     assert "What is the rating: bad, good or mixed?" in shown
     assert "cd mine" in shown
 
@@ -58,7 +66,7 @@ def test_tables_of_their_own_for_test_and_unlabelled(stillhouse, tmp_path, capsy
     for name, rows in (("a", reviews(60)), ("b", reviews(90)[60:]), ("c", reviews(120)[90:])):
         write_csv(tmp_path / f"{name}.csv", rows)
     stillhouse("init", "mine", "--csv", "a.csv", "--test", "b.csv", "--unlabelled", "c.csv", *SAID)
-    assert "rows 60 train, 30 test, 30 unlabelled" in capsys.readouterr().out
+    assert counted(capsys.readouterr().out) == {"train": 60, "test": 30, "unlabelled": 30}
 
 
 def test_another_encoding_and_delimiter_become_plain(stillhouse, tmp_path):

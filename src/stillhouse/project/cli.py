@@ -80,6 +80,7 @@ def init(
     an OpenAI-compatible API has them. Its requests become rows, its replies a teacher's recorded
     answers, so a student learns from what was paid for.
     """
+    from stillhouse.ingest.show import print_looked
     from stillhouse.project import init as beginning
     from stillhouse.project.start import checked, taught_by
 
@@ -104,8 +105,11 @@ def init(
     files = start.files()
     writing.require_absent(folder, files)
     preview = checked(files, look=example is None)
-    for line in beginning.preview_lines(start, preview):
-        typer.echo(printable(line))
+    if preview is not None:
+        typer.echo(printable(beginning.task_line(start)))
+        print_looked(preview.looked, console)
+        for line in beginning.prompt_lines(preview):
+            typer.echo(printable(line))
     writing.write_all(folder, files)
     beginning.begin_repository(folder)
     typer.echo(f"\n{len(files)} files written to {folder.resolve()}. Next:")

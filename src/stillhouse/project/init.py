@@ -270,25 +270,21 @@ def log_lines(log: Log) -> Iterator[str]:
         yield "  The system message is the same in all, so students do not read it."
 
 
-def preview_lines(start: Start, preview: Preview) -> Iterator[str]:
-    """What the project will do: task, choices, splits, and a prompt."""
+def task_line(start: Start) -> str:
+    """The kind of task that the rows were taken for."""
     place = packaged.entry_place("dataset", start.knobs["dataset"])
-    values = parse_yaml(start.own[place], str(place)) if place in start.own else None
-    if values:
-        choices = values["fields"].get("choices") or []
-        among = f": {', '.join(choices)}" if choices else ""
-        yield f"task {values['task']}, metric {values['answer']['metric']}{among}"
-    if preview.metrics:
-        rows = preview.metrics["rows"]
-        yield "rows " + ", ".join(f"{count:,} {split}" for split, count in rows.items())
-        for reason, count in preview.metrics["rejects"].items():
-            if count:
-                yield f"left out {count:,}: {reason}"
-    if preview.id is not None:
-        yield f"\nA prompt, as the teacher will read it (row {preview.id}):"
-        for message in preview.messages:
-            yield f"[{message['role']}]"
-            yield from (f"  {line}" for line in message["content"].splitlines())
+    values = parse_yaml(start.own[place], str(place))
+    choices = values["fields"].get("choices") or []
+    among = f": {', '.join(choices)}" if choices else ""
+    return f"task {values['task']}, metric {values['answer']['metric']}{among}"
+
+
+def prompt_lines(preview: Preview) -> Iterator[str]:
+    """One row's prompt."""
+    yield f"\nA prompt, as the teacher will read it (row {preview.id}):"
+    for message in preview.messages:
+        yield f"[{message['role']}]"
+        yield from (f"  {line}" for line in message["content"].splitlines())
 
 
 def next_steps(folder: Path, start: Start) -> Iterator[str]:

@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stillhouse.config.dataset import DatasetConf
 from stillhouse.config.prompt import PromptConf
@@ -16,6 +16,9 @@ from stillhouse.core.yaml import parse_yaml
 from stillhouse.project import packaged, writing
 from stillhouse.project.editing import LEAVE_OUT, edited, written
 from stillhouse.project.teachers import is_address, served
+
+if TYPE_CHECKING:
+    from stillhouse.ingest.examples import Looked
 
 PROMPT = "clean"
 STUDENT = "smollm2_135m"
@@ -117,20 +120,23 @@ def _student(
 
 @dataclass(frozen=True)
 class Preview:
-    """What a project would do: its rows by split, and one row's prompt as the teacher reads it."""
+    """What a project would do: what ingest counts, and one row's prompt as the teacher reads it."""
 
-    metrics: Mapping[str, Any]
-    id: str | None
+    looked: "Looked"
+    id: str
     messages: Sequence[Mapping[str, str]]
 
 
-def checked(files: Mapping[Path, bytes], *, look: bool = True) -> Preview:
-    """Put the project together aside, check all of it, and look at its rows as its stages will."""
+def checked(files: Mapping[Path, bytes], *, look: bool = True) -> Preview | None:
+    """Put the project together aside, check all of it, and `look` at its rows as its stages will.
+
+    Rows of the hub are not looked at: that would fetch them.
+    """
     with tempfile.TemporaryDirectory(prefix="stillhouse-init-") as folder:
         writing.write_all(Path(folder), files)
         with contextlib.chdir(folder):
             check_all()
-            return _preview() if look else Preview({}, None, ())
+            return _preview() if look else None
 
 
 def _preview() -> Preview:
@@ -155,7 +161,7 @@ def _preview() -> Preview:
     )
     shown = render_prompts(prompt, dataset.task, dataset.answer, examples, exemplars.to_pylist())
     first = min(shown, key=lambda row: row["id"])
-    return Preview(looked.metrics, first["id"], first["messages"])
+    return Preview(looked, first["id"], first["messages"])
 
 
 def raw_file(name: str, content: bytes) -> tuple[Path, bytes]:
