@@ -9,6 +9,7 @@ import yaml
 import stillhouse as package
 from stillhouse.core.errors import StillhouseError
 from stillhouse.project import packaged
+from stillhouse.studies.identity import read_pipeline
 from tests.conftest import REPOSITORY
 from tests.pipeline.workspace import repository_files
 from tests.project.tables import reviews, write_csv
@@ -162,3 +163,11 @@ def test_elsewhere_it_says_where_it_belongs(stillhouse, monkeypatch):
     monkeypatch.chdir(REPOSITORY)
     with pytest.raises(StillhouseError, match="repository of stillhouse itself"):
         stillhouse("add", "teacher", "gpt_4_turbo")
+
+
+def test_a_study_knows_the_code_of_the_pinned_package(project, monkeypatch):
+    here = read_pipeline("HEAD").code
+    assert "the code of parse" in here
+    (project / "requirements.txt").write_text("stillhouse==0.0.9\n", encoding="utf-8")
+    commit()
+    assert read_pipeline("HEAD").code == {"the code of stillhouse": "0.0.9"}

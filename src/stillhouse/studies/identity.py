@@ -12,7 +12,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import stillhouse
 from stillhouse.code.fingerprint import Sources, fingerprint
+from stillhouse.code.pin import pinned
 from stillhouse.code.record import STAGE
 from stillhouse.config.pipeline import ALL, declared_in, scripts_of
 from stillhouse.core import paths
@@ -93,6 +95,11 @@ def _code(commit: str, folders: tuple[str, ...], stages: frozenset[str]) -> Mapp
         with tarfile.open(fileobj=BytesIO(packed.stdout)) as archive:
             archive.extractall(folder, filter="data")
         package, scripts = (Path(folder) / each for each in folders)
+        if package.is_file():  # a project's pin of the package in place of its source
+            version = pinned(Path(folder))
+            if version != stillhouse.__version__:
+                return {"the code of stillhouse": str(version)}  # what it means is not at hand
+            package = Path(stillhouse.__file__).parent
         sources = Sources(package, scripts, stages)
         found = {
             f"the code of {stage}": fingerprint(stage, sources).digest
