@@ -14,6 +14,7 @@ from stillhouse.config.student import StudentCompute, StudentConf
 from stillhouse.config.whole import load_entry
 from stillhouse.core import paths, tables
 from stillhouse.core.errors import StillhouseError
+from stillhouse.core.files import write_json
 from stillhouse.core.log import state_directory
 from stillhouse.core.yaml import read_yaml
 from stillhouse.sources.pin import pin
@@ -100,6 +101,7 @@ def project(tmp_path: Path, tiny_models: Path, monkeypatch: pytest.MonkeyPatch) 
     (tmp_path / "data/raw").mkdir(parents=True)
     tables.TRAINING.write_rows(rows(13))
     tables.VALIDATION.write_rows(LABELLED)
+    write_json(paths.ASKED, {})
     splits = ENTRIES["dataset/own"]["splits"]
     held_out = {"validation": {"hold_out_from": "train", "share": 0.1}}
     edit(tmp_path, "conf/dataset/own.yaml", splits=splits | held_out)
