@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 PROMPT = "clean"
 STUDENT = "smollm2_135m"
 TEACHER = "smollm2_135m"
-"""Needs no server and no key; too small to teach, which is why `lambda` is 0 with it."""
+"""Needs no server and no key; too small to teach, so its rationales are left out."""
+LABELS_ALONE = {"lambda": 0.0, "rationale_source": "none"}
+RATIONALES = {"lambda": 1.0, "rationale_source": "teacher"}
 ASKED = ["train", "unlabelled", "test"]
 """Test rows, so that the teacher is measured beside its student."""
 EPOCHS, PATIENCE, STEPS = 12, 3, 80
@@ -72,7 +74,7 @@ def of_dataset(
     entry = values or parse_yaml(
         packaged.entry_files("dataset", name)[packaged.entry_place("dataset", name)], name
     )
-    start = Start({"dataset": name, "prompt": PROMPT, "limit": None, "lambda": 0.0})
+    start = Start({"dataset": name, "prompt": PROMPT, "limit": None, **LABELS_ALONE})
     start.knobs |= {"teacher": TEACHER, "student": STUDENT, "embedder": "minilm"}
     start.knobs |= {"judge": "pairwise", "augment": "lion"}
     if values is not None:
@@ -90,7 +92,7 @@ def taught_by(start: Start, teacher: str | None, model: str | None) -> None:
     if is_address(teacher):
         name, text = served(teacher, model)
         start.own[packaged.entry_place("teacher", name)] = text
-    start.knobs |= {"teacher": name, "lambda": 0.0 if name == TEACHER else 1.0}
+    start.knobs |= {"teacher": name} | (LABELS_ALONE if name == TEACHER else RATIONALES)
 
 
 def _student(
