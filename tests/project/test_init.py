@@ -39,7 +39,7 @@ def test_a_table_becomes_a_project(stillhouse, tmp_path, capsys, monkeypatch):
     assert "# reviews" in (project / "README.md").read_text(encoding="utf-8")
     params = yaml.safe_load((project / "params.yaml").read_text(encoding="utf-8"))
     assert (params["dataset"], params["limit"], params["lambda"]) == ("reviews", None, 0.0)
-    prompt = yaml.safe_load((project / "conf/prompt/clean.yaml").read_text(encoding="utf-8"))
+    prompt = yaml.safe_load((project / "conf/prompt/few_shot.yaml").read_text(encoding="utf-8"))
     assert prompt["splits"] == ["train", "unlabelled", "test"]
     student = (project / "conf/student/smollm2_135m.yaml").read_text(encoding="utf-8")
     values = yaml.safe_load(student)
