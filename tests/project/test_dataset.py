@@ -71,6 +71,12 @@ def test_rows_with_an_empty_cell_have_no_label():
     assert labels_of("{{ 'good' if stars | int > 3 else 'bad' }}", found) == {"good": 1, "bad": 1}
 
 
+def test_options_that_are_numbers_are_no_places():
+    table = rows(*({"q": "q", "x": str(n), "y": str(n + 30), "key": str(n)} for n in range(4)))
+    found = made(Said("q", "key", choices=("x", "y")), table)
+    assert [shown(found, "label", row) for row in table] == ["0", "1", "2", "3"]
+
+
 def test_labels_that_differ_by_case_alone_are_said():
     table = rows(*({"t": str(n), "l": ("Good", "good", "bad")[n % 3]} for n in range(12)))
     with pytest.raises(StillhouseError, match=r"'Good' \(4 rows\) and 'good' \(4 rows\)"):

@@ -128,6 +128,14 @@ def test_a_conflict_is_marked_and_fails(project, stillhouse, newer, capsys):
     assert "<<<<<<< yours" in text
     assert "temperature: 1" in text
     assert ">>>>>>> stillhouse" in text
+    with pytest.raises(StillhouseError, match="still has the two sides"):
+        stillhouse("upgrade")
+
+
+def test_an_upgrade_without_what_was_given_says_so(project, stillhouse, newer):
+    (project / ".template/params.yaml").unlink()
+    with pytest.raises(StillhouseError, match="Bring it back"):
+        stillhouse("upgrade")
 
 
 def test_edits_that_git_does_not_hold_are_never_touched(project, stillhouse, newer):

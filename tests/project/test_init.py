@@ -11,6 +11,7 @@ from stillhouse.core import paths
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.files import read_json
 from stillhouse.core.tables import EXAMPLES, PARSED
+from stillhouse.core.templates import render
 from tests.pipeline.scripts import run
 from tests.project.tables import reviews, write_csv, write_jsonl
 
@@ -160,3 +161,51 @@ def test_a_log_becomes_rows_and_a_teacher_that_was_paid_already(stillhouse, tmp_
     said = {row["text"].strip(): row["rating"] for row in reviews(60)}
     assert len(parsed) == 60
     assert all(said[queries[id_]] == label for id_, label in parsed.items())
+
+
+def test_tables_of_one_name_stay_apart(stillhouse, tmp_path):
+    for name, rows in (("train", reviews(60)), ("test", reviews(90)[60:])):
+        (tmp_path / name).mkdir()
+        write_csv(tmp_path / name / "data.csv", rows)
+    stillhouse("init", "mine", "--csv", "train/data.csv", "--test", "test/data.csv", *SAID)
+    raw = {path.name for path in (tmp_path / "mine/data/raw").iterdir()}
+    assert raw == {"train_data.csv", "test_data.csv"}
+
+
+@pytest.mark.parametrize("odd", ["{% b", "{{ text }}", "{# no #} c", 'a "quoted" {one}'])
+def test_labels_and_questions_with_braces_are_texts(stillhouse, tmp_path, odd):
+    rows = [row | {"rating": odd if row["rating"] == "bad" else "good"} for row in reviews(60)]
+    write_csv(tmp_path / "x.csv", rows)
+    stillhouse("init", "mine", "--csv", "x.csv", *SAID, "--question", f"Is it {odd}?")
+    entry = yaml.safe_load((tmp_path / "mine/conf/dataset/x.yaml").read_text(encoding="utf-8"))
+    assert {render(choice, {}, "it") for choice in entry["fields"]["choices"]} == {odd, "good"}
+
+
+@pytest.mark.parametrize("query", ["{{ text", "{{ e mail }}", "{% if %}"])
+def test_a_template_that_is_none_is_said(stillhouse, tmp_path, query):
+    write_csv(tmp_path / "x.csv", reviews(60))
+    with pytest.raises(StillhouseError, match="is no template"):
+        stillhouse("init", "mine", "--csv", "x.csv", "--query", query, "--label", "rating")
+
+
+def test_a_cell_of_any_size_and_a_folder_that_is_a_file(stillhouse, tmp_path):
+    rows = reviews(60)
+    rows[0]["text"] = "long " * 40_000
+    write_csv(tmp_path / "x.csv", rows, delimiter=";")
+    (tmp_path / "taken").touch()
+    with pytest.raises(StillhouseError, match="cannot be written"):
+        stillhouse("init", "taken/x", "--csv", "x.csv", "--delimiter", ";", *SAID)
+    stillhouse("init", "mine", "--csv", "x.csv", "--delimiter", ";", *SAID)
+
+
+def test_a_log_of_long_replies_gives_its_student_room(stillhouse, tmp_path):
+    rows = [
+        {"messages": [{"role": "user", "content": f"q {n}"}], "reply": f"{n} " * 300}
+        for n in range(20)
+    ]
+    write_jsonl(tmp_path / "log.jsonl", rows)
+    stillhouse("init", "mine", "--from-logs", "log.jsonl")
+    student = (tmp_path / "mine/conf/student/smollm2_135m.yaml").read_text(encoding="utf-8")
+    values = yaml.safe_load(student)
+    assert values["model"]["max_target_tokens"] >= 300
+    assert values["decoding"]["max_tokens"] >= 300

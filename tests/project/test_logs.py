@@ -1,5 +1,7 @@
 """Logs of chat APIs, in the forms in which they are kept."""
 
+import json
+
 import pytest
 
 from stillhouse.core.errors import StillhouseError
@@ -54,6 +56,32 @@ def test_tokens_that_were_paid_for_are_kept():
         assert (reply["prompt_tokens"], reply["completion_tokens"]) == (9, 1)
     (reply,) = replies_of(log_of({"messages": ASKED, "reply": "4"}), cut=False)
     assert reply["prompt_tokens"] is None
+
+
+def test_bodies_kept_as_text_and_another_apis_forms():
+    assert log_of({"messages": ASKED, "response": json.dumps(API)}).exchanges[0].reply == "4"
+    assert log_of({"request": json.dumps({"messages": ASKED}), "reply": "4"}).system == "Be brief."
+    other = {"content": [{"type": "text", "text": "4"}], "stop_reason": "max_tokens", "model": "m"}
+    log = log_of({"system": "Be brief.", "messages": ASKED[1:], "response": other})
+    assert (log.system, log.exchanges[0].cut, log.exchanges[0].reply) == ("Be brief.", True, "4")
+
+
+def test_what_is_not_all_text_is_passed_over():
+    picture = {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}
+    called = {"role": "assistant", "content": None, "tool_calls": [{"id": "1"}]}
+    log = log_of(
+        {"messages": ASKED, "reply": "4"},
+        {"messages": [picture], "reply": "a cat"},
+        {"messages": [*ASKED, called, {"role": "tool", "content": "5"}], "reply": "5"},
+        {"messages": ASKED, "response": 'data: {"choices": []}'},
+        {"messages": ASKED, "reply": "  "},
+    )
+    assert len(log.exchanges) == 1
+    assert dict(log.passed_over) == {
+        "with images, files or tools": 2,
+        "with a stream in place of its reply": 1,
+        "without a reply": 1,
+    }
 
 
 def test_what_holds_no_reply_is_counted():

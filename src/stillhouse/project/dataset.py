@@ -1,5 +1,6 @@
 """A dataset entry for a table of one's own: what was said about it, and else what fits the rows."""
 
+import json
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -8,7 +9,7 @@ from typing import Any
 
 from stillhouse.config.dataset import Task
 from stillhouse.core.errors import StillhouseError, did_you_mean
-from stillhouse.core.templates import of_row, render
+from stillhouse.core.templates import check_syntax, of_row, render
 from stillhouse.ingest.empty import filled
 from stillhouse.ingest.files import RawRow
 from stillhouse.project.look import LEAST_ROWS_OF_A_LABEL, LONGEST_LABEL, MOST_LABELS
@@ -53,15 +54,24 @@ class File:
 
 
 def template(column: str, known: Sequence[str]) -> str:
-    """A template that shows a column; a text with `{{` is one already."""
-    if "{{" in column or "{%" in column:
-        return column
+    """A template that shows a column; a text with `{{` that is no column is one already."""
     if column not in known:
-        near = did_you_mean(column, known)
-        raise StillhouseError(f"The table has no column {column!r}.{near}")
+        if "{{" not in column and "{%" not in column:
+            near = did_you_mean(column, known)
+            raise StillhouseError(f"The table has no column {column!r}.{near}")
+        try:
+            check_syntax(column)
+        except ValueError as error:
+            raise StillhouseError(f"{column!r} is no template: {error}.") from error
+        return column
     plain = _PLAIN.fullmatch(column) and column not in _RESERVED
     quoted = column.replace("\\", "\\\\").replace('"', '\\"')
     return f"{{{{ {column} }}}}" if plain else f'{{{{ row["{quoted}"] }}}}'
+
+
+def verbatim(text: str) -> str:
+    """A template that gives a text back as it is, whatever braces it has."""
+    return f"{{{{ {json.dumps(text, ensure_ascii=False)} }}}}" if "{" in text else text
 
 
 def labels_of(label: str, rows: Sequence[RawRow]) -> Counter[str]:
@@ -116,17 +126,17 @@ def entry(
     fields: dict[str, Any] = {"query": template(said.query, known)}
     if said.choices:
         options = [template(column, known) for column in said.choices]
-        fields |= {"choices": options, "label": _named_choice(label, labels, said, options)}
+        fields |= {"choices": options, "label": _named_choice(label, rows, said, options)}
         lettered = [f"({'abcdefghijklmnopqrstuvwxyz'[i]}) {o}" for i, o in enumerate(options)]
         fields["query"] += "\n" + "\n".join(lettered)
     elif task in ("classification", "nli"):
         require_distinct(labels)
         choices = in_order(labels)
-        fields |= {"choices": choices, "label": label}
-        fields["query"] += _question(said, choices)
+        fields |= {"choices": [verbatim(choice) for choice in choices], "label": label}
+        fields["query"] += verbatim(_question(said, choices))
     else:
         fields["label"] = label
-        fields["query"] += f"\n{said.question}" if said.question else ""
+        fields["query"] += verbatim(f"\n{said.question}") if said.question else ""
     for name, column in (("id", said.id), ("group", said.group)):
         if column is not None:
             fields[name] = template(column, known)
@@ -156,10 +166,13 @@ def _question(said: Said, choices: Sequence[str]) -> str:
     return f"\n{asked}{named}?"
 
 
-def _named_choice(label: str, labels: Mapping[str, int], said: Said, options: Sequence[str]) -> str:
+def _named_choice(label: str, rows: Sequence[RawRow], said: Said, options: Sequence[str]) -> str:
     """A template for the text of the right option, where the table may name its column, letter or
     place.
     """
+    labels = labels_of(label, rows)
+    if all(_is_option(label, options, row) for row in filled(rows, label)):
+        return label
     letters = [chr(ord("a") + place) for place in range(len(options))]
     chosen = label.removeprefix("{{ ").removesuffix(" }}")
     for names in (list(said.choices), letters, [letter.upper() for letter in letters]):
@@ -169,13 +182,24 @@ def _named_choice(label: str, labels: Mapping[str, int], said: Said, options: Se
                 for place, (name, option) in enumerate(zip(names, options, strict=True))
             )
             return f"{cases}{{% endif %}}"
-    if labels and all(label.isdecimal() for label in labels):
+    if all(each.isdecimal() and int(each) <= len(options) for each in labels):
+        listed = ", ".join(option.removeprefix("{{ ").removesuffix(" }}") for option in options)
         raise StillhouseError(
             f"The label {said.label!r} counts the choices ({', '.join(in_order(labels)[:6])}), and "
-            "whether from 0 or from 1 is not known. Give a template that names the right one, such "
-            "as --label '{{ [A, B, C][answer | int] }}'."
+            "whether from 0 or from 1 is not known. Say which: "
+            f"--label '{{{{ [{listed}][{chosen} | int] }}}}' or "
+            f"--label '{{{{ [{listed}][({chosen} | int) - 1] }}}}'."
         )
     return label
+
+
+def _is_option(label: str, options: Sequence[str], row: RawRow) -> bool:
+    """Whether a row's label is the text of one of its options."""
+    texts = [
+        render(each, of_row(row.values), f"{row.where}, choice").strip()
+        for each in (label, *options)
+    ]
+    return texts[0] in texts[1:]
 
 
 def splits(

@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from stillhouse.core.uri import FileSource, parse_source
 from stillhouse.core.yaml import parse_yaml
 from stillhouse.experiments.git import git
 from stillhouse.ingest.empty import filled
-from stillhouse.ingest.files import SEPARATORS, RawRow, read_file
+from stillhouse.ingest.files import LARGEST_CELL, SEPARATORS, RawRow, read_file
 from stillhouse.project import dataset, look, packaged
 from stillhouse.project.dataset import File, Said
 from stillhouse.project.editing import written
@@ -45,9 +45,10 @@ class Tables:
     encoding: str | None = None
     delimiter: str | None = None
 
-    def given(self) -> list[Path]:
-        """Those that there are."""
-        return [path for path in (self.train, self.test, self.unlabelled) if path is not None]
+    def given(self) -> dict[str, Path]:
+        """Those that there are, by the split that they are."""
+        all_ = {"train": self.train, "test": self.test, "unlabelled": self.unlabelled}
+        return {split: path for split, path in all_.items() if path is not None}
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,10 @@ def read_table(path: Path, encoding: str | None = None, delimiter: str | None = 
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder, path.name)
         copy.write_bytes(content)
-        return Table(path.name, content, read_file(copy, "double"))
+        try:
+            return Table(path.name, content, read_file(copy, "double"))
+        except StillhouseError as error:
+            raise StillhouseError(str(error).replace(str(copy), str(path))) from error
 
 
 def _plain(path: Path, encoding: str, delimiter: str) -> bytes:
@@ -97,8 +101,12 @@ def _plain(path: Path, encoding: str, delimiter: str) -> bytes:
         ) from error
     out = io.StringIO()
     separator = SEPARATORS[path.suffix.lower()]
+    csv.field_size_limit(LARGEST_CELL)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    csv.writer(out, delimiter=separator, lineterminator="\n").writerows(reader)
+    try:
+        csv.writer(out, delimiter=separator, lineterminator="\n").writerows(reader)
+    except csv.Error as error:
+        raise StillhouseError(f"{path} is not well-formed: {error}.") from error
     return out.getvalue().encode()
 
 
@@ -112,9 +120,12 @@ def of_tables(
     **said: Any,
 ) -> tuple[Start, list[look.Column]]:
     """A project for tables of one's own; what was not said about them is asked."""
-    read = [read_table(path, tables.encoding, tables.delimiter) for path in tables.given()]
-    by_path = dict(zip(tables.given(), read, strict=True))
-    rows = by_path[tables.train].rows
+    read = {
+        split: read_table(path, tables.encoding, tables.delimiter)
+        for split, path in tables.given().items()
+    }
+    read = _named_apart(read)
+    rows = read["train"].rows
     columns = look.columns_of(rows)
     likely = look.likely_query(columns)
     query = query or choose("query", columns, likely.name if likely else None)
@@ -124,16 +135,29 @@ def of_tables(
     known = [column.name for column in columns]
     told = Said(query=query, label=label, **said)
     files = [
-        File(by_path[path].name, by_path[path].spans_lines) if path else None
-        for path in (tables.train, tables.test, tables.unlabelled)
+        File(read[split].name, read[split].spans_lines) if split in read else None
+        for split in ("train", "test", "unlabelled")
     ]
     values = dataset.entry(f"{tables.train.name}, own data", told, rows, known)
     values["splits"] = dataset.splits(len(rows), *files)
     used = filled(rows, values["fields"]["query"], values["fields"]["label"])
     texts = [(_shown(values, "query", row), _shown(values, "label", row)) for row in used]
     start = of_dataset(name or slug(tables.train.stem), values, texts)
-    start.raw |= dict(raw_file(each.name, each.content) for each in read)
+    start.raw |= dict(raw_file(each.name, each.content) for each in read.values())
     return start, columns
+
+
+def _named_apart(tables: Mapping[str, Table]) -> dict[str, Table]:
+    """Tables of one name, as `train/data.csv` and `test/data.csv` are, each with a name of its own;
+    some file systems take `A.csv` for `a.csv`.
+    """
+    names = Counter(table.name.casefold() for table in tables.values())
+    return {
+        split: replace(table, name=f"{split}_{table.name}")
+        if names[table.name.casefold()] > 1
+        else table
+        for split, table in tables.items()
+    }
 
 
 def _shown(values: Any, field: str, row: RawRow) -> str:
@@ -162,7 +186,7 @@ def of_log(path: Path, name: str | None, model: str | None) -> tuple[Start, Log]
     raw = {f"{name}/{file}": lines(rows) for file, rows in files.items() if rows}
     labels = Counter(row["reply"].strip() for row in whole)
     values = _entry_of_log(f"Requests to {log.model}, from {path.name}", name, labels)
-    start = of_dataset(name, values, [(row["query"], "") for row in queries])
+    start = of_dataset(name, values, [(log.query(each), each.reply) for each in log.exchanges])
     start.raw |= dict(raw_file(file, content) for file, content in raw.items())
     teacher = f"{name}_log"
     start.own[packaged.entry_place("teacher", teacher)] = _teacher_of_log(log, name, raw)
@@ -179,13 +203,17 @@ def of_log(path: Path, name: str | None, model: str | None) -> tuple[Start, Log]
 
 def _entry_of_log(description: str, name: str, labels: Counter[str]) -> dict[str, Any]:
     """Rows without labels: the teacher's replies are what there is to learn."""
-    common = Counter({label: n for label, n in labels.items() if len(label) <= look.LONGEST_LABEL})
+    spelt: dict[str, str] = {}  # of labels that differ by case alone, the most frequent
+    common: Counter[str] = Counter()
+    for label, count in labels.most_common():
+        if len(label) <= look.LONGEST_LABEL:
+            common[spelt.setdefault(label.casefold(), label)] += count
     classes = dict(common.most_common(look.MOST_LABELS))
     classes = {label: n for label, n in classes.items() if n >= look.LEAST_ROWS_OF_A_LABEL}
     few = len(classes) > 1 and sum(classes.values()) >= CLASSES_SHARE * labels.total()
     fields: dict[str, Any] = {"id": "{{ id }}", "query": "{{ query }}"}
     if few:
-        fields["choices"] = dataset.in_order(classes)
+        fields["choices"] = [dataset.verbatim(choice) for choice in dataset.in_order(classes)]
     read = {"read": [f"{name}/{QUERIES}"]}
     return {
         "description": description,
@@ -233,7 +261,7 @@ def _teacher_of_log(log: Log, name: str, raw: Mapping[str, bytes]) -> str:
 def _prompt_of_log(log: Log, task: str) -> str:
     """The requests as they were sent, for the day when a running teacher is asked more."""
     system = log.system
-    parts = ({"system": verbatim(system)} if system else {}) | {"query": "{{ query }}"}
+    parts = ({"system": dataset.verbatim(system)} if system else {}) | {"query": "{{ query }}"}
     values = {
         "description": f"As the log's requests to {log.model}: the reply is the label",
         "layout": "turns",
@@ -242,11 +270,6 @@ def _prompt_of_log(log: Log, task: str) -> str:
         "tasks": {task: parts},
     }
     return written(values)
-
-
-def verbatim(text: str) -> str:
-    """A text as a template that gives it back, whatever braces it has."""
-    return text if "{" not in text else "{% raw %}" + text + "{% endraw %}"
 
 
 def begin_repository(folder: Path) -> None:

@@ -17,6 +17,11 @@ from stillhouse.ingest.files import RawRow
 
 REPLIES = ("reply", "response", "completion", "output")
 REQUESTS = ("request", "body", "input")
+STREAM = "data: {"
+OF_AN_API = frozenset({"messages", "choices", "body", "content"})
+TOOLS = ("tool_calls", "function_call")
+CUT = ("length", "max_tokens")
+"""Reasons to end at the token limit."""
 ROLES = {"user": "User", "assistant": "Assistant", "system": "System"}
 
 
@@ -117,11 +122,20 @@ def _exchange(row: RawRow) -> Exchange | str:
     """The exchange of a line, or in a few words why there is none."""
     values = _nested(row.values)
     sent = values.get("messages")
+    system = values.get("system")  # beside the messages, as one API has it
+    if any(
+        isinstance(values.get(name), str) and values[name].startswith(STREAM) for name in REPLIES
+    ):
+        return "with a stream in place of its reply"
     if isinstance(sent, str):
         sent = [{"role": "user", "content": sent}]
     if not isinstance(sent, Sequence) or not sent:
         return "without messages"
+    if not all(map(_is_text, sent)):
+        return "with images, files or tools"
     messages = [_message(each, row.where) for each in sent]
+    if system:
+        messages.insert(0, ("system", _content(system)))
     given = next((values[name] for name in REPLIES if values.get(name) is not None), None)
     reply, cut = _reply(given, values)
     if reply is None and messages[-1][0] == "assistant":
@@ -136,6 +150,7 @@ def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
     """A line with what its request says beside its response; the response's model is the exact
     one.
     """
+    values = {name: _decoded(value) for name, value in values.items()}
     found = dict(values)
     for name in REQUESTS:
         if isinstance(values.get(name), Mapping):
@@ -146,6 +161,27 @@ def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
         found["response"] = body if isinstance(body, Mapping) else response
         found["model"] = found["response"].get("model") or found.get("model")
     return found
+
+
+def _decoded(value: object) -> object:
+    """A request or a response that is kept as a text of JSON; any other value as it is."""
+    if not isinstance(value, str) or not value.lstrip().startswith("{"):
+        return value
+    try:
+        found = json.loads(value)
+    except ValueError:
+        return value
+    return found if isinstance(found, dict) and found.keys() & OF_AN_API else value
+
+
+def _is_text(message: object) -> bool:
+    """Whether a message says all that it says in text."""
+    if not isinstance(message, Mapping):
+        return True  # what it is instead is said where it is read
+    content = message.get("content")
+    parts = content if isinstance(content, Sequence) and not isinstance(content, str) else ()
+    tools = message.get("role") in ("tool", "function") or any(map(message.get, TOOLS))
+    return not tools and all(isinstance(p, Mapping) and "text" in p for p in parts)
 
 
 def _message(value: object, where: str) -> tuple[str, str]:
@@ -167,16 +203,19 @@ def _content(content: object) -> str:
 
 def _reply(given: object, line: Mapping[str, Any]) -> tuple[str | None, bool]:
     """The reply's text, and whether it was cut at the token limit."""
-    finish = line.get("finish_reason")
+    finish = line.get("finish_reason", line.get("stop_reason"))
     if isinstance(given, Mapping) and isinstance(given.get("choices"), Sequence):
         choices = given["choices"]
         given = choices[0] if choices else None
     if isinstance(given, Mapping):
-        finish = given.get("finish_reason", finish)
+        finish = given.get("finish_reason", given.get("stop_reason", finish))
         given = given.get("message", given)
+    if not _is_text(given):
+        return None, False
     if isinstance(given, Mapping):
         given = given.get("content", given.get("text"))
-    return _content(given) or None, finish == "length"
+    text = _content(given)
+    return text if text.strip() else None, finish in CUT
 
 
 def _usage(given: object, line: Mapping[str, Any]) -> tuple[int | None, int | None]:

@@ -6,7 +6,7 @@ stands in the project. The merge is Git's own.
 
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -30,6 +30,9 @@ SAYS: dict[Change, str] = {
     "kept": "kept as you edited it; the package has it no more",
     "yours": "kept as it is; the package now has a file of that name, see .template/",
 }
+
+
+MARKER = "<<<<<<< yours"
 
 
 @dataclass
@@ -61,6 +64,7 @@ def upgrade(root: Path = Path(), *, dry_run: bool = False) -> Upgrade:
     """
     require_project(root)
     given = given_files(root)
+    _require_no_markers(root, given)
     now = _now(given)
     found: dict[Path, _Side] = {}
     for place in sorted({*given, *now}):
@@ -76,6 +80,24 @@ def upgrade(root: Path = Path(), *, dry_run: bool = False) -> Upgrade:
     return done
 
 
+def _require_no_markers(root: Path, places: Iterable[Path]) -> None:
+    """An upgrade that conflicted is over when somebody has chosen."""
+    for place in places:
+        file = root / place
+        if file.is_file() and f"\n{MARKER}" in f"\n{_text(file)}":
+            raise StillhouseError(
+                f"{file} still has the two sides of an upgrade ({MARKER}): choose, and take the "
+                "markers out. Then upgrade again."
+            )
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise StillhouseError(f"{file} is no UTF-8 text (byte {error.start}).") from error
+
+
 def _now(given: Mapping[Path, str]) -> dict[Path, str]:
     """The same files as the package has them today, and the pipeline's further ones."""
     knobs = _knobs(given)
@@ -89,6 +111,11 @@ def _now(given: Mapping[Path, str]) -> dict[Path, str]:
 
 def _knobs(given: Mapping[Path, str]) -> dict[str, Any]:
     """The knobs that the project began with, but for those that are no more."""
+    if paths.PARAMS not in given:
+        raise StillhouseError(
+            f"{packaged.GIVEN / paths.PARAMS} is gone, by which an upgrade knows what the project "
+            f"began with. Bring it back: `git checkout -- {packaged.GIVEN}`."
+        )
     before = parse_yaml(given[paths.PARAMS], str(packaged.GIVEN / paths.PARAMS))
     return {name: before[name] for name in packaged.knobs() if name in before}
 
@@ -97,7 +124,7 @@ def _merged(file: Path, given: str | None, now: str | None) -> _Side | None:
     """What becomes of one file; None where the package has changed nothing about it."""
     if given == now:
         return None
-    mine = file.read_text(encoding="utf-8") if file.is_file() else None
+    mine = _text(file) if file.is_file() else None
     if given is None:
         return _Side("new" if mine in (None, now) else "yours", now)
     if mine is None:

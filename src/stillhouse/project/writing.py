@@ -23,7 +23,12 @@ def require_absent(folder: Path, files: Mapping[Path, bytes]) -> None:
 def write_all(folder: Path, files: Mapping[Path, bytes]) -> None:
     """Write files below a folder."""
     for place, content in sorted(files.items()):
-        write_bytes(folder / place, content)
+        try:
+            write_bytes(folder / place, content)
+        except OSError as error:
+            raise StillhouseError(
+                f"{folder / place} cannot be written: {error.strerror}. Name another folder."
+            ) from error
 
 
 def as_bytes(files: Mapping[Path, str]) -> dict[Path, bytes]:
