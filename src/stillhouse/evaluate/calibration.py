@@ -24,7 +24,7 @@ FEWEST_ROWS = 20
 MOST_ROWS = 1000
 """One number needs no more."""
 LOWEST, HIGHEST = 0.05, 20.0
-"""Where a temperature ends that nothing holds: when all validation rows are right."""
+"""What a temperature is at least, and at most."""
 _HALVINGS = 40
 
 Metrics = dict[str, float | int]
@@ -70,17 +70,23 @@ def score_of(answered: Answered, choices: Sequence[str], temperature: float = 1.
 def fit_temperature(rows: Sequence[tuple[Likelihoods, int]]) -> float | None:
     """The temperature under which the right choices are likeliest, all rows together.
 
-    `rows` are the log-likelihoods of each row's choices and the place of the right one. The loss is
-    convex in the inverse temperature, whose derivative is bisected. None for fewer rows than
-    FEWEST_ROWS.
+    `rows` are the log-likelihoods of each row's choices and the place of the right one. The right
+    choice of n rows counts (n + 1) / (n + 2) and the others the rest (Platt 1999): n right answers
+    are no proof that the next one is. The loss is convex in the inverse temperature, whose
+    derivative is bisected. None for fewer rows than FEWEST_ROWS.
     """
     if len(rows) < FEWEST_ROWS:
         return None
+    rest = 1 / (len(rows) + 2)
+
+    def wanted(values: Likelihoods, gold: int) -> float:
+        others = [value for place, value in enumerate(values) if place != gold]
+        return (1 - rest) * values[gold] + rest * fmean(others) if others else values[gold]
 
     def slope(inverse: float) -> float:
         return math.fsum(
             math.fsum(map(math.prod, zip(softmax(values, 1 / inverse), values, strict=True)))
-            - values[gold]
+            - wanted(values, gold)
             for values, gold in rows
         )
 
