@@ -89,7 +89,7 @@ def changes(wanted: Path | None = None, root: Path = Path()) -> Iterator[str]:
     chosen = given if wanted is None else {wanted: given[wanted]}
     changed = False
     for place, before in chosen.items():
-        after = packaged.now(place, {})
+        after = packaged.now(place)
         if after == before:
             continue
         changed = True

@@ -15,11 +15,11 @@ from stillhouse.config.whole import GROUPS
 from stillhouse.core import paths
 from stillhouse.core.errors import StillhouseError, did_you_mean
 from stillhouse.core.yaml import parse_yaml
+from stillhouse.ingest.raw import EXEMPLARS
 from stillhouse.project.editing import edited
 
 GIVEN = Path(".template")
 """Where a project keeps its files as the package gave them."""
-EXEMPLARS = paths.CONF / "exemplars"
 NOTES = (
     "Exemplars that people wrote: `human_exemplars` of a dataset's entry names a file of these.\n"
 )
@@ -114,12 +114,10 @@ def entry_files(group: str, name: str) -> dict[Path, str]:
     return files
 
 
-def now(place: Path, knobs: Mapping[str, Any]) -> str | None:
-    """What the package holds today for a file of a project; None when it has it no more."""
-    if place.is_relative_to(paths.CONF):
-        file = root() / place
-        return _text(file) if file.is_file() else None
-    return pipeline_files(knobs).get(place)
+def now(place: Path) -> str | None:
+    """What the package holds today for a file of conf/; None when it has it no more."""
+    file = root() / place
+    return _text(file) if file.is_file() else None
 
 
 def as_given(files: Iterable[tuple[Path, str]]) -> dict[Path, str]:

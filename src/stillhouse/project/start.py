@@ -1,6 +1,7 @@
 """A new project, whole and checked before its first file is written."""
 
 import contextlib
+import json
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -174,6 +175,4 @@ def raw_file(name: str, content: bytes) -> tuple[Path, bytes]:
 
 def lines(values: Iterable[Mapping[str, Any]]) -> bytes:
     """JSON Lines."""
-    import json
-
     return "".join(json.dumps(each, ensure_ascii=False) + "\n" for each in values).encode()

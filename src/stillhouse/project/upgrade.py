@@ -103,8 +103,7 @@ def _now(given: Mapping[Path, str]) -> dict[Path, str]:
     knobs = _knobs(given)
     now = packaged.pipeline_files(knobs)
     for place in given:
-        text = packaged.now(place, knobs)
-        if text is not None:
+        if place.is_relative_to(paths.CONF) and (text := packaged.now(place)) is not None:
             now[place] = text
     return now
 
