@@ -7,8 +7,9 @@ from stillhouse.config.dataset import DatasetConf
 from stillhouse.config.student import StudentConf
 from stillhouse.core import paths
 from stillhouse.core.tables import EXAMPLES, TEACHER_LABELS, predictions
-from stillhouse.evaluate.agreement import as_agreement, has_gold, with_teacher_labels
+from stillhouse.evaluate.agreement import as_agreement, is_agreement, with_teacher_labels
 from stillhouse.evaluate.evaluate import evaluate_majority, evaluate_student
+from stillhouse.kinds.measures import measure_of
 from stillhouse.stage import Stage, StageConfig, run_stage
 from stillhouse.students.asked import with_prompt
 from stillhouse.students.folder import untrained_student
@@ -22,14 +23,16 @@ class BaselineConfig(StageConfig):
 def main(stage: Stage[BaselineConfig]) -> None:
     student, answer = stage.config.student, stage.config.dataset.answer
     examples = stage.rows(EXAMPLES)
-    compared = with_teacher_labels(examples, stage.rows(TEACHER_LABELS))
-    majority = evaluate_majority(compared, answer)
+    compared = with_teacher_labels(examples, stage.rows(TEACHER_LABELS), answer)
+    graded = measure_of(answer.metric).graded
+    found = {} if graded else {"majority": evaluate_majority(compared, answer)}
     model = untrained_student(with_prompt(student, stage.json(paths.ASKED)))
-    rows, scores = evaluate_student(model, compared, answer, student.decoding, student.compute)
-    if not has_gold(examples):
-        majority, scores = as_agreement(majority), as_agreement(scores)
+    how = student.decoding, student.compute
+    rows, found["untrained"] = evaluate_student(model, compared, answer, *how)
+    if is_agreement(examples, answer):
+        found = {name: as_agreement(scores) for name, scores in found.items()}
     stage.write(predictions(paths.BASELINE), rows)
-    stage.write_json(paths.BASELINE_METRICS, {"majority": majority, "untrained": scores})
+    stage.write_json(paths.BASELINE_METRICS, found)
 
 
 if __name__ == "__main__":

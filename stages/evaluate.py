@@ -8,7 +8,7 @@ from stillhouse.config.student import StudentConf
 from stillhouse.core import paths
 from stillhouse.core.log import record
 from stillhouse.core.tables import EXAMPLES, TEACHER_LABELS, predictions
-from stillhouse.evaluate.agreement import as_agreement, by_label, has_gold, with_teacher_labels
+from stillhouse.evaluate.agreement import as_agreement, by_label, is_agreement, with_teacher_labels
 from stillhouse.evaluate.answers import answer_rows, answered_example, size_of, timed_answers
 from stillhouse.evaluate.calibration import calibrate
 from stillhouse.evaluate.evaluate import score_student, scored_rows
@@ -28,14 +28,14 @@ def main(stage: Stage[EvaluateConfig]) -> None:
     folder, inputs = stage.input(paths.student_model(seed)), stage.json(paths.INPUTS)
     student, examples = load_student(folder), stage.rows(EXAMPLES)
     how = (stage.config.student.decoding, stage.config.student.compute)
-    compared = with_teacher_labels(examples, stage.rows(TEACHER_LABELS))
-    test, validation = scored_rows(compared)
+    compared = with_teacher_labels(examples, stage.rows(TEACHER_LABELS), answer)
+    test, validation = scored_rows(compared, answer)
     answers, speed = timed_answers(student, test, *how)
     record("student", seed=seed, **speed)
     answers |= answer_rows(student, validation, *how)
     labels = {id_: answered.label for id_, answered in answers.items()}
     rows, metrics = score_student(student, labels, compared, answer)
-    if not has_gold(examples):
+    if is_agreement(examples, answer):
         metrics = as_agreement(metrics) | by_label(rows, compared, answer)
     stage.write(predictions(f"seed={seed}"), rows)
     stage.write_json(paths.eval_metrics(seed), metrics | size_of(student, folder))

@@ -61,6 +61,7 @@ def main(stage: Stage[ReportConfig]) -> None:
         },
     )
     stage.write_text(paths.ACCURACY_PLOT, plots.accuracy_csv(found))
+    stage.write_text(paths.GRADED_PLOT, plots.graded_csv(found))
     stage.write_text(paths.STATUS_PLOT, plots.status_csv(found))
     stage.write_json(paths.REPORT, found)
     stage.write_json(paths.SUMMARY, summary.summarised(found))

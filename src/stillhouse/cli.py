@@ -169,6 +169,7 @@ def rows(
     """
     from stillhouse.config.dataset import DatasetConf
     from stillhouse.config.whole import load_all
+    from stillhouse.kinds.measures import measure_of
     from stillhouse.report import rows as viewed
 
     if json_lines and as_csv:
@@ -178,7 +179,8 @@ def rows(
     assert isinstance(dataset, DatasetConf)
     every = viewed.joined_rows(dataset.answer, knobs.seeds)
     wanted = viewed.Filter(ids or (), split, label, status, disagree, wrong)
-    found = viewed.filtered(every, wanted)
+    measure = measure_of(dataset.answer.metric)
+    found = viewed.filtered(every, wanted, measure)
     shown = found[: number or None]
     typer.echo(f"{len(shown):,} of {len(found):,} rows that match, {len(every):,} in all", err=True)
     if as_csv:
@@ -186,7 +188,7 @@ def rows(
     for line in viewed.as_json_lines(shown) if json_lines else ():
         typer.echo(line)
     for row in () if json_lines or as_csv else shown:
-        for line in viewed.as_lines(row, whole=whole):
+        for line in viewed.as_lines(row, whole=whole, measure=measure):
             typer.echo(printable(line))
         typer.echo()
 

@@ -75,7 +75,7 @@ def test_predictions_and_rows_are_joined_by_id():
 def test_a_dataset_without_test_rows_is_an_error():
     rows = [row("a", "yes", split="train"), row("b", None, split="test")]
     with pytest.raises(StillhouseError, match="no labelled rows in its test split"):
-        split_rows(rows, "test")
+        split_rows(rows, "test", "exact")
 
 
 def test_the_majority_class_is_the_most_frequent_label_of_train():

@@ -1,9 +1,12 @@
 """Only runs over the same test rows can be compared."""
 
+from dataclasses import replace
+
 import pytest
 
 from stillhouse.core.errors import StillhouseError
 from stillhouse.experiments.revisions import Revision, require_same_rows
+from stillhouse.kinds.measures import ENTITY_DENSITY
 
 ROW = {"query": "What colour?", "label": "red", "choices": ["red", "blue"], "group": None}
 
@@ -31,3 +34,9 @@ def test_other_rows_are_refused(other, said):
         require_same_rows(run("a", r1=ROW), other)
     with pytest.raises(StillhouseError, match=said.split(" of")[0].split(": 'red")[0]):
         require_same_rows(other, run("a", r1=ROW))
+
+
+def test_scores_of_two_measures_are_refused():
+    dense = replace(run("b", r1=ROW), measure=ENTITY_DENSITY)
+    with pytest.raises(StillhouseError, match="'a' is scored by accuracy and 'b' by entity densi"):
+        require_same_rows(run("a", r1=ROW), dense)

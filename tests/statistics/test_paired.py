@@ -73,7 +73,7 @@ def test_the_difference_of_these_students_is_over_rows_and_paired():
 
 def test_the_interval_of_few_seeds_is_of_these_students_that_of_three_of_the_method():
     single = measure({0: answers(20)})
-    assert (single.accuracy, single.of_method, single.standard_error) == (
+    assert (single.score, single.of_method, single.standard_error) == (
         wilson(20, 40),
         False,
         None,
@@ -84,9 +84,9 @@ def test_the_interval_of_few_seeds_is_of_these_students_that_of_three_of_the_met
     assert three.of_method
     assert three.standard_error == pytest.approx(0.25 / 3**0.5)
     # Two degrees of freedom: 4.3 standard errors to either side, cut at what can be.
-    assert (three.accuracy.low, three.accuracy.high) == (0, 1)
-    close = measure({0: answers(19), 1: answers(20), 2: answers(21)}).accuracy
-    rows = measure({0: answers(20)}).accuracy
+    assert (three.score.low, three.score.high) == (0, 1)
+    close = measure({0: answers(19), 1: answers(20), 2: answers(21)}).score
+    rows = measure({0: answers(20)}).score
     assert 0.9 < (close.high - close.low) / (rows.high - rows.low) < 1.2
 
 
@@ -120,7 +120,7 @@ def test_rows_of_a_group_count_once_in_every_figure():
     assert (grouped.rows, grouped.groups, apart.groups) == (160, 40, 160)
     assert grouped.difference.low == pytest.approx(alone.difference.low)
     assert grouped.method.p_value == pytest.approx(alone.method.p_value)
-    assert grouped.one.accuracy.low == pytest.approx(alone.one.accuracy.low)
+    assert grouped.one.score.low == pytest.approx(alone.one.score.low)
     for seed, test in alone.pairs.items():
         assert grouped.pairs[seed].p_value == pytest.approx(test.p_value)
         assert apart.pairs[seed].p_value < test.p_value

@@ -6,7 +6,9 @@ from xml.etree import ElementTree
 
 import pytest
 
+from stillhouse.core.errors import StillhouseError
 from stillhouse.experiments.revisions import Revision
+from stillhouse.kinds.measures import ENTITY_DENSITY
 from stillhouse.studies import table
 from stillhouse.studies.plot import svg
 from stillhouse.studies.state import Found
@@ -184,3 +186,42 @@ def test_a_study_that_has_not_run_has_a_table_too():
     assert "missing" in table.markdown(empty)
     assert {row["accuracy"] for row in lines(table.as_csv(empty))} == {""}
     ElementTree.fromstring(svg(empty))
+
+
+def graded(name, mean):
+    scores = {f"r{n:02}": mean + 0.02 * ((7 * n) % 11 - 5) / 5 for n in range(55)}
+    test = {id_: {"query": id_, "label": None, "choices": [], "group": None} for id_ in scores}
+    return Revision(name, {0: scores}, test, ENTITY_DENSITY)
+
+
+def test_graded_scores_stand_on_their_own_scale(monkeypatch, capsys):
+    means = {"s-labels-half": 0.08, "s-labels-all": 0.09, "s-both-all": 0.12}
+    known = {name: graded(name, mean) for name, mean in means.items()}
+    monkeypatch.setattr(table, "read_revision", known.__getitem__)
+    changed = study(published={"source": "A paper", "values": {"both": {"all": 0.15}}})
+    conditions = changed.conditions("s", small=False)
+    made = table.results("s", changed, [found(each) for each in conditions], small=False)
+    (half, _, both) = lines(table.as_csv(made))
+    assert float(half["entity_density"]) == pytest.approx(0.08, abs=1e-3)
+    assert float(both["entity_density_low"]) < 0.12 < float(both["entity_density_high"])
+    assert both["published"] == "0.15"
+    assert "accuracy" not in both
+    text = table.markdown(made)
+    assert "Entity density on the test rows: mean over seeds" in text
+    assert "0.120 (published 0.150)" in text
+    assert "the randomisation test of two single students" in text
+    assert "McNemar" not in text
+    assert "ccuracy" not in text
+    assert "points" not in text
+    table.print_results(made)
+    assert "Entity density" in capsys.readouterr().out
+    drawn = svg(made)
+    ElementTree.fromstring(drawn)
+    assert ">0.200<" in drawn  # the top of the axis, above 0.15
+    assert "0%<" not in drawn.replace("50%<", "").replace("100%<", "")  # but in the titles
+
+
+def test_conditions_of_two_measures_are_no_one_table(runs):
+    runs["s-both-all"] = graded("s-both-all", 0.1)
+    with pytest.raises(StillhouseError, match="scored by accuracy and entity density"):
+        results()

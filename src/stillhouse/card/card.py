@@ -18,8 +18,10 @@ from stillhouse.card.usage import usage
 from stillhouse.core.uri import HubSource, parse_source
 from stillhouse.core.yaml import dump_yaml
 from stillhouse.hooks.reference import is_reference
+from stillhouse.kinds.measures import Figure, measure_of
 from stillhouse.statistics.agreement import AGREEMENT
 
+ENDS = ("", "_low", "_high")
 PIPELINES = {"decoder": "text-generation", "encoder_decoder": "text2text-generation"}
 
 
@@ -63,9 +65,7 @@ def _front_matter(config: CardConfig, seed: int, measured: Measured) -> str:
             "name": config.recipe.dataset,
             "split": "test",
         },
-        "metrics": [
-            {"type": name, "value": measured.student[name]} for name in _share_names(measured)
-        ],
+        "metrics": [{"type": name, "value": measured.student[name]} for name in _names(measured)],
     }
     values = {
         "library_name": "transformers",
@@ -84,19 +84,29 @@ def _hub_repos(*sources: str | None) -> list[str]:
     return [source.repo for source in parsed if isinstance(source, HubSource)]
 
 
-def _share_names(measured: Measured) -> list[str]:
-    """The metrics of the test rows that are shares, and so have an interval."""
+def _names(measured: Measured) -> list[str]:
+    """The metrics of the test rows that have an interval."""
     of_test = [name for name in measured.student if not name.startswith("validation_")]
     return sorted(name for name in of_test if f"{name}_low" in measured.student)
 
 
 def _results(config: CardConfig, measured: Measured) -> str:
     columns = {"this student": measured.student, **measured.references}
+    measure = measure_of(config.dataset.answer.metric)
+    figures = {each.name: each for each in (measure, *measure.beside)}
     rows = [
-        [code(name), *(_share(metrics, name) for metrics in columns.values())]
-        for name in _share_names(measured)
+        [
+            code(name),
+            *(
+                _score(metrics, figures.get(name, Figure(name, name)))
+                for metrics in columns.values()
+            ),
+        ]
+        for name in _names(measured)
     ]
-    what = f"`accuracy` is {code(config.dataset.answer.metric)}"
+    what = f"`{measure.name}` is {code(config.dataset.answer.metric)}"
+    if measure.graded:
+        what = f"`{measure.name}`, from {measure.scale.low:g} to {measure.scale.high:g}"
     if AGREEMENT in measured.student:
         what = (
             "the test rows have no labels of their own: how often each says what the teacher says"
@@ -122,11 +132,11 @@ def _size(metrics: Metrics) -> str | None:
     )
 
 
-def _share(metrics: Metrics, name: str) -> str:
-    if name not in metrics:
+def _score(metrics: Metrics, figure: Figure) -> str:
+    if figure.name not in metrics:
         return ""
-    low, high = (metrics[f"{name}_{end}"] for end in ("low", "high"))
-    return f"{metrics[name]:.1%} [{low:.1%}, {high:.1%}]"
+    mean, low, high = (figure.shown(metrics[f"{figure.name}{end}"]) for end in ENDS)
+    return f"{mean} [{low}, {high}]"
 
 
 def _licences(config: CardConfig) -> str:

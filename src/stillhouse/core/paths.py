@@ -35,6 +35,7 @@ CONFUSION_PLOTS = Path("metrics/confusion")
 REPORT = Path("metrics/report.json")
 SUMMARY = Path("metrics/summary.json")
 ACCURACY_PLOT = Path("metrics/plots/accuracy.csv")
+GRADED_PLOT = Path("metrics/plots/graded.csv")
 STATUS_PLOT = Path("metrics/plots/status.csv")
 
 BASELINE = "untrained"

@@ -7,6 +7,7 @@ from stillhouse.config.dataset import Answer
 from stillhouse.core.joins import by_id, require_ids
 from stillhouse.core.tables import Row
 from stillhouse.evaluate.scoring import Metrics
+from stillhouse.kinds.measures import measure_of
 from stillhouse.kinds.registry import kind_of
 from stillhouse.statistics.agreement import AGREEMENT, agreement
 
@@ -15,12 +16,15 @@ KEPT = ("rows", "mean_answer_tokens", "trained_on", "strength", "neighbours", "b
 
 
 def with_teacher_labels(
-    examples: Sequence[Mapping[str, Any]], teacher_labels: Sequence[Row]
+    examples: Sequence[Mapping[str, Any]], teacher_labels: Sequence[Row], answer: Answer
 ) -> list[dict[str, Any]]:
     """The examples, test rows without a gold label with the teacher's, where it gave one.
 
-    Without any train row the unlabelled ones stand in as `train`, for the majority class.
+    Without any train row the unlabelled ones stand in as `train`, for the majority class. As they
+    are where scores need no label.
     """
+    if not measure_of(answer.metric).needs_label:
+        return [dict(row) for row in examples]
     known = by_id(teacher_labels, "teacher_labels")
     require_ids(known, (row["id"] for row in examples), "teacher_labels", "examples")
     trained = any(row["split"] == "train" for row in examples)
@@ -35,9 +39,13 @@ def with_teacher_labels(
     return filled
 
 
-def has_gold(examples: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether the test rows have labels of their own."""
-    return any(row["split"] == "test" and row["label"] is not None for row in examples)
+def is_agreement(examples: Sequence[Mapping[str, Any]], answer: Answer) -> bool:
+    """Whether scores can only say how far predictions are the teacher's labels.
+
+    So it is where they need labels, and no test row has one of its own.
+    """
+    needed = measure_of(answer.metric).needs_label
+    return needed and all(row["split"] != "test" or row["label"] is None for row in examples)
 
 
 def as_agreement(metrics: Metrics) -> Metrics:

@@ -8,7 +8,8 @@ from stillhouse.config.dataset import Answer
 from stillhouse.config.student import StudentCompute, StudentDecoding
 from stillhouse.core.tables import Row
 from stillhouse.evaluate.majority import majority_predictions
-from stillhouse.evaluate.scoring import Metrics, labelled_rows, score, split_rows
+from stillhouse.evaluate.scoring import Metrics, scorable_rows, score, split_rows
+from stillhouse.kinds.measures import measure_of
 from stillhouse.statistics.intervals import DIGITS
 from stillhouse.students.predict import predict_labels
 
@@ -32,17 +33,18 @@ def evaluate_student(
         choices = {row["id"]: row["choices"] for row in rows}
         return predict_labels(student, queries, decoding, compute, choices)
 
-    test, validation = scored_rows(examples)
+    test, validation = scored_rows(examples, answer)
     # Each split by itself: beside others a row may be predicted otherwise in the last bits.
     labels = predict(test) | predict(validation)
     return score_student(student, labels, examples, answer)
 
 
 def scored_rows(
-    examples: Sequence[Mapping[str, Any]],
+    examples: Sequence[Mapping[str, Any]], answer: Answer
 ) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
     """The test rows, and the validation rows, that a student is scored on."""
-    return split_rows(examples, "test"), labelled_rows(examples, VALIDATION)
+    metric = answer.metric
+    return split_rows(examples, "test", metric), scorable_rows(examples, VALIDATION, metric)
 
 
 def score_student(
@@ -53,10 +55,10 @@ def score_student(
 ) -> tuple[list[Row], Metrics]:
     """The predictions table of the test rows, and the metrics, given the labels by id.
 
-    Beside the shares: `mean_answer_tokens`, of the predictions with their end tokens; and
-    where the dataset has validation rows, the accuracy on these, which may choose what comes next.
+    Beside the scores: `mean_answer_tokens`, of the predictions with their end tokens; and
+    where the dataset has validation rows, the scores on these, which may choose what comes next.
     """
-    test, validation = scored_rows(examples)
+    test, validation = scored_rows(examples, answer)
     of_test, of_validation = (
         {row["id"]: predictions[row["id"]] for row in rows} for rows in (test, validation)
     )
@@ -67,10 +69,13 @@ def score_student(
 
 
 def evaluate_majority(examples: Sequence[Mapping[str, Any]], answer: Answer) -> Metrics:
-    """The metrics of always predicting the majority class of the train split."""
-    train, test = split_rows(examples, "train"), split_rows(examples, "test")
+    """The metrics of always predicting the majority class of the train split.
+
+    Not for graded scores: where answers are free texts, none of them is a class.
+    """
+    train, test = (split_rows(examples, split, answer.metric) for split in ("train", "test"))
     metrics = score(majority_predictions(train, test), test, answer)[1]
-    validation = labelled_rows(examples, VALIDATION)
+    validation = scorable_rows(examples, VALIDATION, answer.metric)
     return metrics | _on_validation(majority_predictions(train, validation), validation, answer)
 
 
@@ -80,5 +85,6 @@ def _on_validation(
     if not rows:
         return {}
     scored = score(predictions, rows, answer)[1]
-    names = ("rows", "accuracy", "accuracy_low", "accuracy_high")
+    name = measure_of(answer.metric).name
+    names = ("rows", name, f"{name}_low", f"{name}_high")
     return {f"{VALIDATION}_{name}": scored[name] for name in names}

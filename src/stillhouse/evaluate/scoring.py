@@ -1,4 +1,4 @@
-"""Predictions against gold labels: a row for each, and the metrics with their intervals."""
+"""Predictions against the test rows: a score for each, and the metrics with their intervals."""
 
 import csv
 import io
@@ -10,8 +10,10 @@ from stillhouse.core.errors import StillhouseError
 from stillhouse.core.joins import by_id, require_ids
 from stillhouse.core.tables import Row
 from stillhouse.kinds.classes import fixed_classes
+from stillhouse.kinds.measures import measure_of
 from stillhouse.kinds.registry import kind_of
 from stillhouse.statistics.classes import class_measures, confusion
+from stillhouse.statistics.graded import beside_metrics, score_interval
 from stillhouse.statistics.intervals import as_metrics, mean_interval
 
 Metrics = dict[str, Any]
@@ -27,9 +29,16 @@ BESIDE: Mapping[Metric, Metric] = {
 NAMES: Mapping[Metric, str] = {"exact": "exact_match", "choice": "choice_match"}
 
 
-def split_rows(examples: Sequence[Mapping[str, Any]], split: str) -> list[Mapping[str, Any]]:
-    """The labelled rows of one split; none is an error."""
-    rows = labelled_rows(examples, split)
+def split_rows(
+    examples: Sequence[Mapping[str, Any]], split: str, metric: Metric
+) -> list[Mapping[str, Any]]:
+    """The rows of one split that can be scored; none is an error."""
+    rows = scorable_rows(examples, split, metric)
+    if not rows and not measure_of(metric).needs_label:
+        raise StillhouseError(
+            f"The dataset has no rows in its {split} split, which evaluation needs. Add `splits: "
+            f"{split}:` to the dataset's conf."
+        )
     if not rows:
         raise StillhouseError(
             f"The dataset has no labelled rows in its {split} split, which evaluation needs. Add "
@@ -40,6 +49,15 @@ def split_rows(examples: Sequence[Mapping[str, Any]], split: str) -> list[Mappin
     return rows
 
 
+def scorable_rows(
+    examples: Sequence[Mapping[str, Any]], split: str, metric: Metric
+) -> list[Mapping[str, Any]]:
+    """The rows of one split that a prediction can be scored on: the labelled ones, or all."""
+    if measure_of(metric).needs_label:
+        return labelled_rows(examples, split)
+    return [row for row in examples if row["split"] == split]
+
+
 def labelled_rows(examples: Sequence[Mapping[str, Any]], split: str) -> list[Mapping[str, Any]]:
     """The rows of one split that have a label, if any."""
     return [row for row in examples if row["split"] == split and row["label"] is not None]
@@ -48,9 +66,10 @@ def labelled_rows(examples: Sequence[Mapping[str, Any]], split: str) -> list[Map
 def score(
     predictions: Mapping[str, str], rows: Sequence[Mapping[str, Any]], answer: Answer
 ) -> tuple[list[Row], Metrics]:
-    """The predictions table and the metrics, each share with `_low` and `_high` at 95%.
+    """The predictions table and the metrics, each mean with `_low` and `_high` at 95%.
 
-    `accuracy` is the dataset's own metric. What else counts as right stands beside it (`BESIDE`),
+    First is what the metric measures (`kinds.measures`): `accuracy` but where scores are graded.
+    What else counts as right stands beside it (`BESIDE`), or the further figures of a graded one,
     and with fixed choices the measures of classes (`statistics.classes`).
     """
     examples = by_id(rows, "examples")
@@ -59,7 +78,10 @@ def score(
     table = [_scored(row, predictions[row["id"]], answer.metric) for row in rows]
     groups = [row["group"] for row in rows]
     metrics: Metrics = {"rows": len(rows)}
-    metrics |= as_metrics("accuracy", mean_interval([row["score"] for row in table], groups))
+    measure, scores = measure_of(answer.metric), [row["score"] for row in table]
+    metrics |= as_metrics(measure.name, score_interval(scores, measure.scale, groups))
+    figures = [_beside(row, predictions[row["id"]], answer.metric) for row in rows]
+    metrics |= beside_metrics([figure.name for figure in measure.beside], figures, groups)
     other = BESIDE.get(answer.metric)
     if other == "exact" or (other and all(row["choices"] for row in rows)):
         beside = [_scored(row, predictions[row["id"]], other)["score"] for row in rows]
@@ -99,5 +121,9 @@ def _scored(row: Mapping[str, Any], prediction: str, metric: Metric) -> Row:
         "id": row["id"],
         "prediction": prediction,
         "normalised": kind.canonical(prediction),
-        "score": kind.score(prediction, row["label"]),
+        "score": kind.score_row(prediction, row),
     }
+
+
+def _beside(row: Mapping[str, Any], prediction: str, metric: Metric) -> dict[str, float]:
+    return kind_of(metric, row["choices"]).beside(prediction, row)

@@ -16,9 +16,10 @@ from rich.table import Table
 from rich.text import Text
 
 from stillhouse.experiments.revisions import read_revision, require_same_rows
+from stillhouse.kinds.measures import ACCURACY, Measure
 from stillhouse.statistics.intervals import Interval
 from stillhouse.statistics.method import LEAST_SEEDS
-from stillhouse.statistics.paired import Comparison, compare
+from stillhouse.statistics.paired import Comparison, Side, compare
 
 WIDTH = 80
 TESTS = {"mcnemar": "McNemar", "sign_flip": "Randomisation"}
@@ -26,23 +27,25 @@ TESTS = {"mcnemar": "McNemar", "sign_flip": "Randomisation"}
 
 @dataclass(frozen=True)
 class Compared:
-    """Two revisions by name, and their comparison."""
+    """Two revisions by name, and their comparison by what their scores measure."""
 
     one: str
     other: str
     found: Comparison
+    measure: Measure = ACCURACY
 
 
 def compare_revisions(one: str, other: str) -> Compared:
     """Read both revisions' predictions and compare them by row."""
     before, after = read_revision(one), read_revision(other)
     require_same_rows(before, after)
-    found = compare(before.seeds, after.seeds, before.groups)
-    return Compared(before.name, after.name, found)
+    measure = before.measure
+    found = compare(before.seeds, after.seeds, before.groups, scale=measure.scale)
+    return Compared(before.name, after.name, found, measure)
 
 
 def as_json(compared: Compared) -> str:
-    """The comparison as a JSON object; shares and differences lie between -1 and 1.
+    """The comparison as a JSON object; differences of shares lie between -1 and 1.
 
     `students` and `method` are the two statements; a `significant` of null says nothing.
     """
@@ -51,8 +54,8 @@ def as_json(compared: Compared) -> str:
     values: dict[str, Any] = {
         "rows": found.rows,
         "groups": found.groups,
-        "one": {"revision": compared.one} | asdict(found.one),
-        "other": {"revision": compared.other} | asdict(found.other),
+        "one": _side(compared.one, found.one, compared.measure),
+        "other": _side(compared.other, found.other, compared.measure),
         "students": {
             "difference": asdict(found.difference),
             "pairs": {seed: asdict(test) for seed, test in found.pairs.items()},
@@ -64,32 +67,42 @@ def as_json(compared: Compared) -> str:
     return json.dumps(values, indent=2, ensure_ascii=False)
 
 
+def _side(revision: str, side: Side, measure: Measure) -> dict[str, Any]:
+    values = asdict(side)
+    return {"revision": revision, measure.name: values.pop("score"), **values}
+
+
 def print_comparison(compared: Compared) -> None:
-    """Print both accuracies, the difference, and what may be said of students and methods."""
-    found = compared.found
+    """Print both means, the difference, and what may be said of students and methods."""
+    found, measure = compared.found, compared.measure
     title = f"{found.rows:,} test rows"
     if found.groups != found.rows:
         title += f" in {found.groups:,} groups"
     table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", width=WIDTH)
     table.add_column("Revision", ratio=1, overflow="fold")
-    for heading in ("Accuracy", "95% interval", "over", "Seeds", "s.e."):
+    for heading in (measure.heading, "95% interval", "over", "Seeds", "s.e."):
         table.add_column(heading, justify="right", no_wrap=True)
     for name, side in ((compared.one, found.one), (compared.other, found.other)):
-        error = "-" if side.standard_error is None else f"{100 * side.standard_error:.1f}"
+        error = "-" if side.standard_error is None else measure.size(side.standard_error)
         over = "rows, seeds" if side.of_method else "rows"
         cells = (
-            name, f"{side.accuracy.mean:.1%}", percent(side.accuracy), over, str(side.seeds), error
-        )  # fmt: skip
+            name,
+            measure.shown(side.score.mean),
+            measure.ends(side.score.low, side.score.high),
+            over,
+            str(side.seeds),
+            error,
+        )
         table.add_row(*map(Text, cells))
     console = Console(width=WIDTH, highlight=False, markup=False)
     console.print(table)
-    for line in (*of_students(found), *of_method(found)):
+    for line in (*of_students(found, measure), *of_method(found, measure)):
         console.print(Text(line))
 
 
-def of_students(found: Comparison) -> Iterator[str]:
+def of_students(found: Comparison, measure: Measure = ACCURACY) -> Iterator[str]:
     """What may be said of these students, line by line."""
-    yield f"These students: {gap(found.difference)}, over test rows)"
+    yield f"These students: {gap(found.difference, measure)}, over test rows)"
     if not found.pairs:
         yield "  No test of two students: the two revisions have no seed in common."
         return
@@ -102,10 +115,10 @@ def of_students(found: Comparison) -> Iterator[str]:
         )
     if found.pair:
         yield f"  {_significance('student', found.difference.mean, found.pair.significant)}"
-    yield f"  {seen(fmean(test.detectable for test in found.pairs.values()))}"
+    yield f"  {seen(fmean(test.detectable for test in found.pairs.values()), measure)}"
 
 
-def of_method(found: Comparison) -> Iterator[str]:
+def of_method(found: Comparison, measure: Measure = ACCURACY) -> Iterator[str]:
     """What may be said of the methods, line by line."""
     test = found.method
     if test is None:
@@ -114,10 +127,10 @@ def of_method(found: Comparison) -> Iterator[str]:
             f"{found.one.seeds} and {found.other.seeds}."
         )
         return
-    yield f"The method: {gap(test.difference)}, over seeds and test rows)"
+    yield f"The method: {gap(test.difference, measure)}, over seeds and test rows)"
     yield f"  t-test, {test.degrees:.1f} degrees of freedom: p {p_value(test.p_value, '= ')}"
     yield f"  {_significance('method', test.difference.mean, test.significant)}"
-    yield f"  {seen(test.detectable)}"
+    yield f"  {seen(test.detectable, measure)}"
 
 
 def _significance(what: str, difference: float, significant: bool) -> str:
@@ -127,27 +140,18 @@ def _significance(what: str, difference: float, significant: bool) -> str:
     return f"The second {what} scores {better}, significant at 5%."
 
 
-def seen(difference: float) -> str:
+def seen(difference: float, measure: Measure = ACCURACY) -> str:
     """What could have been seen, in a sentence."""
-    if difference > 1:
+    if difference > measure.scale.width:
         return "With so few rows and seeds no difference would be seen in 80% of trials."
-    return f"A difference of {100 * difference:.1f} points would be seen in 80% of trials."
+    size = f"{measure.size(difference)}{measure.points}"
+    return f"A difference of {size} would be seen in 80% of trials."
 
 
-def gap(difference: Interval) -> str:
+def gap(difference: Interval, measure: Measure = ACCURACY) -> str:
     """A difference and its interval, as `+2.0 points (-1.0 to +5.0`, still open."""
-    low, high = points(difference.low), points(difference.high)
-    return f"{points(difference.mean)} points ({low} to {high}"
-
-
-def percent(interval: Interval) -> str:
-    """The ends of an interval of shares, in percent."""
-    return f"{interval.low:.1%} to {interval.high:.1%}"
-
-
-def points(difference: float) -> str:
-    """A difference of shares in percentage points, with its sign."""
-    return f"{100 * difference:+.1f}"
+    mean, low, high = map(measure.change, (difference.mean, difference.low, difference.high))
+    return f"{mean}{measure.points} ({low} to {high}"
 
 
 def p_value(value: float, equals: str = "") -> str:

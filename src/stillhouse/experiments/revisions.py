@@ -1,11 +1,12 @@
 """The results of a revision, read through DVC without checking anything out."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from stillhouse.config.dataset import Metric
 from stillhouse.core import paths
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.joins import by_id, require_ids
@@ -14,6 +15,7 @@ from stillhouse.core.tables import EXAMPLES, Table, predictions
 from stillhouse.core.yaml import parse_yaml
 from stillhouse.evaluate.scoring import split_rows
 from stillhouse.experiments.git import WORKSPACE, read_text, resolve
+from stillhouse.kinds.measures import ACCURACY, Measure, measure_of
 from stillhouse.statistics.paired import ByRow, Scores
 
 COMPARED = ("query", "label", "choices")
@@ -26,6 +28,8 @@ class Revision:
     name: str
     seeds: Mapping[int, Scores]
     test: Mapping[str, Mapping[str, Any]]
+    measure: Measure = ACCURACY
+    """What the scores are."""
 
     @property
     def groups(self) -> ByRow:
@@ -42,7 +46,8 @@ def read_revision(revision: str) -> Revision:
     if revision == WORKSPACE:
         seeds = read_seeds()
         if any(table.path.exists() for table in _tables(seeds)):
-            return _read(revision, seeds, Path())
+            metric = _metric(revision, _text)
+            return _read(revision, seeds, metric, Path())
         announce("Nothing is built here, so HEAD stands for the workspace.")
         return read_revision("HEAD")
     commit = resolve(revision)
@@ -50,7 +55,8 @@ def read_revision(revision: str) -> Revision:
     with TemporaryDirectory(prefix="stillhouse-") as folder:
         tables = [table.path for table in _tables(seeds)]
         copy_files(revision, commit, tables, Path(folder))
-        return _read(revision, seeds, Path(folder))
+        metric = _metric(revision, lambda path: read_text(commit, path))
+        return _read(revision, seeds, metric, Path(folder))
 
 
 def require_same_rows(one: Revision, other: Revision) -> None:
@@ -64,12 +70,18 @@ def require_same_rows(one: Revision, other: Revision) -> None:
             f"one alone, such as {example!r} of {owner!r}. Only revisions with the same test rows "
             "can be compared; see `dataset` in their params.yaml."
         )
+    if one.measure != other.measure:
+        raise StillhouseError(
+            f"{one.name!r} is scored by {one.measure.title.lower()} and {other.name!r} by "
+            f"{other.measure.title.lower()}, which cannot be compared; see `answer.metric` of "
+            "their dataset."
+        )
     for id_, row in one.test.items():
         for key in COMPARED:
             if row[key] != other.test[id_][key]:
                 raise StillhouseError(
                     f"{one.name!r} and {other.name!r} have another {key} for the test row {id_!r}: "
-                    f"{row[key]!r} and {other.test[id_][key]!r}. Their accuracies are not of the "
+                    f"{row[key]!r} and {other.test[id_][key]!r}. Their scores are not of the "
                     "same task."
                 )
 
@@ -124,9 +136,32 @@ def _tables(seeds: list[int]) -> list[Table]:
     return [EXAMPLES, *(predictions(f"seed={seed}") for seed in seeds)]
 
 
-def _read(revision: str, seeds: list[int], folder: Path) -> Revision:
+def _text(path: Path) -> str | None:
+    return path.read_text(encoding="utf-8") if path.exists() else None
+
+
+def _metric(revision: str, read: Callable[[Path], str | None]) -> Metric:
+    """The metric of a revision's dataset, given how its files are read."""
+    named = _mapping(read, paths.PARAMS, revision).get("dataset")
+    entry = paths.CONF / "dataset" / f"{named}.yaml"
+    answer = _mapping(read, entry, revision).get("answer")
+    if not isinstance(answer, dict) or "metric" not in answer:
+        raise StillhouseError(f"{entry} of {revision!r} has no `answer.metric`.")
+    return str(answer["metric"])
+
+
+def _mapping(read: Callable[[Path], str | None], path: Path, revision: str) -> Mapping[str, Any]:
+    text = read(path)
+    values = None if text is None else parse_yaml(text, f"{path} of {revision!r}")
+    if not isinstance(values, dict):
+        what = "is no mapping" if text is not None else "is not there"
+        raise StillhouseError(f"{path} of {revision!r} {what}, so what it is scored by is unknown.")
+    return values
+
+
+def _read(revision: str, seeds: list[int], metric: Metric, folder: Path) -> Revision:
     examples, *predicted = (table.of(folder) for table in _tables(seeds))
-    test = by_id(split_rows(examples.read_rows(), "test"), "examples")
+    test = by_id(split_rows(examples.read_rows(), "test", metric), "examples")
     scores = {}
     for seed, table in zip(seeds, predicted, strict=True):
         name = f"predictions seed={seed} of {revision}"
@@ -134,4 +169,4 @@ def _read(revision: str, seeds: list[int], folder: Path) -> Revision:
         require_ids(test, rows, f"examples of {revision}", name)
         require_ids(rows, test, name, f"examples of {revision}")
         scores[seed] = {id_: row["score"] for id_, row in rows.items()}
-    return Revision(revision, scores, test)
+    return Revision(revision, scores, test, measure_of(metric))

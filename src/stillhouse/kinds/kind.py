@@ -1,7 +1,9 @@
 """What every kind of answer can do; a new kind is one module and one line of the registry."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 MAX_STATEMENT = 2_000
 """Characters beyond which a statement is no answer; reading never costs more than these."""
@@ -34,6 +36,21 @@ class Kind(ABC):
         """How well `prediction` answers `gold`, in [0, 1]; without a value it is 0."""
         predicted = self.canonical(prediction)
         return float(predicted is not None and predicted == self.canonical(gold))
+
+    def score_row(self, prediction: str, row: Mapping[str, Any]) -> float:
+        """How well `prediction` answers a row (`query`, `label`), on the scale of its measure.
+
+        (`stillhouse.kinds.measures`.) Of most kinds the label says it; the label may be None only
+        where the measure needs none.
+        """
+        return self.score(prediction, row["label"])
+
+    def beside(self, prediction: str, row: Mapping[str, Any]) -> dict[str, float]:  # noqa: ARG002
+        """Further graded figures of a prediction, by the names of its measure's `beside`.
+
+        One that a row has no ground for, as without a label, is left out.
+        """
+        return {}
 
     @abstractmethod
     def ends_on(self, rationale: str, label: str) -> bool | None:

@@ -7,12 +7,14 @@ from typing import Any, get_args
 from stillhouse.core.joins import by_id, require_ids
 from stillhouse.core.tables import Row
 from stillhouse.kinds.classes import fixed_classes
+from stillhouse.kinds.measures import OF_TEACHER, measure_of
 from stillhouse.kinds.registry import kind_of
 from stillhouse.parse.completion import Status, parse_completion
 from stillhouse.parse.form import Form
 from stillhouse.parse.stand_ins import sample_agreement
 from stillhouse.statistics.classes import class_measures
-from stillhouse.statistics.intervals import as_metrics, mean_interval
+from stillhouse.statistics.graded import beside_metrics, score_interval
+from stillhouse.statistics.intervals import as_metrics
 
 Metrics = dict[str, Any]
 
@@ -66,8 +68,9 @@ def _measure_split(
     }
     if form.reply.content == "rationale":
         return measures
-    with_gold = [row for row in rows if examples[row["id"]]["label"] is not None]
-    measures |= _against_gold(with_gold, examples, form)
+    needs_label = measure_of(form.answer.metric).needs_label
+    scored = [r for r in rows if not needs_label or examples[r["id"]]["label"] is not None]
+    measures |= _scored(scored, examples, form)
     measures |= sample_agreement(rows, examples, form)
     explained = [row for row in rows if row["rationale"] is not None and row["label"] is not None]
     if form.holds_rationale and explained:
@@ -75,10 +78,11 @@ def _measure_split(
     return measures
 
 
-def _against_gold(
-    rows: Sequence[Row], examples: Mapping[str, Mapping[str, Any]], form: Form
-) -> Metrics:
-    """The teacher's labels against gold; no label is a wrong one, and no class."""
+def _scored(rows: Sequence[Row], examples: Mapping[str, Mapping[str, Any]], form: Form) -> Metrics:
+    """The teacher's labels against gold; no label is a wrong one, and no class.
+
+    Where scores are graded, no label has the lowest, and no further figures.
+    """
     if not rows:
         return {}
     known = [examples[row["id"]] for row in rows]
@@ -87,11 +91,19 @@ def _against_gold(
         ("row", example["id"]) if example["group"] is None else ("group", example["group"])
         for example in known
     ]
+    measure, kinds = measure_of(form.answer.metric), [form.kind(e["choices"]) for e in known]
+    asked = list(zip(rows, known, kinds, strict=True))
     scores = [
-        0.0 if row["label"] is None else form.kind(e["choices"]).score(row["label"], e["label"])
-        for row, e in zip(rows, known, strict=True)
+        measure.scale.low if row["label"] is None else kind.score_row(row["label"], example)
+        for row, example, kind in asked
     ]
-    found: Metrics = as_metrics("teacher_label_accuracy", mean_interval(scores, groups))
+    found: Metrics = as_metrics(measure.of_teacher, score_interval(scores, measure.scale, groups))
+    beside = [
+        {} if row["label"] is None else kind.beside(row["label"], example)
+        for row, example, kind in asked
+    ]
+    of_labels = beside_metrics([figure.name for figure in measure.beside], beside, groups)
+    found |= {f"{OF_TEACHER}{name}": value for name, value in of_labels.items()}
     if classes := fixed_classes(known, form.answer.metric):
         kind = kind_of("choice", classes)
         gold = [kind.canonical(example["label"]) or example["label"] for example in known]

@@ -10,6 +10,7 @@ from stillhouse.core.joins import by_id
 from stillhouse.core.sampling import shuffled
 from stillhouse.core.tables import Row
 from stillhouse.evaluate.scoring import Metrics, labelled_rows, score
+from stillhouse.kinds.measures import measure_of
 from stillhouse.kinds.registry import kind_of
 from stillhouse.references.features import Tfidf, frequent, side_by_side, telling, unit_vectors
 from stillhouse.references.models import Split, by_neighbours, by_regression, features_for
@@ -47,8 +48,11 @@ def score_references(
     """Rows of table `references`, and the metrics of each model that could be trained.
 
     `training` has the student's rows and labels, `embeddings` a vector for each row of the dataset
-    or none. Models that the data leaves nothing to learn for are left out.
+    or none. Models that the data leaves nothing to learn for are left out; of answers with graded
+    scores all are: they choose among labels, and such answers are texts of one's own.
     """
+    if measure_of(answer.metric).graded:
+        return [], {}
     data = Data.of(examples, training, embeddings, answer)
     table: list[Row] = []
     metrics: dict[str, Metrics] = {}

@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from stillhouse.kinds.measures import NAMED
 from stillhouse.report.against import FREE, TEACHER, WORDS, not_beaten
 from stillhouse.report.summary import UNREAD, Metrics
 from stillhouse.statistics.agreement import AGREEMENT
@@ -26,7 +27,6 @@ BY_HEART = 0.01
 MANY_PASSES = 3
 WORSE = 0.02
 """How far a score on validation rows must end behind the best: a share of rows, or of the loss."""
-ON_VALIDATION = "validation_accuracy"
 ASIDE = "splits: {validation: {hold_out_from: train, share: 0.1}}"
 TRUNCATED = "truncated"
 
@@ -181,7 +181,8 @@ def _ties(found: Metrics) -> Iterator[Advice]:
             f"follow from {what}. Use that, or see whether what the student gets wrong needs more",
         )
     free, asked = _best_free(found), found["against"].get(TEACHER)
-    if asked and free and asked["other"] <= free[1]:
+    right_or_wrong = not NAMED[found["measure"]].graded
+    if right_or_wrong and asked and free and asked["other"] <= free[1]:
         yield Advice(
             "stillhouse rows --disagree",
             f"the teacher is right in {asked['other']:.1%} of the test rows, {FREE[free[0]]} in "
@@ -199,8 +200,10 @@ def _validated(found: Metrics) -> Iterator[Advice]:
     student = found["student"]
     if found["measure"] == AGREEMENT:
         return
-    own = {name: found["references"].get(name, {}) for name in ("untrained", "majority")}
-    if not all(ON_VALIDATION in scores for scores in (student, *own.values())):
+    compared = ("untrained",) if NAMED[found["measure"]].graded else ("untrained", "majority")
+    own = {name: found["references"].get(name, {}) for name in compared}
+    score = f"validation_{found['measure']}"
+    if not all(score in scores for scores in (student, *own.values())):
         if not_beaten(found["against"]) and not found["data"]["rows"].get("validation"):
             yield Advice(
                 ASIDE,
@@ -209,9 +212,7 @@ def _validated(found: Metrics) -> Iterator[Advice]:
                 "`limit` and `lambda`",
             )
         return
-    level = {
-        n for n, scores in own.items() if student[ON_VALIDATION] <= scores[f"{ON_VALIDATION}_high"]
-    }
+    level = {name for name, scores in own.items() if student[score] <= scores[f"{score}_high"]}
     more = _more_rows(found)
     if "untrained" in level and more:
         yield Advice(

@@ -48,7 +48,7 @@ def by_label(
     for label, of_label in ids.items():
         if of_label:
             shared = {seed: {id_: of[id_] for id_ in of_label} for seed, of in students.items()}
-            recall = measure(shared, groups).accuracy
+            recall = measure(shared, groups).score
             together[label] |= {"recall_low": recall.low, "recall_high": recall.high}
     return together
 

@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator, Mapping
 
-from stillhouse.report.summary import TEACHER_ACCURACY, Metrics
+from stillhouse.kinds.measures import NAMED, Measure
+from stillhouse.report.summary import Metrics
 
 
 def notes(found: Metrics, seconds: Mapping[str, float]) -> Iterator[str]:
     """A sentence each: the rows, the intervals, the teacher by split, its cost, the seconds."""
     yield from _rows(found)
-    yield from _detectable(found)
-    yield from _teacher(found["teacher"])
+    measured = NAMED[found["measure"]]
+    yield from _detectable(found, measured)
+    yield from _teacher(found["teacher"], measured)
     if seconds:
         spent = ", ".join(f"{stage} {value:,.0f}" for stage, value in seconds.items())
         yield f"Seconds of each stage's latest run: {spent}"
@@ -32,7 +34,7 @@ def _rows(found: Metrics) -> Iterator[str]:
         yield f"{shared:,} test rows ask what a training row asks"
 
 
-def _detectable(found: Metrics) -> Iterator[str]:
+def _detectable(found: Metrics, measured: Measure) -> Iterator[str]:
     """What the student's interval is of, and what so many rows and seeds could show."""
     student, least = found["student"], found["detectable"]
     rows, seeds = student["rows"], student["seeds"]
@@ -44,35 +46,42 @@ def _detectable(found: Metrics) -> Iterator[str]:
             f"The student's interval is over test rows: it is of {students}. Of the method nothing "
             "can be said with fewer than 3 seeds."
         )
-    if least["student"] > 1:
+    if least["student"] > measured.scale.width:
         yield f"So few test rows ({rows}) tell no two students apart in 80% of trials."
         return
     seen = (
-        f"With {rows:,} test rows a difference of {100 * least['student']:.1f} points between two "
+        f"With {rows:,} test rows a difference of {_size(least['student'], measured)} between two "
         "students is seen in 80% of trials"
     )
     if seeds == 1:
         seen += ", a smaller one if the two often agree"
     if "method" in least:
         seen += (
-            f"; with {seeds} seeds a side, one of {100 * least['method']:.1f} points between "
+            f"; with {seeds} seeds a side, one of {_size(least['method'], measured)} between "
             "methods"
         )
     yield f"{seen}."
 
 
-def _teacher(asked: Metrics) -> Iterator[str]:
+def _size(difference: float, measured: Measure) -> str:
+    return f"{measured.size(difference)}{measured.points}"
+
+
+def _teacher(asked: Metrics, measured: Measure) -> Iterator[str]:
     for split, values in asked["splits"].items():
         told = f"Teacher, {values['rows']:,} {split} completions"
         shares = [
             f"{name} {share:.1%}" for name, share in values.get("status", {}).items() if share
         ]
         told += f": {', '.join(shares)}" if shares else ""
-        if TEACHER_ACCURACY in values and split != "test":
-            told += f"; {values[TEACHER_ACCURACY]:.1%} of its labels are right"
-            ends = [values.get(f"{TEACHER_ACCURACY}_{end}") for end in ("low", "high")]
+        of_labels = measured.of_teacher
+        if of_labels in values and split != "test":
+            mean = measured.shown(values[of_labels])
+            told += f"; {measured.lead}{mean}" if measured.graded else f"; {mean}"
+            told += " over its labels" if measured.graded else " of its labels are right"
+            ends = [values.get(f"{of_labels}_{end}") for end in ("low", "high")]
             if None not in ends:
-                told += f" ({ends[0]:.1%} to {ends[1]:.1%})"
+                told += f" ({measured.ends(*ends)})"
         if "sample_agreement" in values:
             told += f"; its samples of a row agree in {values['sample_agreement']:.1%} of pairs"
         yield told

@@ -5,27 +5,42 @@ import io
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from stillhouse.kinds.measures import ACCURACY, NAMED
 from stillhouse.report.against import FREE, NAMES, TEACHER
-from stillhouse.report.summary import TEACHER_ACCURACY, Metrics
+from stillhouse.report.summary import Metrics
 
 
 def accuracy_csv(found: Metrics) -> str:
     """`model,accuracy,low,high` on the test rows: references, teacher, each seed, the student.
 
-    The header alone where nothing is an accuracy, for want of gold labels.
+    The header alone where nothing is an accuracy, for want of gold labels or since scores are
+    graded.
     """
-    references = found["references"]
-    models = [(NAMES[name], references[name], "accuracy") for name in FREE if name in references]
-    models.append((NAMES[TEACHER], found["teacher"]["splits"].get("test", {}), TEACHER_ACCURACY))
-    models += [(f"Student, seed {seed}", scores, "accuracy") for seed, scores in seeds(found)]
-    models.append(("Student", found["student"], "accuracy"))
-    rows = [
+    rows = _scores(found) if NAMED[found["measure"]] is ACCURACY else ()
+    return _csv(("model", "accuracy", "low", "high"), rows)
+
+
+def graded_csv(found: Metrics) -> str:
+    """`measure,model,score,low,high`, the same of graded scores; else the header alone."""
+    measured = NAMED[found["measure"]]
+    rows = _scores(found) if measured.graded else ()
+    header = ("measure", "model", "score", "low", "high")
+    return _csv(header, [(measured.title, *row) for row in rows])
+
+
+def _scores(found: Metrics) -> list[tuple[Any, ...]]:
+    """Of each model its name, its score and the ends of its interval."""
+    measured, references = NAMED[found["measure"]], found["references"]
+    own, asked = measured.name, found["teacher"]["splits"].get("test", {})
+    models = [(NAMES[name], references[name], own) for name in FREE if name in references]
+    models.append((NAMES[TEACHER], asked, measured.of_teacher))
+    models += [(f"Student, seed {seed}", scores, own) for seed, scores in seeds(found)]
+    models.append(("Student", found["student"], own))
+    return [
         (name, *(scores.get(of, scores[key]) for of in (key, f"{key}_low", f"{key}_high")))
         for name, scores, key in models
         if key in scores
     ]
-    is_accuracy = found["measure"] == "accuracy"
-    return _csv(("model", "accuracy", "low", "high"), rows if is_accuracy else [])
 
 
 def status_csv(found: Metrics) -> str:

@@ -26,6 +26,7 @@ from stillhouse.core.tables import (
     Table,
     predictions,
 )
+from stillhouse.kinds.measures import ACCURACY, Measure, measure_of
 from stillhouse.kinds.registry import kind_of
 from stillhouse.report.summary import models
 
@@ -67,8 +68,8 @@ def joined_rows(answer: Answer, seeds: Sequence[int]) -> list[Row]:
     A row has `id`, `split`, `query`, `choices`, `gold`, `exemplars` (`id`, `label`, `distance`,
     the nearest first), `prompt` (messages or None), `completions` (`text`, `reasoning`,
     `finish_reason`, and once they are parsed `status`, `label`, `rationale`), `agrees` (whether the
-    first one's label is the gold one; None where either is missing), `trained` (`label`,
-    `rationale`, or None) and `predictions` (`prediction` and `score` by model).
+    first one's label is the gold one; None where either is missing, or scores are graded),
+    `trained` (`label`, `rationale`, or None) and `predictions` (`prediction` and `score` by model).
     """
     examples = by_id(EXAMPLES.read_rows(), EXAMPLES.name)
     exemplars = _grouped(EXEMPLARS, examples)
@@ -77,7 +78,7 @@ def joined_rows(answer: Answer, seeds: Sequence[int]) -> list[Row]:
     parsed = {(row["id"], row["sample"]): row for row in _read(PARSED, examples)}
     training = _by_id(TRAINING, examples, others=True)  # synthetic rows are no rows of the dataset
     predicted = {name: _by_id(predictions(name), examples) for name in models(seeds)}
-    found = []
+    found, graded = [], measure_of(answer.metric).graded
     for id_, example in sorted(examples.items(), key=lambda item: item[1]["split"] == EXEMPLAR):
         written = [
             {name: row[name] for name in ("text", "reasoning", "finish_reason")}
@@ -86,7 +87,7 @@ def joined_rows(answer: Answer, seeds: Sequence[int]) -> list[Row]:
         ]
         label = written[0].get("label") if written else None
         kind = kind_of(answer.metric, example["choices"])
-        known = label is not None and example["label"] is not None
+        known = label is not None and example["label"] is not None and not graded
         found.append(
             {
                 "id": id_,
@@ -116,8 +117,13 @@ def joined_rows(answer: Answer, seeds: Sequence[int]) -> list[Row]:
     return found
 
 
-def filtered(rows: Sequence[Row], wanted: Filter) -> list[Row]:
+def filtered(rows: Sequence[Row], wanted: Filter, measure: Measure = ACCURACY) -> list[Row]:
     """The wanted rows; a value that no row has is an error with the near ones."""
+    if measure.graded and (wanted.wrong or wanted.disagree):
+        raise StillhouseError(
+            f"Nothing is right or wrong here: scores are graded ({measure.title.lower()}). `--csv` "
+            "has the score of each row, to sort by."
+        )
     known = {
         "id": dict.fromkeys(row["id"] for row in rows),
         "split": dict.fromkeys(row["split"] for row in rows),
@@ -133,7 +139,7 @@ def filtered(rows: Sequence[Row], wanted: Filter) -> list[Row]:
     return [row for row in rows if wanted.passes(row)]
 
 
-def as_lines(row: Row, *, whole: bool) -> Iterator[str]:
+def as_lines(row: Row, *, whole: bool, measure: Measure = ACCURACY) -> Iterator[str]:
     """A row for the terminal; long values are cut unless they are wanted whole."""
     shares = sum(exemplar["label"] == row["gold"] for exemplar in row["exemplars"])
     yield f"# {row['id']}  {row['split']}"
@@ -162,6 +168,8 @@ def as_lines(row: Row, *, whole: bool) -> Iterator[str]:
         right = dict(zip((1.0, 0.0), said, strict=True)).get(
             found["score"], f"score {found['score']:g}"
         )
+        if measure.graded:
+            right = f"{measure.lead}{measure.shown(found['score'])}"
         yield from _entry(name, f"{found['prediction']} ({right})", whole)
 
 

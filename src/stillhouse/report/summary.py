@@ -12,32 +12,24 @@ from stillhouse.core.joins import by_id
 from stillhouse.core.tables import Row
 from stillhouse.evaluate.majority import majority_predictions
 from stillhouse.evaluate.scoring import labelled_rows
+from stillhouse.kinds.measures import ACCURACY, AGREEING, NAMED, OF_TEACHER, Measure, measure_of
 from stillhouse.kinds.registry import kind_of
 from stillhouse.report.against import FREE, TEACHER, against
 from stillhouse.report.curve import curve_facts
 from stillhouse.report.labels import FEW, by_label, confusion
 from stillhouse.statistics.agreement import AGREEMENT
-from stillhouse.statistics.paired import Accuracy, ByRow, Scores, Seeds, aligned, measure
+from stillhouse.statistics.intervals import Scale
+from stillhouse.statistics.paired import ByRow, Scores, Seeds, Side, aligned, measure
 from stillhouse.statistics.planning import detectable_method, detectable_student
 
 Metrics = Mapping[str, Any]
 
 DIGITS = 6
 PER_MILLION = 1_000_000
-TEACHER_ACCURACY = "teacher_label_accuracy"
 UNREAD = ("no_marker", "ambiguous", "empty", "malformed", "refused", "truncated")
 """Statuses of completions of which no label was read."""
 SHARE = ("", "_low", "_high")
-STUDENTS_OWN = (
-    *(f"accuracy{end}" for end in SHARE),
-    *(f"{AGREEMENT}{end}" for end in SHARE),
-    "macro_f1",
-    "mean_answer_tokens",
-    "rows",
-    "seeds",
-    "standard_error",
-    "validation_accuracy",
-)
+STUDENTS_OWN = ("macro_f1", "mean_answer_tokens", "rows", "seeds", "standard_error")
 
 
 def models(seeds: Iterable[int]) -> list[str]:
@@ -59,14 +51,15 @@ def everything(
     price: Price,
     run: Metrics,
 ) -> dict[str, Any]:
-    """All that a run measured, nested; shares lie between 0 and 1.
+    """All that a run measured, nested; shares lie between 0 and 1, other scores on their scale.
 
     `stages`: the metrics of ingest, retrieve, teacher, parse, judge, chosen, augment, baseline and,
     where there are any, references. `evaluations`: the metrics of each seed's student.
     `predictions`: the rows of each of `models`; `references`: those of all references, each with
     its `model`. All must be over exactly the test rows. `curves` and `confusions`: each seed's, as
     CSV. `parsed`: the teacher's completions. `run`: what was run, kept as it is. `measure` names
-    what the scores are: accuracy, or agreement with the teacher where no test row has a gold label.
+    what the scores are (`kinds.measures`): accuracy, or agreement with the teacher where no test
+    row has a gold label, or what the metric's graded scores measure.
     """
     tables: dict[str, list[Row]] = {name: list(rows) for name, rows in predictions.items()}
     for row in references:
@@ -75,9 +68,9 @@ def everything(
         name: {id_: row["score"] for id_, row in by_id(rows, f"predictions {name}").items()}
         for name, rows in tables.items()
     }
-    measured = measure_of(stages["baseline"]["untrained"])
+    measured = scored_by(stages["baseline"]["untrained"], answer)
     test = [row for row in examples if row["split"] == "test"]
-    if measured == AGREEMENT:  # where the teacher gave a label
+    if measured is AGREEING:  # where the teacher gave a label
         test = [row for row in test if row["id"] in scored[paths.BASELINE]]
     trained = labelled_rows(examples, "train")
     groups = {row["id"]: row["group"] for row in test}
@@ -85,21 +78,24 @@ def everything(
     students = {seed: scored[f"seed={seed}"] for seed in evaluations}
     others = {name: scores for name, scores in scored.items() if name in FREE}
     asked = teacher(stages["parse"], stages["teacher"], price, {row["split"] for row in examples})
-    if measured == "accuracy" and trained:
+    if measured is ACCURACY and trained:
         others["majority"] = majority_scores(trained, test, answer)
-    if measured == "accuracy" and TEACHER_ACCURACY in asked["splits"].get("test", {}):
+    if measured is not AGREEING and measured.of_teacher in asked["splits"].get("test", {}):
         others[TEACHER] = teacher_scores(test, parsed, answer)
-    own = student(list(evaluations.values()), measure(students, groups), measured)
+    scale = measured.scale
+    own = student(list(evaluations.values()), measure(students, groups, scale), measured.name)
     found: dict[str, Any] = {
-        "measure": measured,
+        "measure": measured.name,
         "student": own | {"rows": len(groups)},
-        "against": {name: against(other, students, groups) for name, other in others.items()},
+        "against": {
+            name: against(other, students, groups, scale) for name, other in others.items()
+        },
         "references": {
             name: flat(metrics)
             for of in ("baseline", "references")
             for name, metrics in stages.get(of, {}).items()
         },
-        "detectable": detectable(students, groups),
+        "detectable": detectable(students, groups, scale),
         "labels": by_label(evaluations, students, test, groups),
         "training": {str(seed): curve_facts(curve) for seed, curve in curves.items()},
         "teacher": asked,
@@ -123,9 +119,9 @@ def flat(metrics: Metrics) -> dict[str, Any]:
     return {name: value for name, value in metrics.items() if not isinstance(value, Mapping)}
 
 
-def measure_of(scores: Metrics) -> str:
-    """What scores are a share of: right rows or, without gold labels, the teacher's labels."""
-    return AGREEMENT if AGREEMENT in scores else "accuracy"
+def scored_by(scores: Metrics, answer: Answer) -> Measure:
+    """What a model's scores are: those of the metric or, without gold labels, agreement."""
+    return AGREEING if AGREEMENT in scores else measure_of(answer.metric)
 
 
 def majority_scores(
@@ -142,30 +138,31 @@ def teacher_scores(
     """The teacher's score on each test row that it was asked, the mean over a row's samples."""
     rows = {row["id"]: row for row in test}
     scores: dict[str, list[float]] = {}
+    lowest = measure_of(answer.metric).scale.low
     for row in parsed:
         if row["id"] in rows:
             label, example = row["label"], rows[row["id"]]
-            score = 0.0 if label is None else _score(answer, example, label)
+            score = lowest if label is None else _score(answer, example, label)
             scores.setdefault(row["id"], []).append(score)
     return {id_: fmean(of_row) for id_, of_row in scores.items()}
 
 
 def _score(answer: Answer, row: Mapping[str, Any], label: str) -> float:
-    return kind_of(answer.metric, row["choices"]).score(label, row["label"])
+    return kind_of(answer.metric, row["choices"]).score_row(label, row)
 
 
-def detectable(students: Seeds, groups: ByRow) -> dict[str, float]:
+def detectable(students: Seeds, groups: ByRow, scale: Scale) -> dict[str, float]:
     """The smallest differences that would be seen on these rows with 80% power.
 
     `student`: between two students. `method`: between two methods of as many seeds as here.
     """
     scores, by_row = aligned(students, groups)
-    found = {"student": detectable_student(scores, by_row)}
+    found = {"student": detectable_student(scores, by_row, scale)}
     of_method = detectable_method(scores, by_row)
     return found if of_method is None else found | {"method": of_method}
 
 
-def student(evaluations: Sequence[Metrics], measured: Accuracy, name: str) -> dict[str, float]:
+def student(evaluations: Sequence[Metrics], measured: Side, name: str) -> dict[str, float]:
     """The student over its seeds: means, the interval, the standard error where there are several.
 
     The interval of what `name` says is over rows, and with three seeds or more over seeds, too.
@@ -178,7 +175,7 @@ def student(evaluations: Sequence[Metrics], measured: Accuracy, name: str) -> di
     }
     if len(evaluations) == 1:
         means |= {n: v for n, v in evaluations[0].items() if n.startswith("macro_f1_")}
-    interval = measured.accuracy
+    interval = measured.score
     ends = zip(SHARE, (interval.mean, interval.low, interval.high), strict=True)
     found = means | {f"{name}{end}": value for end, value in ends} | {"seeds": measured.seeds}
     if measured.standard_error is None:
@@ -207,25 +204,29 @@ def teacher(parse: Metrics, usage: Metrics, price: Price, splits: Iterable[str])
 def summarised(found: Metrics) -> dict[str, Any]:
     """The figures that people compare: what `dvc metrics diff` and `dvc exp show` list.
 
-    Intervals of the student's accuracy alone, and no figure that says what another one says.
+    Intervals of the student's scores alone, and no figure that says what another one says.
     """
     labels, asked = found["labels"], found["teacher"]
-    own = {name: found["student"][name] for name in STUDENTS_OWN if name in found["student"]}
+    measured = NAMED[found["measure"]]
+    named = [f"{measured.name}{end}" for end in SHARE] + [each.name for each in measured.beside]
+    wanted = (*named, *STUDENTS_OWN, f"validation_{measured.name}")
+    own = {name: found["student"][name] for name in wanted if name in found["student"]}
     recalls = {label: values["recall"] for label, values in labels.items() if "recall" in values}
     if recalls:
         own["lowest_recall"] = min(recalls.values())
         own["labels_never_right"] = sum(recall == 0 for recall in recalls.values())
         if len(recalls) <= FEW:
             own["recall"] = recalls
-    accuracies = {
+    references = {
         name: values[found["measure"]]
         for name, values in found["references"].items()
         if name in FREE and found["measure"] in values
     }
+    teachers = measured.of_teacher
     of_teacher = {
-        f"{split}_accuracy": values[TEACHER_ACCURACY]
+        f"{split}_{teachers.removeprefix(OF_TEACHER)}": values[teachers]
         for split, values in asked["splits"].items()
-        if TEACHER_ACCURACY in values
+        if teachers in values
     }
     of_teacher |= {
         f"{split}_unread": unread(values)
@@ -242,7 +243,7 @@ def summarised(found: Metrics) -> dict[str, Any]:
     return numbers(
         {
             "student": own,
-            "references": accuracies,
+            "references": references,
             "teacher": of_teacher | tokens,
             "retrieval": retrieval,
             "rows": data,

@@ -1,6 +1,6 @@
 """What ends a run, in the terminal: what the student is worth, by how much, and what to try next.
 
-The first line says what the student beats, or what does as well; then come the accuracies, the
+The first line says what the student beats, or what does as well; then come the scores, the
 student by label, what the figures are of, and the next steps.
 """
 
@@ -10,19 +10,18 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.text import Text
 
+from stillhouse.kinds.measures import AGREEING, NAMED, OF_TEACHER, Figure, Measure
 from stillhouse.report.advice import advice
 from stillhouse.report.against import FREE, NAMES, TEACHER, worth
 from stillhouse.report.label_lines import label_lines
 from stillhouse.report.layout import MOST_PROSE, Column, table, terminal_width, wrapped
 from stillhouse.report.notes import notes
 from stillhouse.report.plots import seeds
-from stillhouse.report.summary import TEACHER_ACCURACY, Metrics
-from stillhouse.statistics.agreement import AGREEMENT
+from stillhouse.report.summary import Metrics
 
 Seconds = Mapping[str, float]
 """Seconds of the latest run of each stage, such as `train_student@0`."""
 
-TITLES = {"accuracy": "Accuracy", AGREEMENT: "Agreement with the teacher"}
 WITHOUT_GOLD = (
     "No test row has a label of its own: what follows is agreement with the teacher's labels, and "
     "says nothing of who is right."
@@ -49,14 +48,15 @@ def print_results(found: Metrics, seconds: Seconds, console: Console | None = No
 def results(found: Metrics, seconds: Seconds, width: int) -> Iterator[tuple[str, str]]:
     """The report's lines, each with its style."""
     prose = min(width, MOST_PROSE)
-    told = worth(found["against"])
-    if found["measure"] == AGREEMENT:
+    measured = NAMED[found["measure"]]
+    told = worth(found["against"], measured)
+    if measured is AGREEING:
         told = [WITHOUT_GOLD, *(f"In agreement with it: {each}" for each in told)]
     for each in told:
         yield from ((line, "bold") for line in wrapped(each, prose))
     yield "", ""
-    yield f"{TITLES[found['measure']]} on {found['student']['rows']:,} test rows", "bold"
-    yield from accuracy_lines(found, seconds, width)
+    yield f"{measured.title} on {found['student']['rows']:,} test rows", "bold"
+    yield from score_lines(found, seconds, width)
     for line in label_lines(found, width):
         yield line, ""
     yield "", ""
@@ -79,18 +79,25 @@ class _Line:
     stages: tuple[str, ...] = ()
 
 
-def accuracy_lines(found: Metrics, seconds: Seconds, width: int) -> Iterator[tuple[str, str]]:
+def score_lines(found: Metrics, seconds: Seconds, width: int) -> Iterator[tuple[str, str]]:
     """One line for each model, over the test rows; the last one is the student's."""
-    lines, measured = list(_models(found)), found["measure"]
+    measured = NAMED[found["measure"]]
+    lines = list(_models(found, measured))
     total = found["student"]["rows"]
     scores = [line.scores for line in lines]
     fewer = any(each.get("rows", total) != total for each in scores)
     columns = [
-        Column(TITLES[measured].split()[0], [f"{each[measured]:.1%}" for each in scores]),
+        Column(measured.heading, [measured.shown(each[measured.name]) for each in scores]),
         Column("95% interval", [_interval(each, measured) for each in scores]),
         *([Column("Rows", [f"{each.get('rows', total):,}" for each in scores])] if fewer else []),
+        *(
+            Column(figure.title, [_shown(each, figure) for each in scores], needed=False)
+            for figure in measured.beside
+        ),
         Column("Macro F1", [_share(each.get("macro_f1")) for each in scores], needed=False),
-        Column("Student's lead", [_lead(found, line.key) for line in lines], needed=False),
+        Column(
+            "Student's lead", [_lead(found, line.key, measured) for line in lines], needed=False
+        ),
         Column("Seconds", [_seconds(line.stages, seconds) for line in lines], needed=False),
     ]
     told = [column for column in columns if column.needed or set(column.cells) != {"-"}]
@@ -100,16 +107,14 @@ def accuracy_lines(found: Metrics, seconds: Seconds, width: int) -> Iterator[tup
     yield from ((line, "bold") for line in made[own:])
 
 
-def _models(found: Metrics) -> Iterator[_Line]:
+def _models(found: Metrics, measured: Measure) -> Iterator[_Line]:
     for key in FREE:
         scores = found["references"].get(key, {})
-        if found["measure"] in scores:
+        if measured.name in scores:
             yield _Line(key, NAMES[key], scores, MADE_BY.get(key, ()))
     asked = found["teacher"]["splits"].get("test", {})
-    if TEACHER_ACCURACY in asked and found["measure"] == "accuracy":
-        scores = {
-            name.replace(TEACHER_ACCURACY, "accuracy"): value for name, value in asked.items()
-        }
+    if measured.of_teacher in asked and measured is not AGREEING:
+        scores = {name.removeprefix(OF_TEACHER): value for name, value in asked.items()}
         rows = found["against"].get(TEACHER, asked)["rows"]
         yield _Line(TEACHER, NAMES[TEACHER], scores | {"rows": rows}, MADE_BY[TEACHER])
     for seed, scores in seeds(found):
@@ -118,7 +123,7 @@ def _models(found: Metrics) -> Iterator[_Line]:
     student = found["student"]
     name = "Student"
     if student["seeds"] > 1:
-        name += f", {student['seeds']} seeds (s.e. {100 * student['standard_error']:.1f})"
+        name += f", {student['seeds']} seeds (s.e. {measured.size(student['standard_error'])})"
     yield _Line("", name, student, ("train_student@", "evaluate@"))
 
 
@@ -126,16 +131,20 @@ def _share(value: float | None) -> str:
     return "-" if value is None else f"{value:.1%}"
 
 
-def _interval(scores: Metrics, measured: str) -> str:
-    low, high = scores.get(f"{measured}_low"), scores.get(f"{measured}_high")
-    return "-" if low is None or high is None else f"{low:.1%} to {high:.1%}"
+def _shown(scores: Metrics, figure: Figure) -> str:
+    return figure.shown(scores[figure.name]) if figure.name in scores else "-"
 
 
-def _lead(found: Metrics, key: str) -> str:
+def _interval(scores: Metrics, measured: Measure) -> str:
+    low, high = (scores.get(f"{measured.name}_{end}") for end in ("low", "high"))
+    return "-" if low is None or high is None else measured.ends(low, high)
+
+
+def _lead(found: Metrics, key: str, measured: Measure) -> str:
     if key not in found["against"]:
         return "-"
     ends = (found["against"][key][f"difference{end}"] for end in ("", "_low", "_high"))
-    mean, low, high = (f"{100 * end:+.1f}" for end in ends)
+    mean, low, high = (measured.change(end) for end in ends)
     return f"{mean} ({low} to {high})"
 
 

@@ -6,8 +6,10 @@ from pathlib import Path
 
 from stillhouse.config.dataset import UNLABELLED, DatasetConf
 from stillhouse.config.whole import load_all
+from stillhouse.core.errors import StillhouseError
 from stillhouse.core.joins import by_id
 from stillhouse.core.tables import EXAMPLES, PARSED, Row
+from stillhouse.kinds.measures import measure_of
 from stillhouse.sheets import draw, estimate, labels, sheet
 from stillhouse.sheets.draw import By, Candidate
 
@@ -103,4 +105,11 @@ def _dataset() -> tuple[str, DatasetConf]:
     knobs, entries = load_all()
     dataset = entries["dataset"]
     assert isinstance(dataset, DatasetConf)
+    measure = measure_of(dataset.answer.metric)
+    if measure.graded:
+        raise StillhouseError(
+            f"The answers of `dataset: {knobs.dataset}` are free texts, scored by "
+            f"{measure.title.lower()}: there is no label to give them by hand. `stillhouse ratings "
+            "export` writes a sheet on which people rate them."
+        )
     return knobs.dataset, dataset

@@ -1,15 +1,19 @@
 """Values on a bounded scale, such as ratings from 1 to 5: a mean, and paired differences."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from stillhouse.statistics.intervals import (
     Groups,
     Interval,
+    Scale,
+    as_metrics,
     bootstrap_interval,
+    difference_interval,
     group_codes,
     group_sums,
+    mean_interval,
     wilson,
 )
 from stillhouse.statistics.method import Estimate
@@ -29,6 +33,37 @@ class GapTest:
     detectable: float | None
     """The smallest difference that is found with 80% power, where rows differ as these do; None
     with so few groups that the test can find nothing, whatever is seen."""
+
+
+def score_interval(values: Sequence[float], scale: Scale, groups: Groups = None) -> Interval:
+    """The mean of scores with its 95% interval over groups of rows, as their scale has it."""
+    if scale.graded:
+        return bounded_interval(values, scale.low, scale.high, groups)
+    return mean_interval(values, groups)
+
+
+def gap_interval(gaps: Sequence[float], scale: Scale, groups: Groups = None) -> Interval:
+    """The mean of two students' differences by row, likewise."""
+    if scale.graded:
+        return bounded_interval(gaps, -scale.width, scale.width, groups)
+    return difference_interval(gaps, groups)
+
+
+def beside_metrics(
+    names: Iterable[str], figures: Sequence[Mapping[str, float]], groups: Groups = None
+) -> dict[str, float]:
+    """The mean of each of `names` with the ends of its interval, over the rows that have it.
+
+    `figures` are those of each row, in the order of `groups`. What no row has is left out.
+    """
+    found: dict[str, float] = {}
+    for name in names:
+        having = [place for place, of_row in enumerate(figures) if name in of_row]
+        if having:
+            within = None if groups is None else [groups[place] for place in having]
+            values = [figures[place][name] for place in having]
+            found |= as_metrics(name, bootstrap_interval(values, within))
+    return found
 
 
 def bounded_interval(

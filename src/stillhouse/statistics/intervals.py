@@ -41,6 +41,29 @@ class Interval:
     high: float
 
 
+@dataclass(frozen=True)
+class Scale:
+    """What scores lie between, and the least that two scores of a row differ by."""
+
+    low: float = 0.0
+    high: float = 1.0
+    step: float = 1.0
+
+    @property
+    def width(self) -> float:
+        """The most that two scores differ by."""
+        return self.high - self.low
+
+    @property
+    def graded(self) -> bool:
+        """Whether there are scores between the two ends."""
+        return self.step < self.width
+
+
+RIGHT_OR_WRONG = Scale()
+"""0 and 1, and what lies between them where a project's own metric says so."""
+
+
 def mean_interval(scores: Sequence[float], groups: Groups = None) -> Interval:
     """The mean of scores between 0 and 1, with its 95% interval over rows.
 

@@ -23,10 +23,12 @@ from typing import TYPE_CHECKING, Any
 
 from stillhouse.statistics.intervals import (
     POWER,
+    RIGHT_OR_WRONG,
     SIGNIFICANCE,
     TAIL,
     Groups,
     Interval,
+    Scale,
     group_codes,
     group_sums,
 )
@@ -98,7 +100,12 @@ class Estimate:
 
 
 def method_test(
-    one: Scores, other: Scores, groups: Groups = None, *, fixed: bool = False
+    one: Scores,
+    other: Scores,
+    groups: Groups = None,
+    *,
+    fixed: bool = False,
+    scale: Scale = RIGHT_OR_WRONG,
 ) -> MethodTest | None:
     """`other` minus `one`; None with too few seeds to say anything.
 
@@ -108,7 +115,8 @@ def method_test(
     if min(enough) < LEAST_SEEDS or len(one[0]) < 2:
         return None
     codes = group_codes(groups)
-    found = estimate_difference(units(one, codes), units(other, codes), fixed=fixed)
+    sides = units(one, codes), units(other, codes)
+    found = estimate_difference(*sides, fixed=fixed, step=scale.step)
     return MethodTest(
         difference=found.interval(),
         degrees=float(found.degrees),
@@ -117,13 +125,16 @@ def method_test(
     )
 
 
-def method_mean(scores: Scores, groups: Groups = None) -> Interval | None:
+def method_mean(
+    scores: Scores, groups: Groups = None, scale: Scale = RIGHT_OR_WRONG
+) -> Interval | None:
     """A method's mean score with its 95% interval over seeds and rows; None with too few seeds."""
     if len(scores) < LEAST_SEEDS or len(scores[0]) < 2:
         return None
-    found = estimate_mean(units(scores, group_codes(groups)))
+    found = estimate_mean(units(scores, group_codes(groups)), step=scale.step)
     interval = found.interval()
-    return Interval(interval.mean, max(0.0, interval.low), min(1.0, interval.high))
+    ends = max(scale.low, interval.low), min(scale.high, interval.high)
+    return Interval(interval.mean, *ends)
 
 
 def detectable_between(scores: Scores, groups: Groups = None) -> float | None:
@@ -179,9 +190,12 @@ class _Side:
 
 
 def estimate_difference(
-    one: "NDArray[float64]", other: "NDArray[float64]", *, fixed: bool = False
+    one: "NDArray[float64]", other: "NDArray[float64]", *, fixed: bool = False, step: float = 1.0
 ) -> Estimate:
-    """The difference of two methods from scores (..., seeds, units); units agree."""
+    """The difference of two methods from scores (..., seeds, units); units agree.
+
+    `step` is the least that two scores of a row differ by.
+    """
     before, after = _Side.of(one), _Side.of(other)
     seeds = (one.shape[-2], other.shape[-2])
     if fixed:
@@ -202,17 +216,25 @@ def estimate_difference(
         degrees,
         after.by_unit - before.by_unit,
         before.noise + after.noise,
+        step=step,
     )
 
 
-def estimate_mean(scores: "NDArray[float64]") -> Estimate:
+def estimate_mean(scores: "NDArray[float64]", *, step: float = 1.0) -> Estimate:
     """The mean of one method from scores (..., seeds, units)."""
     side = _Side.of(scores)
-    return _combined(side.mean, [side.seeds], [scores.shape[-2] - 1], side.by_unit, side.noise)
+    degrees = [scores.shape[-2] - 1]
+    return _combined(side.mean, [side.seeds], degrees, side.by_unit, side.noise, step=step)
 
 
 def _combined(
-    value: Any, variances: Sequence[Any], degrees: Sequence[int], by_unit: Any, noise: Any
+    value: Any,
+    variances: Sequence[Any],
+    degrees: Sequence[int],
+    by_unit: Any,
+    noise: Any,
+    *,
+    step: float,
 ) -> Estimate:
     import numpy as np
 
@@ -221,8 +243,8 @@ def _combined(
     seeds = sum(variances)
     few = _degrees(variances, degrees)
     combined = _ratio((seeds + rows) ** 2, seeds**2 / few + rows**2 / (count - 1), few)
-    # A mean is known no finer than half a row, even where nothing differs.
-    return Estimate(value, np.maximum(seeds + rows, (0.5 / count) ** 2), combined)
+    # A mean is known no finer than half a step of one row, even where nothing differs.
+    return Estimate(value, np.maximum(seeds + rows, (0.5 * step / count) ** 2), combined)
 
 
 def _degrees(variances: Sequence[Any], degrees: Sequence[int]) -> Any:

@@ -3,19 +3,20 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from stillhouse.statistics.graded import gap_interval, score_interval
 from stillhouse.statistics.intervals import (
+    RIGHT_OR_WRONG,
     Groups,
     Interval,
-    difference_interval,
+    Scale,
     group_codes,
-    mean_interval,
     standard_error,
 )
 from stillhouse.statistics.method import MethodTest, method_mean, method_test
 from stillhouse.statistics.pairs import PairTest, pair_test
 
 Scores = Mapping[str, float]
-"""The score of each row, by id, from 0 to 1: of one student."""
+"""The score of each row, by id, on one scale: of one student."""
 
 Seeds = Mapping[int, Scores]
 """The scores of each seed's student."""
@@ -25,10 +26,10 @@ ByRow = Mapping[str, str | None]
 
 
 @dataclass(frozen=True)
-class Accuracy:
+class Side:
     """One side: the mean over its seeds with its interval, and the standard error over them."""
 
-    accuracy: Interval
+    score: Interval
     seeds: int
     standard_error: float | None
     of_method: bool
@@ -42,8 +43,8 @@ class Comparison:
     rows: int
     groups: int
     """Of rows; as many as rows when all are apart."""
-    one: Accuracy
-    other: Accuracy
+    one: Side
+    other: Side
     difference: Interval
     """Of these students: the interval is over rows alone."""
     pairs: Mapping[int, PairTest]
@@ -61,7 +62,12 @@ class Comparison:
 
 
 def compare(
-    one: Seeds, other: Seeds, groups: ByRow | None = None, *, fixed: bool = False
+    one: Seeds,
+    other: Seeds,
+    groups: ByRow | None = None,
+    *,
+    fixed: bool = False,
+    scale: Scale = RIGHT_OR_WRONG,
 ) -> Comparison:
     """Compare two sides; every seed of both must be over the same ids (checked by `KeyError`).
 
@@ -71,11 +77,11 @@ def compare(
     before, by_row = aligned(one, groups)
     after = [[float(scores[id_]) for id_ in ids] for scores in other.values()]
     if len(one) == len(other) == 1:
-        pairs = {next(iter(other)): pair_test(before[0], after[0], by_row)}
+        pairs = {next(iter(other)): pair_test(before[0], after[0], by_row, scale)}
     else:
         by_seed = dict(zip(one, before, strict=True))
         pairs = {
-            seed: pair_test(by_seed[seed], scores, by_row)
+            seed: pair_test(by_seed[seed], scores, by_row, scale)
             for seed, scores in sorted(zip(other, after, strict=True))
             if seed in by_seed
         }
@@ -83,19 +89,19 @@ def compare(
     return Comparison(
         rows=len(ids),
         groups=len(ids) if codes is None else int(codes.max()) + 1,
-        one=_accuracy(before, by_row),
-        other=_accuracy(after, by_row),
-        difference=difference_interval(
-            [b - a for a, b in zip(_means(before), _means(after), strict=True)], by_row
+        one=_side(before, by_row, scale),
+        other=_side(after, by_row, scale),
+        difference=gap_interval(
+            [b - a for a, b in zip(_means(before), _means(after), strict=True)], scale, by_row
         ),
         pairs=pairs,
-        method=method_test(before, after, by_row, fixed=fixed),
+        method=method_test(before, after, by_row, fixed=fixed, scale=scale),
     )
 
 
-def measure(side: Seeds, groups: ByRow | None = None) -> Accuracy:
-    """The accuracy of one side."""
-    return _accuracy(*aligned(side, groups))
+def measure(side: Seeds, groups: ByRow | None = None, scale: Scale = RIGHT_OR_WRONG) -> Side:
+    """One side by itself."""
+    return _side(*aligned(side, groups), scale)
 
 
 def aligned(side: Seeds, groups: ByRow | None = None) -> tuple[list[list[float]], Groups]:
@@ -110,10 +116,10 @@ def _means(scores: list[list[float]]) -> list[float]:
     return [sum(row) / len(row) for row in zip(*scores, strict=True)]
 
 
-def _accuracy(scores: list[list[float]], groups: Groups) -> Accuracy:
-    of_method = method_mean(scores, groups)
-    return Accuracy(
-        of_method or mean_interval(_means(scores), groups),
+def _side(scores: list[list[float]], groups: Groups, scale: Scale) -> Side:
+    of_method = method_mean(scores, groups, scale)
+    return Side(
+        of_method or score_interval(_means(scores), scale, groups),
         len(scores),
         standard_error([sum(rows) / len(rows) for rows in scores]),
         of_method is not None,

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Literal
 from stillhouse.statistics.intervals import (
     NORMAL,
     POWER,
+    RIGHT_OR_WRONG,
     SIGNIFICANCE,
     Groups,
+    Scale,
     group_codes,
     group_sums,
 )
@@ -49,18 +51,31 @@ class PairTest:
         return self.p_value < SIGNIFICANCE
 
 
-def pair_test(one: Sequence[float], other: Sequence[float], groups: Groups = None) -> PairTest:
-    """Compare two students' scores, row by row."""
+def pair_test(
+    one: Sequence[float],
+    other: Sequence[float],
+    groups: Groups = None,
+    scale: Scale = RIGHT_OR_WRONG,
+) -> PairTest:
+    """Compare two students' scores, row by row.
+
+    What graded scores could show is not taken from fewer rows than the test needs, each of them
+    differing by the least of the scale: as for McNemar's.
+    """
     import numpy as np
 
     codes = group_codes(groups)
     gaps = np.asarray(other, dtype=float) - np.asarray(one, dtype=float)
     counts = int((gaps < 0).sum()), int((gaps > 0).sum())
-    if codes is None and is_right_or_wrong(one) and is_right_or_wrong(other):
+    plain = not scale.graded and is_right_or_wrong(one) and is_right_or_wrong(other)
+    if codes is None and plain:
         found = detectable_by_mcnemar(sum(counts), len(gaps))
         return PairTest(*counts, mcnemar(*counts), "mcnemar", found)
     by_group, _ = group_sums(gaps, codes)
-    error = math.sqrt(float((by_group**2).sum())) / len(gaps)
+    squares = float((by_group**2).sum())
+    if scale.graded:
+        squares = max(squares, LEAST_DIFFERING * scale.step**2)
+    error = math.sqrt(squares) / len(gaps)
     return PairTest(*counts, sign_flip(by_group), "sign_flip", detectable_by_error(error))
 
 
@@ -100,7 +115,8 @@ def sign_flip(by_group: "NDArray[float64]") -> float:
         return 1.0
     if np.array_equal(sums, np.rint(sums)):
         return _exact(sums.astype(int))
-    seen = abs(math.fsum(sums)) * (1 - 1e-9)
+    # As far but for rounding: of graded scores a sum that is nil is seldom exactly so.
+    seen = abs(math.fsum(sums)) - 1e-9 * math.fsum(abs(sums))
     generator, step = np.random.default_rng(0), max(1, (1 << 22) // len(sums))
     as_far = 0
     for start in range(0, DRAWS, step):

@@ -38,7 +38,7 @@ Cells = dict[Key, dict[Key, Overrides | None]]
 
 
 class Published(Conf):
-    """The figures of a paper, in percent, by row and column."""
+    """The figures of a paper by row and column: accuracies in percent, other scores as they are."""
 
     source: str
     """Which table of which paper."""

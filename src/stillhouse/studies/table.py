@@ -1,11 +1,11 @@
-"""The table of a study: accuracies, their differences from the reference, published figures.
+"""The table of a study: mean scores, their differences from the reference, published figures.
 
 As in `stillhouse compare`, what holds of these students and what of the methods stands apart.
 """
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
@@ -15,18 +15,19 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from stillhouse.core.errors import StillhouseError
-from stillhouse.experiments.compare import WIDTH, p_value, percent, points
+from stillhouse.experiments.compare import WIDTH, p_value
 from stillhouse.experiments.revisions import Revision, read_revision, require_same_rows
+from stillhouse.kinds.measures import ACCURACY, Measure
 from stillhouse.statistics.intervals import Interval
 from stillhouse.statistics.method import LEAST_SEEDS
-from stillhouse.statistics.paired import Accuracy, Comparison, compare, measure
+from stillhouse.statistics.paired import Comparison, Side, compare, measure
 from stillhouse.statistics.pairs import holm
 from stillhouse.studies.config import Study
 from stillhouse.studies.state import Found
 
 STALE = "†"
 DIGITS = 6
-FIGURES = ("Accuracy", "95% interval", "Difference", "Holm", "Seen from")
+FIGURES = ("95% interval", "Difference", "Holm", "Seen from")
 COMPARED = ("Row", "Column", "Difference", "p", "Holm", "Seen from")
 
 Titles = tuple[str, str]
@@ -38,7 +39,7 @@ class Cell:
     """One condition in the table."""
 
     found: Found
-    accuracy: Accuracy | None
+    side: Side | None
     comparison: Comparison | None
     """With the reference's condition of the same column."""
     students_holm: float | None = None
@@ -59,7 +60,9 @@ class Results:
     columns: Sequence[str]
     cells: Mapping[Titles, Cell]
     published: Mapping[Titles, float]
-    """In percent; also where there is no cell."""
+    """Shares in percent; also where there is no cell."""
+    measure: Measure = ACCURACY
+    """What the scores of all conditions are."""
 
 
 def results(name: str, study: Study, found: Sequence[Found], *, small: bool) -> Results:
@@ -71,13 +74,13 @@ def results(name: str, study: Study, found: Sequence[Found], *, small: bool) -> 
     }
     rows, columns = study.kept_rows(small=small), study.kept_columns(small=small)
     compared_with = study.compared_with(small=small)
-    cells = {}
+    measured, cells = _measure(name, revisions.values()), {}
     for each in found:
         row, column = each.condition.row, each.condition.column
         revision, reference = (revisions.get((row, column)), revisions.get((compared_with, column)))
         cells[rows[row].title, columns[column].title] = Cell(
             found=each,
-            accuracy=measure(revision.seeds, revision.groups) if revision else None,
+            side=_side(revision) if revision else None,
             comparison=_compared(reference, revision) if row != compared_with else None,
         )
     _adjust(cells)
@@ -96,7 +99,24 @@ def results(name: str, study: Study, found: Sequence[Found], *, small: bool) -> 
             for row, figures in (published.values if published else {}).items()
             for column, figure in figures.items()
         },
+        measure=measured,
     )
+
+
+def _side(revision: Revision) -> Side:
+    return measure(revision.seeds, revision.groups, revision.measure.scale)
+
+
+def _measure(name: str, revisions: Iterable[Revision]) -> Measure:
+    """What all of a study's scores are."""
+    found = {revision.measure.name: revision.measure for revision in revisions}
+    if len(found) > 1:
+        titles = " and ".join(sorted(each.title.lower() for each in found.values()))
+        raise StillhouseError(
+            f"The conditions of the study {name!r} are scored by {titles}: one table cannot hold "
+            "both. Divide the study."
+        )
+    return next(iter(found.values()), ACCURACY)
 
 
 def _adjust(cells: dict[Titles, Cell]) -> None:
@@ -123,7 +143,8 @@ def _compared(reference: Revision | None, revision: Revision | None) -> Comparis
         require_same_rows(reference, revision)
     except StillhouseError:
         return None  # a column whose rows have different datasets
-    return compare(reference.seeds, revision.seeds, revision.groups)
+    scale = revision.measure.scale
+    return compare(reference.seeds, revision.seeds, revision.groups, scale=scale)
 
 
 @dataclass(frozen=True)
@@ -136,14 +157,16 @@ class Table:
 
 def parts(found: Results) -> list[str | Table]:
     """What the study found, in the order in which it is read."""
+    measured = found.measure
+    percent = " in percent" if measured.points else ""
     return [
         found.description,
-        "Accuracy in percent on the test rows: mean over seeds ± its standard error.",
+        f"{measured.title}{percent} on the test rows: mean over seeds ± its standard error.",
         _grid(found),
         f"Intervals are 95%: over test rows and, with {LEAST_SEEDS} seeds or more, over seeds.",
         Table(
-            ("Row", "Column", "Accuracy", "95% interval", "Seeds"),
-            [_accuracy(cell, titles) for titles, cell in found.cells.items()],
+            ("Row", "Column", measured.heading, "95% interval", "Seeds"),
+            [_score(cell, titles, measured) for titles, cell in found.cells.items()],
         ),
         *_comparisons(found),
         *_notes(found),
@@ -151,7 +174,7 @@ def parts(found: Results) -> list[str | Table]:
 
 
 def markdown(found: Results) -> str:
-    """The table as Markdown: accuracies side by side, then each condition with its difference."""
+    """The table as Markdown: scores side by side, then each condition with its difference."""
     shown = [_aligned(part) if isinstance(part, Table) else part for part in parts(found)]
     return "\n\n".join([f"# {found.title}", *shown]) + "\n"
 
@@ -166,70 +189,85 @@ def print_results(found: Results) -> None:
             continue
         table = RichTable(box=box.SIMPLE_HEAD)
         for heading in part.headings:
-            table.add_column(heading, no_wrap=heading in FIGURES)
+            table.add_column(heading, no_wrap=heading in (found.measure.heading, *FIGURES))
         for line in part.lines:
             table.add_row(*map(Text, line))
         console.print(table)
 
 
 def as_csv(found: Results) -> str:
-    """The table as CSV, a line for each condition; shares lie between 0 and 1."""
+    """The table as CSV, a line for each condition; shares lie between 0 and 1.
+
+    `accuracy` in the headings is the name of what is measured.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(CSV)
+    name = found.measure.name
+    writer.writerow([heading.replace("accuracy", name) for heading in CSV])
     for titles, cell in found.cells.items():
         published = found.published.get(titles)
-        share = None if published is None else published / 100
-        writer.writerow([*_csv_line(cell, titles), *_rounded(share)])
+        score = None if published is None else on_scale(published, found.measure)
+        writer.writerow([*_csv_line(cell, titles), *_rounded(score)])
     return text.getvalue()
 
 
 def _grid(found: Results) -> Table:
     def cell(row: str, column: str) -> str:
         here, published = found.cells.get((row, column)), found.published.get((row, column))
-        shown = [_mean(here) if here.accuracy else here.found.state] if here else []
-        shown += [] if published is None else [f"(published {published:.2f})"]
+        measured = found.measure
+        shown = [_mean(here, measured) if here.side else here.found.state] if here else []
+        digits = 2 if measured.digits is None else measured.digits
+        shown += [] if published is None else [f"(published {published:.{digits}f})"]
         return " ".join(shown)
 
     lines = [[row, *(cell(row, column) for column in found.columns)] for row in found.rows]
     return Table(["", *found.columns], lines)
 
 
-def _mean(cell: Cell) -> str:
-    assert cell.accuracy
-    error = cell.accuracy.standard_error
-    spread = "" if error is None else f" ± {100 * error:.1f}"
+def on_scale(published: float, measured: Measure) -> float:
+    """A published figure, of which shares are in percent, as scores are."""
+    return published / 100 if measured.points else published
+
+
+def _mean(cell: Cell, measured: Measure) -> str:
+    assert cell.side
+    error = cell.side.standard_error
+    spread = "" if error is None else f" ± {measured.size(error)}"
     mark = STALE if cell.found.changed else ""
-    return f"{100 * cell.accuracy.accuracy.mean:.1f}{spread}{mark}"
+    return f"{measured.size(cell.side.score.mean)}{spread}{mark}"
 
 
-def _accuracy(cell: Cell, titles: Titles) -> list[str]:
-    if cell.accuracy is None:
+def _score(cell: Cell, titles: Titles, measured: Measure) -> list[str]:
+    if cell.side is None:
         return [*titles, cell.found.state, "", ""]
-    return [*titles, _mean(cell), percent(cell.accuracy.accuracy), str(cell.accuracy.seeds)]
+    score = cell.side.score
+    ends = measured.ends(score.low, score.high)
+    return [*titles, _mean(cell, measured), ends, str(cell.side.seeds)]
 
 
 def _comparisons(found: Results) -> list[str | Table]:
-    students, methods = [], []
+    students, methods, measured = [], [], found.measure
     for titles, cell in found.cells.items():
         if cell.comparison is None:
             continue
         tests, method = cell.comparison.pairs.values(), cell.comparison.method
-        gap = _difference(cell.comparison.difference)
+        gap = _difference(cell.comparison.difference, measured)
         p = ", ".join(p_value(test.p_value) for test in tests)
-        seen = points(fmean(test.detectable for test in tests)).lstrip("+") if tests else ""
+        seen = measured.size(fmean(test.detectable for test in tests)) if tests else ""
         students.append([*titles, gap, p, _optional(cell.students_holm), seen])
         if method:
-            gap, p = _difference(method.difference), p_value(method.p_value)
-            seen = points(method.detectable).lstrip("+")
+            gap, p = _difference(method.difference, measured), p_value(method.p_value)
+            seen = measured.size(method.detectable)
             methods.append([*titles, gap, p, _optional(cell.method_holm), seen])
     if not students:
         return []
+    unit = " in points" if measured.points else ""
+    test = "the randomisation test" if measured.graded else "McNemar's exact test"
     shown: list[str | Table] = [
-        f"Each condition against {found.reference!r} in the same column, by row: difference in "
-        "points with its 95% interval, p-value, the p-value adjusted for all comparisons of the "
+        f"Each condition against {found.reference!r} in the same column, by row: difference{unit} "
+        "with its 95% interval, p-value, the p-value adjusted for all comparisons of the "
         "column (Holm), and the smallest difference that would be seen at 5% in 80% of trials.",
-        "These students: intervals over test rows; McNemar's exact test of two single "
+        f"These students: intervals over test rows; {test} of two single "
         "students, for several seeds one for each that both have.",
         Table(COMPARED, students),
     ]
@@ -241,8 +279,9 @@ def _comparisons(found: Results) -> list[str | Table]:
     return [*shown, said, Table(COMPARED, methods)]
 
 
-def _difference(gap: Interval) -> str:
-    return f"{points(gap.mean)} ({points(gap.low)} to {points(gap.high)})"
+def _difference(gap: Interval, measured: Measure) -> str:
+    mean, low, high = map(measured.change, (gap.mean, gap.low, gap.high))
+    return f"{mean} ({low} to {high})"
 
 
 def _optional(value: float | None) -> str:
@@ -277,10 +316,10 @@ CSV = (
 
 def _csv_line(cell: Cell, titles: Titles) -> list[object]:
     line: list[object] = [cell.found.condition.name, cell.found.state, *titles]
-    if cell.accuracy:
-        ends = cell.accuracy.accuracy
-        error = cell.accuracy.standard_error
-        line += [cell.accuracy.seeds, *_rounded(ends.mean, error, ends.low, ends.high)]
+    if cell.side:
+        ends = cell.side.score
+        error = cell.side.standard_error
+        line += [cell.side.seeds, *_rounded(ends.mean, error, ends.low, ends.high)]
     else:
         line += [""] * 5
     if cell.comparison is None:
