@@ -8,8 +8,9 @@ from stillhouse.config.student import StudentConf
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.core import paths
 from stillhouse.core.log import read_events
-from stillhouse.core.tables import EXAMPLES, PARSED, REFERENCES, predictions
+from stillhouse.core.tables import EXAMPLES, PARSED, REFERENCES, ZERO_SHOT, predictions
 from stillhouse.report import plots, summary, table
+from stillhouse.report.cost import rates
 from stillhouse.stage import Stage, StageConfig, run_stage
 
 DATA = (paths.INGEST_METRICS, paths.RETRIEVE_METRICS, paths.TEACHER_METRICS, paths.PARSE_METRICS)
@@ -19,6 +20,7 @@ LATER = (
     paths.AUGMENT_METRICS,
     paths.BASELINE_METRICS,
     paths.REFERENCES_METRICS,
+    paths.ZERO_SHOT_METRICS,
 )
 
 
@@ -43,6 +45,7 @@ def main(stage: Stage[ReportConfig]) -> None:
         stage.rows(EXAMPLES),
         {model: stage.rows(predictions(model)) for model in summary.models(seeds)},
         references=stage.rows(REFERENCES),
+        zero_shot=stage.rows(ZERO_SHOT),
         confusions=[stage.text(paths.confusion_plot(seed)) for seed in seeds],
         curves={seed: stage.text(paths.train_curve(seed)) for seed in seeds},
         parsed=stage.rows(PARSED),
@@ -65,7 +68,11 @@ def main(stage: Stage[ReportConfig]) -> None:
     stage.write_text(paths.STATUS_PLOT, plots.status_csv(found))
     stage.write_json(paths.REPORT, found)
     stage.write_json(paths.SUMMARY, summary.summarised(found))
-    table.print_results(found, table.latest_seconds(read_events("stage")))
+    seconds = table.latest_seconds(read_events("stage"))
+    events = {name: read_events(name) for name in ("teacher", "student")}
+    table.print_results(
+        found, seconds, rates=rates(config.teacher, config.student, events, seconds)
+    )
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ class TeacherGenerateConfig(StageConfig):
 
 def main(stage: Stage[TeacherGenerateConfig]) -> None:
     teacher = enforced(stage.config.teacher, stage.config.prompt.reply)
-    generated = generate(stage.table(PROMPTS), teacher)
+    generated = generate(stage.table(PROMPTS), teacher, purpose="teacher")
     stage.write(COMPLETIONS, generated.completions)
     stage.write_json(paths.TEACHER_METRICS, generated.metrics)
 

@@ -255,13 +255,23 @@ def sample(
 @app.command()
 def results() -> None:
     """Print the results table of the last run again."""
+    from stillhouse.config.student import StudentConf
+    from stillhouse.config.teacher import TeacherConf
+    from stillhouse.config.whole import load_all
     from stillhouse.core.files import read_json
     from stillhouse.core.log import read_events
+    from stillhouse.report.cost import rates
     from stillhouse.report.speed import speed_lines
     from stillhouse.report.table import latest_seconds, print_results
 
-    print_results(read_json(paths.REPORT), latest_seconds(read_events("stage")))
-    for line in speed_lines(read_events("student")):
+    found, seconds = read_json(paths.REPORT), latest_seconds(read_events("stage"))
+    _, entries = load_all()
+    teacher, student = entries["teacher"], entries["student"]
+    assert isinstance(teacher, TeacherConf)
+    assert isinstance(student, StudentConf)
+    events = {name: read_events(name) for name in ("teacher", "student")}
+    print_results(found, seconds, rates=rates(teacher, student, events, seconds))
+    for line in speed_lines(events["student"]):
         typer.echo(line)
 
 

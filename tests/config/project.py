@@ -33,6 +33,7 @@ PARAMS = {
     "real": True,
     "synthetic": 0,
     "lambda": 1.0,
+    "zero_shot": [],
     "seeds": [0],
 }
 ENTRIES = {

@@ -31,8 +31,9 @@ PREDICT = {"feedback_predict"} | JUDGE
 PARSE = {"parse"} | PREDICT
 TEACHER = {"teacher_generate"} | PARSE
 BASELINE = {"baseline"}
+ZERO_SHOT = {"zero_shot", "report"}
 PROMPT = {"prompt"} | TEACHER | BASELINE
-RETRIEVE = {"retrieve"} | PROMPT
+RETRIEVE = {"retrieve"} | PROMPT | ZERO_SHOT
 EMBED = {"embed"} | RETRIEVE
 ALL = {"ingest"} | EMBED | BASELINE
 
@@ -44,7 +45,7 @@ KNOBS = {
     "k": RETRIEVE,
     "exemplar_seed": RETRIEVE,
     "prompt": PROMPT,
-    "teacher": TEACHER,
+    "teacher": TEACHER | ZERO_SHOT,
     "fraction": PREDICT,
     "label_source": PREDICT,
     "label_filter": FEEDBACK,
@@ -60,7 +61,8 @@ KNOBS = {
     "synthetic": AUGMENT,
     "real": AUGMENT,
     "lambda": TRAIN,
-    "student": PREDICT | BASELINE,
+    "student": PREDICT | BASELINE | ZERO_SHOT,
+    "zero_shot": ZERO_SHOT,
     "seeds": {"report"},  # and the new seed's own stages: they are another matrix entry
 }
 """Which stages a change of each knob may rerun: section 3 of the design, as data."""
@@ -68,7 +70,7 @@ KNOBS = {
 CONF_KEYS = {
     "dataset/source": ALL,
     "dataset/fields": ALL,
-    "dataset/task": PROMPT,
+    "dataset/task": PROMPT | ZERO_SHOT,
     "dataset/answer": ALL,
     "dataset/exclude_same_group": RETRIEVE,
     "dataset/licence": CARD,
@@ -79,11 +81,11 @@ CONF_KEYS = {
     "embedder/trust_remote_code": set(),
     "prompt/tasks": PROMPT,
     "prompt/reply": PROMPT,
-    "teacher/model": TEACHER,
-    "teacher/decoding": TEACHER,
+    "teacher/model": TEACHER | ZERO_SHOT,
+    "teacher/decoding": TEACHER | ZERO_SHOT,
     "teacher/price": {"report"},
     "teacher/compute": set(),
-    "student/model": PREDICT | BASELINE,
+    "student/model": PREDICT | BASELINE | ZERO_SHOT,
     "student/templates": PREDICT | BASELINE,
     "student/training": PREDICT,
     "student/decoding": PREDICT | EVALUATE | BASELINE,
@@ -135,6 +137,15 @@ def conf_file(group, chosen):
 def test_dvc_and_the_scripts_have_the_same_stages(pipeline):
     assert sorted(pipeline.stages) == scripts.STAGES
     assert set(pipeline.stages) == ALL | {"code"}
+
+
+def test_nothing_that_trains_sees_what_models_said_of_the_test_rows(pipeline):
+    """`zero_shot` asks about test rows, for the report alone."""
+    places = {str(tables.ZERO_SHOT.path), str(paths.ZERO_SHOT_METRICS)}
+    assert pipeline.stages["zero_shot"].outs == places
+    readers = {name for name, stage in pipeline.stages.items() if places & stage.deps}
+    assert readers == {"report"}
+    assert not {p for name in TRAIN - EVALUATE for p in pipeline.stages[name].deps} & places
 
 
 def with_stand_ins(stages):

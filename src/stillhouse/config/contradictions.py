@@ -31,9 +31,17 @@ class Chosen:
     student: StudentConf
     judge: JudgeConf
     augment: AugmentConf
+    zero_shot: Mapping[str, Conf | None]
+    """The prompt of each model that is asked about the test rows as it is."""
 
-    def __init__(self, root: Path, knobs: Recipe | None, entries: Mapping[str, Conf]) -> None:
-        self.root = root
+    def __init__(
+        self,
+        root: Path,
+        knobs: Recipe | None,
+        entries: Mapping[str, Conf],
+        zero_shot: Mapping[str, Conf | None] | None = None,
+    ) -> None:
+        self.root, self.zero_shot = root, zero_shot or {}
         self.__dict__.update(entries)
         if knobs is not None:
             self.knobs = knobs
@@ -259,6 +267,38 @@ def _prompt_asks_the_student(c: Chosen) -> Iterator[str]:
         )
 
 
+def _zero_shot_can_be_asked(c: Chosen) -> Iterator[str]:
+    for name, prompt in c.zero_shot.items():
+        if not isinstance(prompt, PromptConf):
+            continue
+        if prompt.reply.content == "rationale":
+            yield (
+                f"`zero_shot` has `{name}`, a prompt that shows a row's own label (reply: "
+                "rationale), and so cannot be asked about test rows"
+            )
+        elif c.dataset.task not in prompt.tasks:
+            yield (
+                f"`zero_shot` has `{name}`, a prompt without parts for the task of `dataset: "
+                f"{c.knobs.dataset}`, {c.dataset.task}; it serves {', '.join(sorted(prompt.tasks))}"
+            )
+    if c.zero_shot and not c.dataset.has_labels("test"):
+        yield (
+            f"`zero_shot` scores models on the test rows, and those of `dataset: "
+            f"{c.knobs.dataset}` have no labels; set `zero_shot: []`"
+        )
+    if any(name.startswith("student:") for name in c.zero_shot) and c.student.model.source is None:
+        yield (
+            f"`zero_shot` asks the untrained student, and `student: {c.knobs.student}` has random "
+            "weights (`model.architecture`), which answer nothing; leave `student:` out of it"
+        )
+    for name in c.zero_shot:
+        if name.startswith("teacher:") and c.teacher.compute.backend == "recorded":
+            yield (
+                f"`zero_shot` has `{name}`, and `teacher: {c.knobs.teacher}`, recorded outputs, "
+                "cannot be asked with another prompt; leave it out, or choose another teacher"
+            )
+
+
 def _validation_rows(c: Chosen) -> Iterator[str]:
     if c.student.training.validation and "validation" not in c.dataset.splits:
         yield (
@@ -372,6 +412,7 @@ RULES: tuple[Rule, ...] = (
     _people_wrote_exemplars,
     _prefix_tells_the_tasks_apart,
     _prompt_asks_the_student,
+    _zero_shot_can_be_asked,
     _validation_rows,
     _choices_to_decode,
     _filters_are_there,

@@ -174,6 +174,14 @@ class Fields(Conf):
     """Columns that may be empty, though `query` or `label` reads them; other rows with an empty
     one are rejected."""
 
+    @property
+    def fixed_choices(self) -> tuple[str, ...]:
+        """The choices, where they are the same for every row."""
+        choices = self.choices
+        if isinstance(choices, str) or any("{" in choice for choice in choices):
+            return ()
+        return tuple(choice.strip() for choice in choices)
+
     def columns(self, *, labelled: bool) -> frozenset[str]:
         """The columns that `query` reads, and `label` where rows are labelled."""
         read = columns_read(self.query)

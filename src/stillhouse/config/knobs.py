@@ -15,6 +15,8 @@ RationaleSource = Literal["teacher", "gold", "none"]
 RationaleFilter = Annotated[str, AfterValidator(known_or_own(("none", "consistent")))]
 """Which rationales are left out; or a function of the project's own that keeps them."""
 Feedback = Literal["none", "hard", "wrong", "mixed"]
+ZeroShot = Annotated[str, Field(pattern=r"^(teacher|student):[\w.-]+$")]
+"""Who is asked, the run's teacher or its untrained student, and with which prompt's entry."""
 FeedbackStudent = Literal["untrained"] | Fraction
 
 MOST_EXEMPLARS = 10_000
@@ -26,6 +28,12 @@ def _distinct(seeds: tuple[int, ...]) -> tuple[int, ...]:
     if len(set(seeds)) != len(seeds):
         raise ValueError("every seed must occur once")
     return seeds
+
+
+def _once(named: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(named)) != len(named):
+        raise ValueError("every model and prompt must occur once")
+    return named
 
 
 class Recipe(Conf):
@@ -108,6 +116,7 @@ class Recipe(Conf):
 class Knobs(Recipe):
     """Every key of `params.yaml`."""
 
+    zero_shot: Annotated[tuple[ZeroShot, ...], AfterValidator(_once)]
     seeds: Annotated[
         tuple[Seed, ...], Field(min_length=1, max_length=MOST_SEEDS), AfterValidator(_distinct)
     ]

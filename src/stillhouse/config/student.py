@@ -17,6 +17,7 @@ from stillhouse.config.base import (
     Written,
     require_shown,
 )
+from stillhouse.config.teacher import Price
 from stillhouse.core.templates import unknown_names
 
 Positive = Annotated[float, Field(gt=0, le=1e9)]
@@ -244,7 +245,7 @@ class StudentCompute(Conf):
 class StudentConf(Conf):
     """One student."""
 
-    UNTRACKED: ClassVar = frozenset({"mirror", "compute"})
+    UNTRACKED: ClassVar = frozenset({"mirror", "compute", "price"})
     ELSEWHERE: ClassVar[dict[str, str]] = {"generation": "it is written as `decoding`"}
 
     description: Text
@@ -255,6 +256,7 @@ class StudentConf(Conf):
     training: Training
     decoding: StudentDecoding
     compute: StudentCompute = StudentCompute()
+    price: Price = Price()
 
     @model_validator(mode="after")
     def _quantised_weights_are_pretrained(self) -> Self:

@@ -119,11 +119,13 @@ class Decoding(Conf):
 
 
 class Price(Conf):
-    """Money per million tokens."""
+    """Money per million tokens, for a hosted model; per hour, for a machine of one's own."""
 
     currency: Text = "USD"
     prompt: Money = 0.0
     completion: Money = 0.0
+    hour: Money = 0.0
+    """Of the machine that answers, and of a student the one that trains it."""
 
 
 class TeacherConf(Conf):

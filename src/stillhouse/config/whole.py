@@ -114,11 +114,17 @@ class Entries:
         self.root = root
         self._read: dict[tuple[str, str], tuple[Conf | None, list[str]]] = {}
 
-    def read(self, group: str, name: str, problems: list[str]) -> Conf | None:
-        """One entry; its mistakes are added to `problems` unless they are there already."""
+    def read(
+        self, group: str, name: str, problems: list[str], *, knob: str | None = None
+    ) -> Conf | None:
+        """One entry; its mistakes are added to `problems` unless they are there already.
+
+        `knob` is what names it, where that is not the one of the group.
+        """
         if name not in names(group, self.root):
+            said = f"`{knob}` names" if knob else f"`{group}` is"
             problems.append(
-                f"{self.root / paths.PARAMS}: `{group}` is {shown(name)}, but "
+                f"{self.root / paths.PARAMS}: {said} {shown(name)}, but "
                 f"conf/{group}/{name}.yaml does not exist."
                 f"{did_you_mean(name, names(group, self.root))}{look_alike(name)}"
             )
@@ -181,7 +187,12 @@ def _chosen(entries: Entries, problems: list[str]) -> tuple[Knobs | None, dict[s
         if name is not None and (entry := entries.read(group, name, problems))
     }
     problems.extend(_problems_of_pipeline(entries.root))
-    against = contradictions(Chosen(entries.root, knobs, found))
+    asked = getattr(knobs, "zero_shot", ())
+    prompts = {
+        each: entries.read("prompt", each.split(":", 1)[1], problems, knob="zero_shot")
+        for each in asked
+    }
+    against = contradictions(Chosen(entries.root, knobs, found, prompts))
     problems.extend(f"{path}: {problem}." for problem in against)
     return knobs, found
 

@@ -235,6 +235,8 @@ REFERENCES = _table(
     *_PREDICTIONS.schema,
     key=("model", "id"),
 )
+ZERO_SHOT = replace(REFERENCES, name="zero_shot", path=Path("data/zero_shot.parquet"))
+"""Models asked about the test rows as they are; what the report alone reads."""
 
 
 def predictions(model: str) -> Table:

@@ -11,7 +11,15 @@ from stillhouse.kinds.measures import measure_of
 from stillhouse.kinds.registry import kind_of
 from stillhouse.statistics.agreement import AGREEMENT, agreement
 
-KEPT = ("rows", "mean_answer_tokens", "trained_on", "strength", "neighbours", "by")
+KEPT = (
+    "rows",
+    "mean_prompt_tokens",
+    "mean_answer_tokens",
+    "trained_on",
+    "strength",
+    "neighbours",
+    "by",
+)
 """What is no measure of being right."""
 
 

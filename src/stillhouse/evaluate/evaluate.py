@@ -55,16 +55,19 @@ def score_student(
 ) -> tuple[list[Row], Metrics]:
     """The predictions table of the test rows, and the metrics, given the labels by id.
 
-    Beside the scores: `mean_answer_tokens`, of the predictions with their end tokens; and
-    where the dataset has validation rows, the scores on these, which may choose what comes next.
+    Beside the scores: `mean_prompt_tokens`, and `mean_answer_tokens`, of the predictions with their
+    end tokens; and where the dataset has validation rows, the scores on these, which may choose
+    what comes next.
     """
     test, validation = scored_rows(examples, answer)
     of_test, of_validation = (
         {row["id"]: predictions[row["id"]] for row in rows} for rows in (test, validation)
     )
     table, metrics = score(of_test, test, answer)
-    lengths = [len(student.text.target(text)) for text in of_test.values()]
-    metrics["mean_answer_tokens"] = round(fmean(lengths), DIGITS)
+    answers = [len(student.text.target(text)) for text in of_test.values()]
+    prompts = [len(student.text.prompt(row["query"], "label")[0]) for row in test]
+    metrics["mean_prompt_tokens"] = round(fmean(prompts), DIGITS)
+    metrics["mean_answer_tokens"] = round(fmean(answers), DIGITS)
     return table, metrics | _on_validation(of_validation, validation, answer)
 
 

@@ -59,7 +59,12 @@ def build_examples(
         _check_ids(made, places, problems)
         read[name] = [row for _, row in made if row]
     written = (make_row(_EXEMPLAR_FIELDS, row, EXEMPLAR, problems) for row in exemplars)
-    human = [row | {"id": f"{EXEMPLAR}-{i:03d}"} for i, row in enumerate(written) if row]
+    choices = list(conf.fields.fixed_choices)
+    human = [
+        row | {"id": f"{EXEMPLAR}-{i:03d}", "choices": choices}
+        for i, row in enumerate(written)
+        if row
+    ]
     problems.fail()
     sifted.require_rows()
     keys = keys_of(row for rows in (*read.values(), human) for row in rows)

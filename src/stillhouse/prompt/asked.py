@@ -24,11 +24,5 @@ def asked_of_student(prompt: PromptConf, dataset: DatasetConf) -> dict[str, Any]
         "query": parts.query,
         "target": parts.label,
         "values": {name: value for name, value in values.items() if name in shown},
-        "choices": _fixed_choices(dataset) if "choices" in shown else [],
+        "choices": list(dataset.fields.fixed_choices) if "choices" in shown else [],
     }
-
-
-def _fixed_choices(dataset: DatasetConf) -> list[str]:
-    choices = dataset.fields.choices
-    same = not isinstance(choices, str) and not any("{" in choice for choice in choices)
-    return [str(choice).strip() for choice in choices] if same else []

@@ -35,6 +35,14 @@ NAMES = {
     TEACHER: "Teacher",
 }
 """As a table names them, and the teacher."""
+ASKED = {"teacher": "Teacher", "student": "Untrained student"}
+"""Who is asked about the test rows as it is."""
+
+
+def zero_shot_of(name: str) -> str | None:
+    """How a table names a model of the knob `zero_shot`, such as `teacher:vanilla`; else None."""
+    who, mark, prompt = name.partition(":")
+    return f"{ASKED[who]}, {prompt}" if mark else None
 
 
 def against(
@@ -134,9 +142,12 @@ class _Told:
             )
 
     def of_teacher(self, found: Mapping[str, Figures]) -> Iterator[str]:
-        if TEACHER not in found:
+        """Of the completions that labelled test rows, too; else of the best zero-shot teacher."""
+        asked = [name for name in found if name.startswith(f"{TEACHER}:")]
+        if TEACHER not in found and not asked:
             return
-        figures = found[TEACHER]
+        best = max(asked, key=lambda name: found[name]["other"], default=TEACHER)
+        figures = found[TEACHER if TEACHER in found else best]
         told, rows = f"{self.last(figures)} ({self.gap(figures)})", _rows(figures)
         if figures["p_value"] >= SIGNIFICANCE:
             yield f"{rows} do not tell the student from the teacher: {told}."

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from stillhouse.kinds.measures import ACCURACY, NAMED
-from stillhouse.report.against import FREE, NAMES, TEACHER
+from stillhouse.report.against import FREE, NAMES, TEACHER, zero_shot_of
 from stillhouse.report.summary import Metrics
 
 
@@ -34,6 +34,8 @@ def _scores(found: Metrics) -> list[tuple[Any, ...]]:
     own, asked = measured.name, found["teacher"]["splits"].get("test", {})
     models = [(NAMES[name], references[name], own) for name in FREE if name in references]
     models.append((NAMES[TEACHER], asked, measured.of_teacher))
+    zero_shot = {key: zero_shot_of(key) for key in references}
+    models += [(name, references[key], own) for key, name in zero_shot.items() if name]
     models += [(f"Student, seed {seed}", scores, own) for seed, scores in seeds(found)]
     models.append(("Student", found["student"], own))
     return [

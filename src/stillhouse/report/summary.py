@@ -14,7 +14,7 @@ from stillhouse.evaluate.majority import majority_predictions
 from stillhouse.evaluate.scoring import labelled_rows
 from stillhouse.kinds.measures import ACCURACY, AGREEING, NAMED, OF_TEACHER, Measure, measure_of
 from stillhouse.kinds.registry import kind_of
-from stillhouse.report.against import FREE, TEACHER, against
+from stillhouse.report.against import FREE, TEACHER, against, zero_shot_of
 from stillhouse.report.curve import curve_facts
 from stillhouse.report.labels import FEW, by_label, confusion
 from stillhouse.statistics.agreement import AGREEMENT
@@ -29,6 +29,7 @@ PER_MILLION = 1_000_000
 UNREAD = ("no_marker", "ambiguous", "empty", "malformed", "refused", "truncated")
 """Statuses of completions of which no label was read."""
 SHARE = ("", "_low", "_high")
+TOKENS = ("prompt", "completion")
 STUDENTS_OWN = ("macro_f1", "mean_answer_tokens", "rows", "seeds", "standard_error")
 
 
@@ -44,6 +45,7 @@ def everything(
     predictions: Mapping[str, Sequence[Row]],
     *,
     references: Iterable[Row] = (),
+    zero_shot: Iterable[Row] = (),
     curves: Mapping[int, str],
     confusions: Iterable[str] = (),
     parsed: Sequence[Row],
@@ -56,13 +58,14 @@ def everything(
     `stages`: the metrics of ingest, retrieve, teacher, parse, judge, chosen, augment, baseline and,
     where there are any, references. `evaluations`: the metrics of each seed's student.
     `predictions`: the rows of each of `models`; `references`: those of all references, each with
-    its `model`. All must be over exactly the test rows. `curves` and `confusions`: each seed's, as
-    CSV. `parsed`: the teacher's completions. `run`: what was run, kept as it is. `measure` names
-    what the scores are (`kinds.measures`): accuracy, or agreement with the teacher where no test
-    row has a gold label, or what the metric's graded scores measure.
+    its `model`; `zero_shot`: those of models asked as they are, likewise. All must be over exactly
+    the test rows. `curves` and `confusions`: each seed's, as CSV. `parsed`: the teacher's
+    completions. `run`: what was run, kept as it is. `measure` names what the scores are
+    (`kinds.measures`): accuracy, or agreement with the teacher where no test row has a gold label,
+    or what the metric's graded scores measure.
     """
     tables: dict[str, list[Row]] = {name: list(rows) for name, rows in predictions.items()}
-    for row in references:
+    for row in (*references, *zero_shot):
         tables.setdefault(row["model"], []).append(row)
     scored = {
         name: {id_: row["score"] for id_, row in by_id(rows, f"predictions {name}").items()}
@@ -76,7 +79,7 @@ def everything(
     groups = {row["id"]: row["group"] for row in test}
     require_same_rows(groups, scored)
     students = {seed: scored[f"seed={seed}"] for seed in evaluations}
-    others = {name: scores for name, scores in scored.items() if name in FREE}
+    others = {name: scores for name, scores in scored.items() if name in FREE or zero_shot_of(name)}
     asked = teacher(stages["parse"], stages["teacher"], price, {row["split"] for row in examples})
     if measured is ACCURACY and trained:
         others["majority"] = majority_scores(trained, test, answer)
@@ -92,7 +95,7 @@ def everything(
         },
         "references": {
             name: flat(metrics)
-            for of in ("baseline", "references")
+            for of in ("baseline", "references", "zero_shot")
             for name, metrics in stages.get(of, {}).items()
         },
         "detectable": detectable(students, groups, scale),
@@ -101,6 +104,7 @@ def everything(
         "teacher": asked,
         "data": {name: stages["ingest"].get(name, {}) for name in ("rows", "unlimited", "overlap")},
         "retrieval": stages["retrieve"],
+        "tokens": tokens_of_answers(stages, evaluations),
         "judge": stages["judge"],
         "chosen": stages["chosen"],
         "augment": stages["augment"],
@@ -112,6 +116,33 @@ def everything(
         found["seeds"] = {str(seed): flat(values) for seed, values in evaluations.items()}
     rounded_off: dict[str, Any] = rounded(found)
     return rounded_off
+
+
+def tokens_of_answers(
+    stages: Mapping[str, Metrics], evaluations: Mapping[int, Metrics]
+) -> dict[str, dict[str, float]]:
+    """The mean tokens of a prompt and of an answer, by model, where they were counted.
+
+    `teacher` is the one that labelled, by request; the student's are the mean over its seeds.
+    """
+    found = {TEACHER: _by_request(stages["teacher"])}
+    found |= {name: _by_request(used) for name, used in stages.get("zero_shot", {}).items()}
+    found["untrained"] = _by_row([stages["baseline"].get("untrained", {})])
+    found["student"] = _by_row(list(evaluations.values()))
+    return {name: tokens for name, tokens in found.items() if tokens}
+
+
+def _by_request(used: Metrics) -> dict[str, float]:
+    if not used.get("requests") or "completion_tokens" not in used:
+        return {}
+    return {name: used.get(f"{name}_tokens", 0) / used["requests"] for name in TOKENS}
+
+
+def _by_row(scored: Sequence[Metrics]) -> dict[str, float]:
+    if not all("mean_prompt_tokens" in metrics for metrics in scored):
+        return {}
+    names = {"prompt": "mean_prompt_tokens", "completion": "mean_answer_tokens"}
+    return {name: fmean(metrics[of] for metrics in scored) for name, of in names.items()}
 
 
 def flat(metrics: Metrics) -> dict[str, Any]:
@@ -220,7 +251,7 @@ def summarised(found: Metrics) -> dict[str, Any]:
     references = {
         name: values[found["measure"]]
         for name, values in found["references"].items()
-        if name in FREE and found["measure"] in values
+        if (name in FREE or zero_shot_of(name)) and found["measure"] in values
     }
     teachers = measured.of_teacher
     of_teacher = {

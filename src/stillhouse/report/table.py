@@ -12,7 +12,8 @@ from rich.text import Text
 
 from stillhouse.kinds.measures import AGREEING, NAMED, OF_TEACHER, Figure, Measure
 from stillhouse.report.advice import advice
-from stillhouse.report.against import FREE, NAMES, TEACHER, worth
+from stillhouse.report.against import FREE, NAMES, TEACHER, worth, zero_shot_of
+from stillhouse.report.cost import Rates, cost_lines, paid_off
 from stillhouse.report.label_lines import label_lines
 from stillhouse.report.layout import MOST_PROSE, Column, table, terminal_width, wrapped
 from stillhouse.report.notes import notes
@@ -38,15 +39,19 @@ def latest_seconds(events: Iterable[Metrics]) -> dict[str, float]:
     return latest
 
 
-def print_results(found: Metrics, seconds: Seconds, console: Console | None = None) -> None:
+def print_results(
+    found: Metrics, seconds: Seconds, console: Console | None = None, rates: Rates | None = None
+) -> None:
     """Print the report of `report.summary.everything`, as wide as the terminal."""
     console = console or Console(width=terminal_width(), highlight=False, markup=False)
-    for line, style in results(found, seconds, console.width):
+    for line, style in results(found, seconds, console.width, rates):
         console.print(Text(line, style=style), soft_wrap=True)
 
 
-def results(found: Metrics, seconds: Seconds, width: int) -> Iterator[tuple[str, str]]:
-    """The report's lines, each with its style."""
+def results(
+    found: Metrics, seconds: Seconds, width: int, rates: Rates | None = None
+) -> Iterator[tuple[str, str]]:
+    """The report's lines, each with its style; what answers cost where `rates` are given."""
     prose = min(width, MOST_PROSE)
     measured = NAMED[found["measure"]]
     told = worth(found["against"], measured)
@@ -59,8 +64,13 @@ def results(found: Metrics, seconds: Seconds, width: int) -> Iterator[tuple[str,
     yield from score_lines(found, seconds, width)
     for line in label_lines(found, width):
         yield line, ""
+    for line in cost_lines(found, rates, width) if rates else ():
+        yield line, ""
     yield "", ""
-    for note in notes(found, seconds):
+    told = list(notes(found, seconds))
+    if rates and (cost := paid_off(found, rates)):
+        told.append(cost)
+    for note in told:
         yield from ((line, "") for line in wrapped(note, prose, indent=2))
     yield "", ""
     yield "What to try next", "bold"
@@ -117,6 +127,9 @@ def _models(found: Metrics, measured: Measure) -> Iterator[_Line]:
         scores = {name.removeprefix(OF_TEACHER): value for name, value in asked.items()}
         rows = found["against"].get(TEACHER, asked)["rows"]
         yield _Line(TEACHER, NAMES[TEACHER], scores | {"rows": rows}, MADE_BY[TEACHER])
+    for key, scores in found["references"].items():
+        if name := zero_shot_of(key):
+            yield _Line(key, name, scores)
     for seed, scores in seeds(found):
         made = (f"train_student@{seed}", f"evaluate@{seed}")
         yield _Line("", f"Student, seed {seed}", scores, made)

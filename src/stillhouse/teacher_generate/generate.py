@@ -40,10 +40,12 @@ def generate(
     conf: TeacherConf,
     store: Store | None = None,
     ledger: Ledger | None = None,
+    purpose: str | None = None,
 ) -> Generated:
     """One completion for each prompt and sample; the teacher is asked only what nobody asked yet.
 
-    A stage that asks in several runs hands them one `ledger`, so that its budget holds for all.
+    A stage that asks in several runs hands them one `ledger`, so that its budget holds for all, and
+    says the `purpose` of each, for the run log.
     Raises StillhouseError when rows remain without a completion (more than `allow_failures`), when
     the budget is used up or the run is given up; every completion that arrived is kept for the next
     run.
@@ -52,10 +54,10 @@ def generate(
         plan = make_plan(prompts, conf, kept)
         if not plan.missing:
             announce(describe(plan, conf, Tokens(), None))
-            _log(plan, conf, Run())
+            _log(plan, conf, Run(), purpose)
             return _generated(plan)
         run = ask(plan, conf, kept, ledger)
-        _log(plan, conf, run)
+        _log(plan, conf, run, purpose)
         # Read back, so that the table is what the store holds, whoever asked it first.
         complete = replace(plan, found=kept.look_up(plan.keys, conf.decoding.max_tokens))
         _require_complete(complete, conf, run)
@@ -137,11 +139,12 @@ def teacher_metrics(requests: pa.Table, completions: pa.Table) -> dict[str, floa
     return metrics
 
 
-def _log(plan: Plan, conf: TeacherConf, run: Run) -> None:
+def _log(plan: Plan, conf: TeacherConf, run: Run, purpose: str | None) -> None:
     try:
         record(
             "teacher",
             model=conf.model.name,
+            purpose=purpose,
             backend=conf.compute.backend,
             answers=len(plan.keys),
             reused=plan.reused,

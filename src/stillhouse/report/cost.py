@@ -1,0 +1,136 @@
+"""What 1,000 answers of each model cost, and after how many of them distilling has paid for itself.
+
+Tokens are counted; seconds are of this machine, from the run log; money follows from both by the
+prices that the entries of teacher and student say.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from stillhouse.config.student import StudentConf
+from stillhouse.config.teacher import Price, TeacherConf
+from stillhouse.report.against import NAMES, TEACHER, zero_shot_of
+from stillhouse.report.layout import Column, table
+from stillhouse.report.summary import PER_MILLION, Metrics
+from stillhouse.teacher_generate.estimate import money
+
+ANSWERS = 1_000
+STUDENT = "student"
+LABELS = "Teacher, as it labelled"
+HOUR = 3_600
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Prices by model, and how many seconds an answer took where that was seen."""
+
+    prices: Mapping[str, Price]
+    seconds: Mapping[str, float]
+    """By the name of the model in the report."""
+    training: float | None = None
+    """The seconds that one student's training took."""
+
+    def price(self, name: str) -> Price:
+        """What pays for the answers of a model: the teacher's, or those of any student."""
+        who, _, _ = name.partition(":")
+        return self.prices[TEACHER if who == TEACHER else STUDENT]
+
+    def money(self, name: str, tokens: Mapping[str, float]) -> float | None:
+        """What one answer costs; None where it has no price, or one by an hour nobody measured."""
+        price = self.price(name)
+        counted = price.prompt * tokens["prompt"] + price.completion * tokens["completion"]
+        if not price.hour:
+            return counted / PER_MILLION if counted else None
+        if name not in self.seconds:
+            return None
+        return counted / PER_MILLION + self.seconds[name] * price.hour / HOUR
+
+
+def rates(
+    teacher: TeacherConf,
+    student: StudentConf,
+    events: Mapping[str, Iterable[Mapping[str, Any]]],
+    stages: Mapping[str, float],
+) -> Rates:
+    """What the entries and the run log say.
+
+    `events`: those called `teacher` and `student`, oldest first. `stages`: the seconds of each
+    stage's latest run.
+    """
+    names = {TEACHER: teacher.model.name, STUDENT: student.model.source}
+    seconds: dict[str, float] = {}
+    for event in events["teacher"]:
+        purpose = event.get("purpose")
+        who, _, _ = str(purpose).partition(":")
+        if purpose and event["asked"] and event["model"] == names.get(who):
+            seconds[purpose] = event["seconds"] / event["asked"]
+    latest = {event["seed"]: event["rows_per_second"] for event in events["student"]}
+    if latest:
+        seconds[STUDENT] = len(latest) / sum(latest.values())
+    trained = [value for stage, value in stages.items() if stage.startswith("train_student@")]
+    training = sum(trained) / len(trained) if trained else None
+    return Rates({TEACHER: teacher.price, STUDENT: student.price}, seconds, training)
+
+
+def cost_lines(found: Metrics, rates: Rates, width: int) -> Iterator[str]:
+    """The table, and a sentence on what distilling has cost; nothing without counted tokens."""
+    tokens: Mapping[str, Mapping[str, float]] = found.get("tokens", {})
+    names = [name for name in tokens if name != STUDENT] + [STUDENT]
+    if names == [STUDENT] or STUDENT not in tokens:
+        return
+    each = {name: rates.money(name, tokens[name]) for name in names}
+    columns = [
+        Column("Tokens in", [f"{ANSWERS * tokens[name]['prompt']:,.0f}" for name in names]),
+        Column("Tokens out", [f"{ANSWERS * tokens[name]['completion']:,.0f}" for name in names]),
+        Column("Seconds", [_seconds(rates.seconds.get(name)) for name in names]),
+        Column("Money", [_money(each[name], rates.price(name)) for name in names]),
+    ]
+    told = [column for column in columns if set(column.cells) != {"-"}]
+    yield ""
+    yield f"{ANSWERS:,} answers of each model"
+    yield from table(Column("", [_named(name) for name in names]), told, width)
+
+
+def paid_off(found: Metrics, rates: Rates) -> str | None:
+    """After how many answers the student has saved what distilling cost; None without prices.
+
+    Distilling costs the teacher's labels and the training of one student. The teacher that the
+    student stands in for is the cheapest of those that were asked.
+    """
+    tokens: Mapping[str, Mapping[str, float]] = found.get("tokens", {})
+    each = {name: rates.money(name, tokens[name]) for name in tokens}
+    teachers = [
+        cost for name, cost in each.items() if name.startswith(TEACHER) and cost is not None
+    ]
+    student, price = each.get(STUDENT), rates.price(STUDENT)
+    if not teachers or rates.price(TEACHER).currency != price.currency:
+        return None
+    own = student or 0.0
+    labels = (each.get(TEACHER) or 0.0) * found["teacher"].get("requests", 0)
+    training = (rates.training or 0.0) * price.hour / HOUR
+    told = (
+        f"Distilling cost {money(labels + training, price)}: {money(labels, price)} for the "
+        f"teacher's labels, {money(training, price)} for training"
+    )
+    if student is None or not price.hour:
+        told += " (`price.hour` of the student's entry says what an hour of its machine costs)"
+    saved = min(teachers) - own
+    if saved <= 0:
+        return f"{told}. The student's answers cost no less than the teacher's."
+    answers = (labels + training) / saved
+    return f"{told}. It has paid for itself after {answers:,.0f} answers."
+
+
+def _named(name: str) -> str:
+    if name == TEACHER:
+        return LABELS
+    return zero_shot_of(name) or NAMES.get(name, "Student")
+
+
+def _seconds(value: float | None) -> str:
+    return "-" if value is None else f"{ANSWERS * value:,.1f}"
+
+
+def _money(value: float | None, price: Price) -> str:
+    return "-" if value is None else money(ANSWERS * value, price)
