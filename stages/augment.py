@@ -8,11 +8,13 @@ from stillhouse.augment.config import AugmentConfig
 from stillhouse.core import paths
 from stillhouse.core.tables import CHOSEN, EXAMPLES, EXEMPLARS, TRAINING
 from stillhouse.stage import Stage, run_stage
+from stillhouse.teacher_select.selected import with_selected
 
 
 def main(stage: Stage[AugmentConfig]) -> None:
     chosen, examples, exemplars = (stage.rows(each) for each in (CHOSEN, EXAMPLES, EXEMPLARS))
-    rows, metrics = training_rows(chosen, examples, exemplars, stage.config)
+    config = with_selected(stage.config, stage.json(paths.SELECTED))
+    rows, metrics = training_rows(chosen, examples, exemplars, config)
     stage.write(TRAINING, rows)
     stage.write_json(paths.AUGMENT_METRICS, metrics)
 

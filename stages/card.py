@@ -13,6 +13,7 @@ from stillhouse.core.tables import EXAMPLES, TRAINING
 from stillhouse.stage import Stage, run_stage
 from stillhouse.students.folder import read_manifest
 from stillhouse.students.serving import parse_serving
+from stillhouse.teacher_select.selected import with_selected
 
 
 def main(stage: Stage[CardConfig]) -> None:
@@ -28,7 +29,8 @@ def main(stage: Stage[CardConfig]) -> None:
         confusion=read_confusion(stage.input(paths.confusion_plot(seed)).read_text("utf-8")),
         hashes={each.name: sha256_file(stage.input(each.path)) for each in (EXAMPLES, TRAINING)},
     )
-    stage.write_text(paths.student_card(seed), model_card(stage.config, seed, measured))
+    config = with_selected(stage.config, stage.json(paths.SELECTED))
+    stage.write_text(paths.student_card(seed), model_card(config, seed, measured))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from stillhouse.parse.parse import parse_completions
 from stillhouse.parse.stand_ins import stand_ins
 from stillhouse.parse.usable import require_usable
 from stillhouse.stage import Stage, StageConfig, run_stage
+from stillhouse.teacher_select.selected import with_selected
 
 
 class ParseConfig(StageConfig):
@@ -21,7 +22,8 @@ class ParseConfig(StageConfig):
 
 
 def main(stage: Stage[ParseConfig]) -> None:
-    form = reply_form(stage.config.prompt, stage.config.dataset)
+    config = with_selected(stage.config, stage.json(paths.SELECTED))
+    form = reply_form(config.prompt, config.dataset)
     examples, completions = stage.rows(EXAMPLES), stage.rows(COMPLETIONS)
     parsed, metrics = parse_completions(examples, completions, form)
     require_usable(parsed, completions, by_id(examples, "examples"), form.reply.minimum_usable)

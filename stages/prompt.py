@@ -10,6 +10,7 @@ from stillhouse.core.tables import EXAMPLES, EXEMPLARS, PROMPTS
 from stillhouse.prompt.asked import asked_of_student
 from stillhouse.prompt.render import render_prompts
 from stillhouse.stage import Stage, StageConfig, run_stage
+from stillhouse.teacher_select.selected import with_selected
 
 
 class PromptingConfig(StageConfig):
@@ -18,7 +19,8 @@ class PromptingConfig(StageConfig):
 
 
 def main(stage: Stage[PromptingConfig]) -> None:
-    prompt, dataset = stage.config.prompt, stage.config.dataset
+    config = with_selected(stage.config, stage.json(paths.SELECTED))
+    prompt, dataset = config.prompt, config.dataset
     examples, exemplars = stage.rows(EXAMPLES), stage.rows(EXEMPLARS)
     prompts = render_prompts(prompt, dataset.task, dataset.answer, examples, exemplars)
     stage.write(PROMPTS, prompts)

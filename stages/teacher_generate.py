@@ -11,6 +11,7 @@ from stillhouse.core.tables import COMPLETIONS, PROMPTS
 from stillhouse.stage import Stage, StageConfig, run_stage
 from stillhouse.teacher_generate.generate import generate
 from stillhouse.teacher_generate.structured import enforced
+from stillhouse.teacher_select.selected import with_selected
 
 
 class TeacherGenerateConfig(StageConfig):
@@ -19,7 +20,8 @@ class TeacherGenerateConfig(StageConfig):
 
 
 def main(stage: Stage[TeacherGenerateConfig]) -> None:
-    teacher = enforced(stage.config.teacher, stage.config.prompt.reply)
+    config = with_selected(stage.config, stage.json(paths.SELECTED))
+    teacher = enforced(config.teacher, config.prompt.reply)
     generated = generate(stage.table(PROMPTS), teacher, purpose="teacher")
     stage.write(COMPLETIONS, generated.completions)
     stage.write_json(paths.TEACHER_METRICS, generated.metrics)

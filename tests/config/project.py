@@ -16,6 +16,7 @@ PARAMS = {
     "student": "small",
     "judge": "pair",
     "augment": "few",
+    "search": "none",
     "limit": None,
     "exemplars": "topk",
     "k": 2,
@@ -117,6 +118,7 @@ ENTRIES = {
         "filters": {"min_words": 2, "max_words": 60, "rouge_l": 0.7, "ngram": 8},
         "verify": {},
     },
+    "search/none": {"description": "Nothing is tried", "prompts": []},
 }
 
 

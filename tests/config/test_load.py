@@ -34,7 +34,7 @@ def test_a_valid_project_loads(project):
     knobs, entries = load_all(project)
     assert knobs.lambda_ == 1.0
     assert set(entries) == set(GROUPS)
-    assert check_all(project) == 8
+    assert check_all(project) == 9
 
 
 def test_all_mistakes_are_listed_at_once(project):

@@ -18,7 +18,7 @@ from stillhouse.store.store import Store
 from tests.labels.project import REVIEWS, edit, text, write_project
 from tests.pipeline import scripts
 
-TO_PROMPT = ("ingest", "embed", "retrieve", "prompt")
+TO_PROMPT = ("ingest", "embed", "retrieve", "teacher_select", "prompt")
 PRICE = {"currency": "EUR", "prompt": 1000.0, "completion": 2000.0}
 
 

@@ -20,7 +20,7 @@ TEACHER = (
     "{{ 'yes' if 'good' in prompt or 'fine' in prompt else 'no' }}."
 )
 """Right but for what is sound."""
-BEFORE = ("ingest", "embed", "retrieve", "prompt", "teacher_generate", "parse")
+BEFORE = ("ingest", "embed", "retrieve", "teacher_select", "prompt", "teacher_generate", "parse")
 TRAIN = ("feedback_predict", "feedback_judge", "feedback_split", "augment", "train_student@0")
 SCORE = ("references", "baseline", "evaluate@0", "card@0", "report")
 

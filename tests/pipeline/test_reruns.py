@@ -35,12 +35,15 @@ WITHOUT_FEEDBACK = {
 }
 """Stages that a knob does not reach with `feedback: none`: the table before them stays empty."""
 
+WITHOUT_SEARCH = {"teacher": {"prompt", "baseline"}}
+"""Stages that a knob reaches through what a search chooses: without one that stays empty."""
+
 WITHOUT_PROMPT = {"embedder", "exemplars", "k", "prompt"}
 """Knobs that do not reach `baseline`, whose student has templates of its own."""
 
 
 def reached(knob):
-    unreached = WITHOUT_FEEDBACK.get(knob, set())
+    unreached = WITHOUT_FEEDBACK.get(knob, set()) | WITHOUT_SEARCH.get(knob, set())
     return KNOBS[knob] - unreached - ({"baseline"} if knob in WITHOUT_PROMPT else set())
 
 
@@ -118,11 +121,11 @@ def test_what_only_changes_the_computing_reruns_nothing(workspace):
     assert workspace.ran("repro") == set()
 
 
-def test_a_price_reruns_the_report(workspace):
+def test_a_price_reruns_the_report_and_asks_whether_another_is_cheaper(workspace):
     before = workspace.read("metrics/summary.json")["teacher"]["cost"]["EUR"]
     price = {"currency": "EUR", "prompt": 2.0, "completion": 4.0}
     workspace.edit("conf/teacher/tiny.yaml", price=price)
-    assert workspace.ran("repro") == {"report"}
+    assert workspace.ran("repro") == {"teacher_select", "report"}
     after = workspace.read("metrics/summary.json")["teacher"]["cost"]["EUR"]
     assert after == pytest.approx(2 * before, abs=2e-6)
 
@@ -134,7 +137,8 @@ def test_equal_output_ends_the_wave(workspace):
     code = workspace.path / "src/stillhouse/parse/statements.py"
     code.write_text(code.read_text().replace("MOST = 20", "MOST = 21"))  # parse
     # augment parses, too; the card names every knob
-    reached = {"code", "ingest", "retrieve", "parse", "feedback_split", "augment", "card@0"}
+    reached = {"code", "ingest", "retrieve", "teacher_select", "parse", "feedback_split"}
+    reached |= {"augment", "card@0"}
     assert workspace.ran("repro") == reached
 
 

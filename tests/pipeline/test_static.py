@@ -33,7 +33,8 @@ TEACHER = {"teacher_generate"} | PARSE
 BASELINE = {"baseline"}
 ZERO_SHOT = {"zero_shot", "report"}
 PROMPT = {"prompt"} | TEACHER | BASELINE
-RETRIEVE = {"retrieve"} | PROMPT | ZERO_SHOT
+SELECT = {"teacher_select"} | PROMPT
+RETRIEVE = {"retrieve"} | SELECT | ZERO_SHOT
 EMBED = {"embed"} | RETRIEVE
 ALL = {"ingest"} | EMBED | BASELINE
 
@@ -45,7 +46,8 @@ KNOBS = {
     "k": RETRIEVE,
     "exemplar_seed": RETRIEVE,
     "prompt": PROMPT,
-    "teacher": TEACHER | ZERO_SHOT,
+    "teacher": SELECT | ZERO_SHOT,
+    "search": SELECT,
     "fraction": PREDICT,
     "label_source": PREDICT,
     "label_filter": FEEDBACK,
@@ -70,7 +72,7 @@ KNOBS = {
 CONF_KEYS = {
     "dataset/source": ALL,
     "dataset/fields": ALL,
-    "dataset/task": PROMPT | ZERO_SHOT,
+    "dataset/task": SELECT | ZERO_SHOT,
     "dataset/answer": ALL,
     "dataset/exclude_same_group": RETRIEVE,
     "dataset/licence": CARD,
@@ -81,9 +83,9 @@ CONF_KEYS = {
     "embedder/trust_remote_code": set(),
     "prompt/tasks": PROMPT,
     "prompt/reply": PROMPT,
-    "teacher/model": TEACHER | ZERO_SHOT,
-    "teacher/decoding": TEACHER | ZERO_SHOT,
-    "teacher/price": {"report"},
+    "teacher/model": SELECT | ZERO_SHOT,
+    "teacher/decoding": SELECT | ZERO_SHOT,
+    "teacher/price": SELECT,  # of what is as good, the cheaper one is taken
     "teacher/compute": set(),
     "student/model": PREDICT | BASELINE | ZERO_SHOT,
     "student/templates": PREDICT | BASELINE,
@@ -95,6 +97,8 @@ CONF_KEYS = {
     "judge/decoding": JUDGE,
     "judge/compute": set(),
     "judge/price": set(),
+    "search/prompts": SELECT,
+    "search/rows": SELECT,
     "augment/prompts": AUGMENT,
     "augment/filters": AUGMENT,
     "augment/verify": AUGMENT,

@@ -216,6 +216,7 @@ def entries(models: Path, *, others: bool = True) -> dict[str, dict[str, Any]]:
                 "filters": {"min_words": 2, "max_words": 40, "rouge_l": 0.9, "ngram": 8},
                 "verify": {},
             },
+            f"search/{name}": {"description": "Nothing is tried", "prompts": []},
         }
     return found
 

@@ -153,7 +153,16 @@ def test_a_log_becomes_rows_and_a_teacher_that_was_paid_already(stillhouse, tmp_
     )
     stillhouse("init", "mine", "--from-logs", "log.jsonl")
     monkeypatch.chdir(tmp_path / "mine")
-    run("code", "ingest", "embed", "retrieve", "prompt", "teacher_generate", "parse")
+    run(
+        "code",
+        "ingest",
+        "embed",
+        "retrieve",
+        "teacher_select",
+        "prompt",
+        "teacher_generate",
+        "parse",
+    )
     metrics = read_json(paths.TEACHER_METRICS)
     assert (metrics["prompt_tokens"], metrics["completion_tokens"]) == (60 * 9, 60 * 2)
     parsed = {row["id"]: row["label"] for row in PARSED.read_rows()}

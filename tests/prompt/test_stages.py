@@ -25,7 +25,7 @@ def project(tmp_path, monkeypatch, tiny_models):
 
 
 def test_examples_become_prompts(project):
-    run("embed", "retrieve", "prompt")
+    run("embed", "retrieve", "teacher_select", "prompt")
     prompts = tables.PROMPTS.read_rows()
     exemplars = tables.EXEMPLARS.read_rows()
     assert [row["id"] for row in prompts] == [f"r{n}" for n in range(6)]
@@ -43,7 +43,7 @@ def test_examples_become_prompts(project):
 def test_a_second_run_gives_the_same_bytes(project):
     written = (tables.EMBEDDINGS, tables.EXEMPLARS, tables.PROMPTS)
     outputs = (*(table.path for table in written), paths.RETRIEVE_METRICS)
-    run("embed", "retrieve", "prompt")
+    run("embed", "retrieve", "teacher_select", "prompt")
     before = [path.read_bytes() for path in outputs]
-    run("embed", "retrieve", "prompt")
+    run("embed", "retrieve", "teacher_select", "prompt")
     assert [path.read_bytes() for path in outputs] == before

@@ -6,6 +6,7 @@ left out, so the other mistakes are reported beside that one.
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from stillhouse.config.augment import AugmentConf
 from stillhouse.config.base import Conf
@@ -15,6 +16,7 @@ from stillhouse.config.knobs import Recipe
 from stillhouse.config.own import problems_of_own
 from stillhouse.config.prompt import PromptConf
 from stillhouse.config.running import problems_of_judge
+from stillhouse.config.search import Candidate, SearchConf
 from stillhouse.config.student import OF_PROMPT, StudentConf
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.core.errors import did_you_mean
@@ -31,20 +33,47 @@ class Chosen:
     student: StudentConf
     judge: JudgeConf
     augment: AugmentConf
-    zero_shot: Mapping[str, Conf | None]
-    """The prompt of each model that is asked about the test rows as it is."""
+    search: SearchConf
 
     def __init__(
         self,
         root: Path,
         knobs: Recipe | None,
         entries: Mapping[str, Conf],
-        zero_shot: Mapping[str, Conf | None] | None = None,
+        further: Mapping[str, PromptConf] = MappingProxyType({}),
     ) -> None:
-        self.root, self.zero_shot = root, zero_shot or {}
+        """`further`: the prompts that the search tries and that `zero_shot` names, by name."""
+        self.root = root
+        self.further = further
         self.__dict__.update(entries)
         if knobs is not None:
             self.knobs = knobs
+
+    def ways(self) -> "list[Chosen]":
+        """How the teacher may come to be asked: as the knobs say, or as each candidate of the
+        search does.
+        """
+        try:
+            candidates = self.search.candidates(self.teacher.decoding)
+            known = [each for each in candidates if each.prompt in self.further]
+        except AttributeError:
+            known = []  # it needs what is missing or wrong
+        return [self._asked_as(candidate) for candidate in known] or [self]
+
+    def _asked_as(self, candidate: Candidate) -> "Chosen":
+        way = Chosen(self.root, None, {}, self.further)
+        way.__dict__.update(self.__dict__)
+        way.prompt = self.further[candidate.prompt]
+        way.teacher = self.teacher.model_copy(update={"decoding": candidate.decoding})
+        if "knobs" in self.__dict__:
+            way.knobs = self.knobs.model_copy(update={"prompt": candidate.prompt})
+        return way
+
+    @property
+    def zero_shot(self) -> list[tuple[str, str, PromptConf]]:
+        """Who is asked about the test rows as they are, and with which prompt."""
+        named = (each.split(":", 1) for each in getattr(self.knobs, "zero_shot", ()))
+        return [(who, name, self.further[name]) for who, name in named if name in self.further]
 
     @property
     def asks_judge_of_answers(self) -> bool:
@@ -63,12 +92,13 @@ Rule = Callable[[Chosen], Iterator[str]]
 def contradictions(chosen: Chosen) -> list[str]:
     """A line for each."""
     found = []
-    for rule in RULES:
-        try:
-            found += list(rule(chosen))
-        except (AttributeError, KeyError):
-            continue  # it needs what is missing or wrong
-    return found
+    for way in chosen.ways():
+        for rule in RULES:
+            try:
+                found += list(rule(way))
+            except (AttributeError, KeyError):
+                continue  # it needs what is missing or wrong
+    return list(dict.fromkeys(found))
 
 
 def _test_rows(c: Chosen) -> Iterator[str]:
@@ -268,35 +298,33 @@ def _prompt_asks_the_student(c: Chosen) -> Iterator[str]:
 
 
 def _zero_shot_can_be_asked(c: Chosen) -> Iterator[str]:
-    for name, prompt in c.zero_shot.items():
-        if not isinstance(prompt, PromptConf):
-            continue
+    for who, name, prompt in c.zero_shot:
         if prompt.reply.content == "rationale":
             yield (
-                f"`zero_shot` has `{name}`, a prompt that shows a row's own label (reply: "
+                f"`zero_shot` has `{who}:{name}`, a prompt that shows a row's own label (reply: "
                 "rationale), and so cannot be asked about test rows"
             )
         elif c.dataset.task not in prompt.tasks:
             yield (
-                f"`zero_shot` has `{name}`, a prompt without parts for the task of `dataset: "
+                f"`zero_shot` has `{who}:{name}`, a prompt without parts for the task of `dataset: "
                 f"{c.knobs.dataset}`, {c.dataset.task}; it serves {', '.join(sorted(prompt.tasks))}"
             )
-    if c.zero_shot and not c.dataset.has_labels("test"):
+    asked = {who for who, _, _ in c.zero_shot}
+    if asked and not c.dataset.has_labels("test"):
         yield (
             f"`zero_shot` scores models on the test rows, and those of `dataset: "
             f"{c.knobs.dataset}` have no labels; set `zero_shot: []`"
         )
-    if any(name.startswith("student:") for name in c.zero_shot) and c.student.model.source is None:
+    if "student" in asked and c.student.model.source is None:
         yield (
             f"`zero_shot` asks the untrained student, and `student: {c.knobs.student}` has random "
             "weights (`model.architecture`), which answer nothing; leave `student:` out of it"
         )
-    for name in c.zero_shot:
-        if name.startswith("teacher:") and c.teacher.compute.backend == "recorded":
-            yield (
-                f"`zero_shot` has `{name}`, and `teacher: {c.knobs.teacher}`, recorded outputs, "
-                "cannot be asked with another prompt; leave it out, or choose another teacher"
-            )
+    if "teacher" in asked and c.teacher.compute.backend == "recorded":
+        yield (
+            f"`zero_shot` asks the teacher, and `teacher: {c.knobs.teacher}`, recorded outputs, "
+            "cannot be asked with a prompt; leave it out, or choose another teacher"
+        )
 
 
 def _validation_rows(c: Chosen) -> Iterator[str]:
@@ -399,6 +427,61 @@ def _judge_can_be_asked(c: Chosen) -> Iterator[str]:
         )
 
 
+def _rows_to_search_on(c: Chosen) -> Iterator[str]:
+    if not c.search.prompts:
+        return
+    if "validation" not in c.dataset.splits:
+        yield (
+            f"`search: {c.knobs.search}` chooses on validation rows, and `dataset: "
+            f"{c.knobs.dataset}` has no `validation` split; hold one out, such as `validation: "
+            "{hold_out_from: train, share: 0.1}`, or set `search: none`"
+        )
+    elif not c.dataset.has_labels("validation"):
+        yield (
+            f"`search: {c.knobs.search}` chooses by labels, and the validation rows of `dataset: "
+            f"{c.knobs.dataset}` have none; label some (docs/labels.md), or set `search: none`"
+        )
+
+
+def _candidates_to_choose_from(c: Chosen) -> Iterator[str]:
+    if not c.search.prompts:
+        return
+    if len(c.search.candidates(c.teacher.decoding)) < 2:
+        yield (
+            f"`search: {c.knobs.search}` has one candidate, so there is nothing to choose; name "
+            "more `prompts` or values of `decoding` (greedy decodings ignore `top_p`), or set "
+            "`search: none`"
+        )
+    if c.teacher.compute.backend == "recorded":
+        yield (
+            f"`search: {c.knobs.search}` asks in several ways, and `teacher: {c.knobs.teacher}` "
+            "has recorded outputs, the same for each; choose another teacher, or set `search: none`"
+        )
+
+
+def _candidate_can_be_asked(c: Chosen) -> Iterator[str]:
+    """Of a way that the search may choose; without a search the entries' own rules see to it."""
+    if not c.search.prompts:
+        return
+    if c.prompt.reply.content == "rationale":
+        yield (
+            f"`search: {c.knobs.search}` compares labels with gold, and `prompt: "
+            f"{c.knobs.prompt}` asks for none (`reply: rationale`); leave it out"
+        )
+    if c.teacher.decoding.max_tokens >= c.teacher.context:
+        yield (
+            f"`search: {c.knobs.search}` sets `max_tokens` to {c.teacher.decoding.max_tokens}, "
+            f"which leaves no room for a prompt in the `context` of `teacher: {c.knobs.teacher}`, "
+            f"{c.teacher.context}"
+        )
+    if c.teacher.decoding.samples > 1 and c.teacher.decoding.temperature == 0:
+        yield (
+            f"`search: {c.knobs.search}` sets `temperature` to 0, and `teacher: "
+            f"{c.knobs.teacher}` wants {c.teacher.decoding.samples} samples of a row, which would "
+            "be all alike"
+        )
+
+
 RULES: tuple[Rule, ...] = (
     _test_rows,
     _task_has_a_prompt,
@@ -421,4 +504,7 @@ RULES: tuple[Rule, ...] = (
     _judge_of_answers,
     _judge_of_queries,
     _judge_can_be_asked,
+    _rows_to_search_on,
+    _candidates_to_choose_from,
+    _candidate_can_be_asked,
 )

@@ -46,6 +46,7 @@ class Recipe(Conf):
     student: Text
     judge: Text
     augment: Text
+    search: Text
 
     limit: Count | None
     exemplars: Exemplars

@@ -23,6 +23,7 @@ from stillhouse.config.own import problems_of_own
 from stillhouse.config.pipeline import stages, tracked_by_name
 from stillhouse.config.prompt import PromptConf
 from stillhouse.config.running import problems_of_running
+from stillhouse.config.search import SearchConf
 from stillhouse.config.student import StudentConf
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.core import paths
@@ -41,6 +42,7 @@ GROUPS: dict[str, type[Conf]] = {
     "student": StudentConf,
     "judge": JudgeConf,
     "augment": AugmentConf,
+    "search": SearchConf,
 }
 
 
@@ -114,17 +116,11 @@ class Entries:
         self.root = root
         self._read: dict[tuple[str, str], tuple[Conf | None, list[str]]] = {}
 
-    def read(
-        self, group: str, name: str, problems: list[str], *, knob: str | None = None
-    ) -> Conf | None:
-        """One entry; its mistakes are added to `problems` unless they are there already.
-
-        `knob` is what names it, where that is not the one of the group.
-        """
+    def read(self, group: str, name: str, problems: list[str]) -> Conf | None:
+        """One entry; its mistakes are added to `problems` unless they are there already."""
         if name not in names(group, self.root):
-            said = f"`{knob}` names" if knob else f"`{group}` is"
             problems.append(
-                f"{self.root / paths.PARAMS}: {said} {shown(name)}, but "
+                f"{self.root / paths.PARAMS}: `{group}` is {shown(name)}, but "
                 f"conf/{group}/{name}.yaml does not exist."
                 f"{did_you_mean(name, names(group, self.root))}{look_alike(name)}"
             )
@@ -136,6 +132,8 @@ class Entries:
             entry = checked_conf(path, GROUPS[group], found, tracked=tracked)
             if entry is not None:
                 found += [f"{path}: {each}." for each in problems_of_own(entry, self.root)]
+            if isinstance(entry, SearchConf):
+                found += [f"{path}: {each}" for each in _unknown_prompts(entry, self.root)]
             self._read[group, name] = entry, found
         entry, found = self._read[group, name]
         problems.extend(problem for problem in found if problem not in problems)
@@ -146,6 +144,40 @@ class Entries:
         if not isinstance(name, str) or name not in names(group, self.root):
             return None
         return self.read(group, name, [])
+
+    def searched(self, search: Conf | None, problems: list[str]) -> dict[str, PromptConf]:
+        """The prompts that a search tries, by name; their mistakes are added to `problems`."""
+        named = getattr(search, "prompts", ()) if isinstance(search, SearchConf) else ()
+        known = [name for name in named if name in names("prompt", self.root)]
+        read = {name: self.read("prompt", name, problems) for name in known}
+        return {name: entry for name, entry in read.items() if isinstance(entry, PromptConf)}
+
+    def zero_shot(
+        self, knobs: Knobs | None, where: object, problems: list[str]
+    ) -> dict[str, PromptConf]:
+        """The prompts that the knob `zero_shot` names; their mistakes are added to `problems`."""
+        known, read = names("prompt", self.root), {}
+        for name in (each.split(":", 1)[1] for each in getattr(knobs, "zero_shot", ())):
+            if name not in known:
+                problems.append(
+                    f"{where}: `zero_shot` names {shown(name)}, but conf/prompt/{name}.yaml does "
+                    f"not exist.{did_you_mean(name, known)}{look_alike(name)}"
+                )
+                continue
+            entry = self.read("prompt", name, problems)
+            if isinstance(entry, PromptConf):
+                read[name] = entry
+        return read
+
+
+def _unknown_prompts(search: SearchConf, root: Path) -> Iterator[str]:
+    known = names("prompt", root)
+    for name in getattr(search, "prompts", ()):
+        if name not in known:
+            yield (
+                f"`prompts` names {shown(name)}, but conf/prompt/{name}.yaml does not exist."
+                f"{did_you_mean(name, known)}{look_alike(name)}"
+            )
 
 
 def _entries(root: Path) -> Entries:
@@ -187,11 +219,8 @@ def _chosen(entries: Entries, problems: list[str]) -> tuple[Knobs | None, dict[s
         if name is not None and (entry := entries.read(group, name, problems))
     }
     problems.extend(_problems_of_pipeline(entries.root))
-    asked = getattr(knobs, "zero_shot", ())
-    prompts = {
-        each: entries.read("prompt", each.split(":", 1)[1], problems, knob="zero_shot")
-        for each in asked
-    }
+    prompts = entries.searched(found.get("search"), problems)
+    prompts |= entries.zero_shot(knobs, path, problems)
     against = contradictions(Chosen(entries.root, knobs, found, prompts))
     problems.extend(f"{path}: {problem}." for problem in against)
     return knobs, found

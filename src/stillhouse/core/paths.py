@@ -7,12 +7,16 @@ PARAMS = Path("params.yaml")
 CONF = Path("conf")
 STAGES = Path("stages")
 """The scripts of the stages, and modules of the project's own beside them."""
+PROMPT_ENTRIES = CONF / "prompt"
+"""The entries of prompts, of which a search tries some."""
 RAW = Path("data/raw")
 
 INPUTS = Path("data/inputs.json")
 """What the dataset asks of a row: templates, columns, an example."""
 ASKED = Path("data/asked.json")
 """How a student is asked with the run's prompt."""
+SELECTED = Path("data/selected.json")
+"""The prompt and the decoding that a search has chosen; empty without one."""
 CODE = Path("data/code")
 DEFINITIONS = CODE / "definitions.json"
 PREDICTIONS = Path("data/predictions")
@@ -21,6 +25,7 @@ STUDENTS = Path("models/student")
 INGEST_METRICS = Path("metrics/ingest.json")
 EMBED_METRICS = Path("metrics/embed.json")
 RETRIEVE_METRICS = Path("metrics/retrieve.json")
+SELECTED_METRICS = Path("metrics/selected.json")
 TEACHER_METRICS = Path("metrics/teacher.json")
 PARSE_METRICS = Path("metrics/parse.json")
 JUDGE_METRICS = Path("metrics/judge.json")

@@ -77,7 +77,7 @@ def of_dataset(
     )
     start = Start({"dataset": name, "limit": None, **LABELS_ALONE})
     start.knobs |= {"teacher": TEACHER, "student": STUDENT, "embedder": "minilm"}
-    start.knobs |= {"judge": "pairwise", "augment": "lion"}
+    start.knobs |= {"judge": "pairwise", "augment": "lion", "search": "none"}
     if values is not None:
         start.own[packaged.entry_place("dataset", name)] = NOTE + written(values)
     for knobs in (LABELS_ALONE, RATIONALES):

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import stillhouse
 from stillhouse.code.pin import pinned
+from stillhouse.config.whole import GROUPS
 from stillhouse.core import paths
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.files import write_text
@@ -102,6 +103,8 @@ def _now(given: Mapping[Path, str]) -> dict[Path, str]:
     """The same files as the package has them today, and the pipeline's further ones."""
     knobs = _knobs(given)
     now = packaged.pipeline_files(knobs)
+    for group in GROUPS.keys() - knobs.keys():  # a knob that is new has an entry that is new
+        now |= packaged.entry_files(group, packaged.knobs()[group])
     for place in given:
         if place.is_relative_to(paths.CONF) and (text := packaged.now(place)) is not None:
             now[place] = text

@@ -105,14 +105,11 @@ def _mistakes(name: str, study: Study, entries: Entries) -> Iterator[str]:
                 )
         read = {group: entries.known(group, values.get(group)) for group in GROUPS}
         found = {group: entry for group, entry in read.items() if entry}
-        asked = {}
-        for each in getattr(knobs, "zero_shot", ()):
-            prompt = each.split(":", 1)[1]
-            asked[each] = entries.known("prompt", prompt)
-            if prompt not in names("prompt", root):
-                near = did_you_mean(prompt, names("prompt", root))
-                yield f"{where}: `zero_shot` names {prompt!r}, which is no prompt.{near}"
-        for problem in contradictions(Chosen(root, knobs, found, asked)):
+        of_names: list[str] = []
+        prompts = entries.searched(found.get("search"), [])
+        prompts |= entries.zero_shot(knobs, where, of_names)
+        yield from of_names
+        for problem in contradictions(Chosen(root, knobs, found, prompts)):
             yield f"{where}: {problem}."
 
 

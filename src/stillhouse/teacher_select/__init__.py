@@ -1,0 +1,1 @@
+"""Prompt and decoding of the teacher, chosen among candidates on validation rows."""
