@@ -47,7 +47,7 @@ def in_a_process(cwd, *arguments):
 
 
 def test_check_counts_the_files(project):
-    assert stillhouse("check") == "8 files are fine.\n"
+    assert stillhouse("check") == "9 files are fine.\n"
 
 
 def test_check_reports_every_mistake_in_one_message_without_a_traceback(project):

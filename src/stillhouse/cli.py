@@ -200,7 +200,8 @@ def cost(
     """What the next run will ask, in requests, tokens and money; nobody is asked.
 
     Of the teacher, and of the judge and the augmentation where params.yaml uses them: requests by
-    split, those that the store has, tokens in and out, money. What is expected is measured on
+    split, those that the store has, tokens in and out, money. Of a search first, alone, since what
+    is asked after it follows from its choice. What is expected is measured on
     completions that are there; the most is what `max_tokens` allows. Needs data/prompts.parquet,
     which `dvc repro prompt` makes.
     """

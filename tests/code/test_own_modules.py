@@ -19,12 +19,14 @@ METRIC = {
     "parse",
     "references",
     "report",
+    "teacher_select",
 }
+ASK = {"teacher_select", "teacher_generate", "feedback_judge", "augment"}
 REACHED = {
     "def rows(split):\n    yield {}\n": {"ingest"},
     "def score(prediction, label):\n    return 1\n": METRIC,
     "def keep(row):\n    return True\n": {"feedback_split"},
-    "def open_teacher(conf):\n    return None\n": {"teacher_generate", "feedback_judge", "augment"},
+    "def open_teacher(conf):\n    return None\n": ASK,
     "def helper(x):\n    return x\n": set(),
     "class Kept:\n    def keep(self, row):\n        return True\n": set(),
 }

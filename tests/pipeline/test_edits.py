@@ -13,7 +13,7 @@ from tests.pipeline.test_static import CONFIGURED
 
 PACKAGE = "src/stillhouse"
 PREDICT = {"evaluate", "baseline", "feedback_predict"}
-ASK = {"teacher_generate", "feedback_judge", "augment"}
+ASK = {"teacher_select", "teacher_generate", "feedback_judge", "augment"}
 
 
 class Edit(NamedTuple):
@@ -65,7 +65,9 @@ EDITS = {
     "how exemplars are found": Edit(
         "retrieve/nearest.py", "MARGIN = 16", "MARGIN = 17", {"retrieve"}
     ),
-    "the parser": Edit("parse/statements.py", "MOST = 20", "MOST = 21", {"parse", "augment"}),
+    "the parser": Edit(
+        "parse/statements.py", "MOST = 20", "MOST = 21", {"parse", "augment", "teacher_select"}
+    ),
     "a judge's model": Edit(
         "config/judge.py", "} as a judge", "} judging", {"feedback_judge", "augment"}
     ),
@@ -76,7 +78,7 @@ EDITS = {
         '"\\nPremise:", "\\nNext:")',
         {
             *("ingest", "prompt", "parse", "feedback_judge", "feedback_split", "augment"),
-            *("baseline", "evaluate", "card", "retrieve", "references", "report"),
+            *("baseline", "evaluate", "card", "retrieve", "references", "report", "teacher_select"),
         },
     ),
     "what every stage runs in": Edit(

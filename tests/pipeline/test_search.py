@@ -44,8 +44,16 @@ def asked(workspace: Workspace) -> list[int]:
 
 
 def test_the_choice_is_followed_kept_and_made_anew_when_a_candidate_changes(searched):
-    ran = searched.ran("repro", "parse")
-    assert ran == {"teacher_select", "prompt", "teacher_generate", "parse"}
+    said = searched.stillhouse("cost")
+    assert "warning: the search comes first." in said
+    assert "search, t: 8 to 24 requests" in said
+    ran = searched.ran("repro", "prompt")
+    assert ran == {"teacher_select", "prompt"}
+    to_ask = json.loads(searched.stillhouse("cost", "--json"))
+    assert to_ask["prompts"]["current"]
+    assert [each["what"] for each in to_ask["asked"]] == ["teacher"]
+    assert searched.ran("repro", "parse") == {"teacher_generate", "parse"}
+    assert asked(searched)[-1] == to_ask["asked"][0]["to_ask"] > 0
     selected = searched.read("data/selected.json")
     assert selected["prompt"] == "good"
     assert selected["decoding"] == {}

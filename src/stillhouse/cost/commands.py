@@ -1,17 +1,24 @@
 """What `stillhouse cost` prints."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from stillhouse.code.why import explain
-from stillhouse.config.whole import load_all
+from stillhouse.config.prompt import PromptConf
+from stillhouse.config.search import SearchConf
+from stillhouse.config.whole import load_all, load_entry
+from stillhouse.core import paths
 from stillhouse.core.errors import StillhouseError
-from stillhouse.core.tables import PROMPTS
+from stillhouse.core.files import read_json
+from stillhouse.core.tables import EXAMPLES, EXEMPLARS, PROMPTS
 from stillhouse.cost.cost import Chosen, Cost, costs
+from stillhouse.cost.search import search_cost
 from stillhouse.store.store import Store
 from stillhouse.teacher_generate.estimate import has_price, money
 from stillhouse.teacher_generate.spending import Tokens
+from stillhouse.teacher_select.asking import Asking
+from stillhouse.teacher_select.selected import selected_prompt, selected_teacher
 
 MAKE = "`dvc repro prompt` makes it and asks nobody"
 
@@ -19,23 +26,62 @@ MAKE = "`dvc repro prompt` makes it and asks nobody"
 def cost_of_next_run() -> tuple[list[Cost], str | None]:
     """What each model is asked for, and what is to be said of the prompts: None where they are
     those of the next run. Raises StillhouseError where there are none.
+
+    A search that is still to be made comes alone: what is asked after it follows from its choice.
     """
-    knobs, entries = load_all()
-    groups: Any = {name: entries[name] for name in ("dataset", "prompt", "teacher", "judge")}
-    chosen = Chosen(knobs, **groups, augment=entries["augment"])  # type: ignore[arg-type]
+    knobs, loaded = load_all()
+    entries: dict[str, Any] = dict(loaded)
+    search, selected = entries["search"], {}
+    if search.prompts:
+        if before := _stale("teacher_select", itself=True):
+            return _cost_of_search(search, entries, before)
+        selected = read_json(paths.SELECTED)
+    chosen = Chosen(
+        knobs,
+        dataset=entries["dataset"],
+        prompt=selected_prompt(entries["prompt"], selected),
+        teacher=selected_teacher(entries["teacher"], selected),
+        judge=entries["judge"],
+        augment=entries["augment"],
+    )
     if not PROMPTS.path.exists():
         raise StillhouseError(f"{PROMPTS.path} does not exist yet: {MAKE}. Then ask again.")
-    found = costs(chosen, Store.default(), judged_is_current=not _changed("feedback_judge", False))
-    return found, _changed("prompt", True)
-
-
-def _changed(stage: str, itself: bool) -> str | None:
-    """What of a stage's run is no longer what would run; with `itself` the stage counts, too."""
-    (found,) = explain(stage)
-    stale = [*found.before, *([stage] if itself and found.reasons else [])]
+    found = costs(chosen, Store.default(), judged_is_current=not _stale("feedback_judge"))
+    stale = _stale("prompt", itself=True)
     if not stale:
-        return None
-    return f"{PROMPTS.path} is of another run ({', '.join(stale)} would run first): {MAKE}."
+        return found, None
+    said = f"{PROMPTS.path} is of another run ({', '.join(stale)} would run first): {MAKE}."
+    return found, said
+
+
+def _cost_of_search(
+    search: SearchConf, entries: Mapping[str, Any], stale: Sequence[str]
+) -> tuple[list[Cost], str]:
+    for table in (EXAMPLES, EXEMPLARS):
+        if not table.path.exists():
+            raise StillhouseError(
+                f"{table.path} does not exist yet: `dvc repro retrieve` makes it and asks nobody. "
+                "Then ask again."
+            )
+    prompts = {name: load_entry(PromptConf, name) for name in search.prompts}
+    tables = EXAMPLES.read_rows(), EXEMPLARS.read_rows()
+    asking = Asking(entries["dataset"], entries["teacher"], prompts, *tables)
+    said = (
+        "the search comes first. What else is asked follows from its choice, which `dvc repro "
+        "teacher_select` makes."
+    )
+    if before := [stage for stage in stale if stage != "teacher_select"]:
+        said += (
+            f" Its rows are of another run ({', '.join(before)} would run first): `dvc repro "
+            "retrieve` makes them and asks nobody."
+        )
+    return [search_cost(search, asking, Store.default())], said
+
+
+def _stale(stage: str, *, itself: bool = False) -> list[str]:
+    """The stages that would run before a stage; with `itself` it counts, too."""
+    (found,) = explain(stage)
+    return [*found.before, *([stage] if itself and found.reasons else [])]
 
 
 def as_lines(found: Sequence[Cost], stale: str | None) -> Iterator[str]:

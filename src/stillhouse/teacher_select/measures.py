@@ -66,13 +66,14 @@ def outcome(each: Placed, found: Searched) -> str:
 def why(found: Searched, price: Price) -> str:
     """Why the chosen candidate is chosen, in a sentence."""
     chosen, best = found.chosen, found.best
-    scored = f"{_share(best.mean)} of {len(best.scores):,} validation rows"
+    name = chosen.standing.candidate.name
+    rows = f"{len(best.scores):,} validation rows"
     if chosen.gap is not None:
         return (
-            f"{chosen.standing.candidate.name} is chosen: the best, {best.candidate.name}, scores "
-            f"{scored}, and it {_share(chosen.standing.mean)}, no less than chance explains "
-            f"({_points(chosen.gap.difference)}, p = {chosen.gap.p_value:.2f}), and "
-            f"{_cheaper(chosen.standing, best, price)}."
+            f"{name} is chosen: it scores {_share(chosen.standing.mean)} on {rows}, which is not "
+            f"below the {_share(best.mean)} of the best, {best.candidate.name}, by more than "
+            f"chance explains ({_points(chosen.gap.difference)}, p = {chosen.gap.p_value:.2f}), "
+            f"and {_cheaper(chosen.standing, best, price)}."
         )
     alike = sum(outcome(each, found) == "as good" for each in found.every)
     others = (
@@ -80,7 +81,7 @@ def why(found: Searched, price: Price) -> str:
         if alike
         else "and every other one is worse by more than chance explains"
     )
-    return f"{best.candidate.name} is chosen: it is best, with {scored}, {others}."
+    return f"{name} is chosen: it scores best, {_share(best.mean)} on {rows}, {others}."
 
 
 def _cheaper(chosen: Standing, best: Standing, price: Price) -> str:
@@ -119,7 +120,7 @@ def lines(found: Searched, price: Price) -> list[str]:
         Column("95% interval", [f"{_share(i.low)} to {_share(i.high)}" for i in intervals]),
         Column("Usable", [_share(each.usable) for each in every], needed=False),
         Column("Tokens in", [_tokens(each.prompt_tokens) for each in every], needed=False),
-        Column("Out", [_tokens(each.completion_tokens) for each in every], needed=False),
+        Column("Tokens out", [_tokens(each.completion_tokens) for each in every], needed=False),
         Column(
             f"{'Cost' if has_price(price) else 'Tokens'} of {ANSWERS:,}",
             [_cost(each, price) for each in every],
