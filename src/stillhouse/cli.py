@@ -429,34 +429,37 @@ def serve(
 
 @app.command()
 def export(
+    *,
     openai_chat: Annotated[
         Path, typer.Option(help="The file to write: JSON Lines of chat messages.")
     ],
+    validation: Annotated[
+        Path | None, typer.Option(help="A second file, for the validation rows.")
+    ] = None,
     rationales: Annotated[
         bool, typer.Option("--rationales", help="Rationale and label, not the label alone.")
     ] = False,
     system: Annotated[str | None, typer.Option(help="The system message; empty for none.")] = None,
+    fewest_rows: Annotated[int, typer.Option(help="The service takes no fewer.")] = 10,
+    most_row_tokens: Annotated[int, typer.Option(help="The service takes no longer rows.")] = 65536,
+    most_file_mb: Annotated[float, typer.Option(help="The service takes no larger files.")] = 512,
 ) -> None:
     """Write the training rows in the format that fine-tuning services take.
 
-    Each row of data/training.parquet becomes a conversation of system, user and assistant: the
-    query, then the label, or with --rationales the rationale and the label.
+    Each row of data/training.parquet becomes a conversation. Where the run's prompt can ask a
+    student (`vanilla`, `elaborate`), it is worded as a student with `templates: prompt` is asked,
+    and as `family: served` asks the model that the service makes of it. Else it is the query below
+    a system message of its own; so it is with --system, and with --rationales.
 
-        stillhouse export --openai-chat tuning.jsonl --rationales
+        stillhouse export --openai-chat train.jsonl --validation valid.jsonl
     """
-    from stillhouse.config.dataset import DatasetConf
-    from stillhouse.config.whole import load_all
-    from stillhouse.core.tables import TRAINING
-    from stillhouse.deployment.export import conversations, warnings, write_chat
+    from stillhouse.deployment.export import Limits, hand_over
 
-    rows = TRAINING.read_rows()
-    dataset = load_all()[1]["dataset"]
-    assert isinstance(dataset, DatasetConf)
-    marker = dataset.answer.markers[0]
-    write_chat(openai_chat, conversations(rows, marker, rationales=rationales, system=system))
-    for warning in warnings(rows, rationales=rationales):
-        typer.echo(f"warning: {warning}", err=True)
-    typer.echo(f"{len(rows):,} rows in {openai_chat}")
+    limits = Limits(fewest_rows, most_row_tokens, most_file_mb)
+    for line in hand_over(
+        openai_chat, validation, rationales=rationales, system=system, limits=limits
+    ):
+        typer.echo(printable(line), err=line.startswith("warning"))
 
 
 @app.command(**PASSED_ON)
