@@ -209,7 +209,7 @@ def test_nothing_is_written_that_a_service_would_not_take(project):
 
 def test_no_test_row_leaves_the_project(project):
     TRAINING.write_rows([row(id_) for id_ in (*(f"t{n:02d}" for n in range(11)), "x")])
-    with pytest.raises(StillhouseError, match="'x' is a test row.*`dvc repro`"):
+    with pytest.raises(StillhouseError, match=r"'x' is a test row.*`dvc repro`"):
         export()
     TRAINING.write_rows([row(f"t{n:02d}") for n in range(11)])
     VALIDATION.write_rows([{"id": "t00", "query": "1 + 1?", "label": "2"}])
