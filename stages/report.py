@@ -10,6 +10,7 @@ from stillhouse.core import paths
 from stillhouse.core.log import read_events
 from stillhouse.core.tables import EXAMPLES, PARSED, REFERENCES, ZERO_SHOT, predictions
 from stillhouse.report import plots, summary, table
+from stillhouse.report.against import GOLD
 from stillhouse.report.cost import rates
 from stillhouse.stage import Stage, StageConfig, run_stage
 
@@ -20,6 +21,7 @@ LATER = (
     paths.AUGMENT_METRICS,
     paths.BASELINE_METRICS,
     paths.REFERENCES_METRICS,
+    paths.GOLD_STUDENT_METRICS,
     paths.ZERO_SHOT_METRICS,
 )
 
@@ -39,12 +41,13 @@ class ReportConfig(StageConfig):
 
 def main(stage: Stage[ReportConfig]) -> None:
     config, seeds = stage.config, stage.config.seeds
+    gold = [{"model": GOLD, **row} for row in stage.rows(predictions(GOLD))]
     found = summary.everything(
         {path.stem: stage.json(path) for path in (*DATA, *LATER)},
         {seed: stage.json(paths.eval_metrics(seed)) for seed in seeds},
         stage.rows(EXAMPLES),
         {model: stage.rows(predictions(model)) for model in summary.models(seeds)},
-        references=stage.rows(REFERENCES),
+        references=[*stage.rows(REFERENCES), *gold],
         zero_shot=stage.rows(ZERO_SHOT),
         confusions=[stage.text(paths.confusion_plot(seed)) for seed in seeds],
         curves={seed: stage.text(paths.train_curve(seed)) for seed in seeds},

@@ -32,11 +32,12 @@ PARSE = {"parse"} | PREDICT
 TEACHER = {"teacher_generate"} | PARSE
 BASELINE = {"baseline"}
 ZERO_SHOT = {"zero_shot", "report"}
-PROMPT = {"prompt"} | TEACHER | BASELINE
+GOLD_STUDENT = {"gold_student", "report"}
+PROMPT = {"prompt"} | TEACHER | BASELINE | GOLD_STUDENT
 SELECT = {"teacher_select"} | PROMPT
 RETRIEVE = {"retrieve"} | SELECT | ZERO_SHOT
 EMBED = {"embed"} | RETRIEVE
-ALL = {"ingest"} | EMBED | BASELINE
+ALL = {"ingest"} | EMBED | BASELINE | GOLD_STUDENT
 
 KNOBS = {
     "dataset": ALL,
@@ -48,7 +49,7 @@ KNOBS = {
     "prompt": PROMPT,
     "teacher": SELECT | ZERO_SHOT,
     "search": SELECT,
-    "fraction": PREDICT,
+    "fraction": PREDICT | GOLD_STUDENT,
     "label_source": PREDICT,
     "label_filter": FEEDBACK,
     "rationale_source": FEEDBACK,
@@ -63,7 +64,8 @@ KNOBS = {
     "synthetic": AUGMENT,
     "real": AUGMENT,
     "lambda": TRAIN,
-    "student": PREDICT | BASELINE | ZERO_SHOT,
+    "student": PREDICT | BASELINE | GOLD_STUDENT | ZERO_SHOT,
+    "gold_student": GOLD_STUDENT,
     "zero_shot": ZERO_SHOT,
     "seeds": {"report"},  # and the new seed's own stages: they are another matrix entry
 }
@@ -87,10 +89,10 @@ CONF_KEYS = {
     "teacher/decoding": SELECT | ZERO_SHOT,
     "teacher/price": SELECT,  # of what is as good, the cheaper one is taken
     "teacher/compute": set(),
-    "student/model": PREDICT | BASELINE | ZERO_SHOT,
-    "student/templates": PREDICT | BASELINE,
-    "student/training": PREDICT,
-    "student/decoding": PREDICT | EVALUATE | BASELINE,
+    "student/model": PREDICT | BASELINE | GOLD_STUDENT | ZERO_SHOT,
+    "student/templates": PREDICT | BASELINE | GOLD_STUDENT,
+    "student/training": PREDICT | GOLD_STUDENT,
+    "student/decoding": PREDICT | EVALUATE | BASELINE | GOLD_STUDENT,
     "student/compute": set(),
     "judge/prompt": JUDGE,
     "judge/teacher": JUDGE,

@@ -93,3 +93,14 @@ def test_rows_of_one_group_are_one():
     other = dict.fromkeys(students[0], 0.0)
     assert against(other, students, dict.fromkeys(other))["p_value"] < 0.05
     assert against(other, students, dict.fromkeys(other, "all"))["p_value"] == 1.0
+
+
+def test_a_student_on_gold_labels_alone_is_compared_by_name():
+    better = contest(100, untrained=5, gold=50, student=80)
+    told = worth(better["against"], gold_labels=40)
+    assert told[1].startswith(
+        "It does better than a student trained on 40 gold labels alone, on 100 test rows: 80.0% "
+        "against 50.0% (+30.0 points, "
+    )
+    equal = contest(100, untrained=5, gold=79, student=80)
+    assert "100 test rows do not tell it from a student" in worth(equal["against"])[1]

@@ -327,6 +327,22 @@ def _zero_shot_can_be_asked(c: Chosen) -> Iterator[str]:
         )
 
 
+def _gold_student_is_another(c: Chosen) -> Iterator[str]:
+    if not getattr(c.knobs, "gold_student", False):
+        return
+    if "train" not in c.dataset.splits:
+        yield (
+            f"`gold_student: true` trains on gold labels, and `dataset: {c.knobs.dataset}` has no "
+            "`train` split; set `gold_student: false`"
+        )
+    own = c.knobs.label_source == "gold" and c.knobs.label_filter == "none" and c.knobs.real
+    if own and not c.knobs.lambda_ and not c.knobs.synthetic:
+        yield (
+            "`gold_student: true` would train the run's own student again: `label_source: gold`, "
+            "`lambda: 0` and nothing synthetic; set `gold_student: false`"
+        )
+
+
 def _validation_rows(c: Chosen) -> Iterator[str]:
     if c.student.training.validation and "validation" not in c.dataset.splits:
         yield (
@@ -496,6 +512,7 @@ RULES: tuple[Rule, ...] = (
     _prefix_tells_the_tasks_apart,
     _prompt_asks_the_student,
     _zero_shot_can_be_asked,
+    _gold_student_is_another,
     _validation_rows,
     _choices_to_decode,
     _filters_are_there,

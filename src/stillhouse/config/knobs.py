@@ -117,6 +117,8 @@ class Recipe(Conf):
 class Knobs(Recipe):
     """Every key of `params.yaml`."""
 
+    gold_student: bool
+    """Whether a student is trained on the gold labels alone, as well."""
     zero_shot: Annotated[tuple[ZeroShot, ...], AfterValidator(_once)]
     seeds: Annotated[
         tuple[Seed, ...], Field(min_length=1, max_length=MOST_SEEDS), AfterValidator(_distinct)

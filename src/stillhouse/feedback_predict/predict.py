@@ -1,16 +1,14 @@
 """The student's predictions for the training rows, never by a student that trained on them."""
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from stillhouse.config.knobs import FeedbackStudent
 from stillhouse.config.student import StudentConf
 from stillhouse.core.errors import StillhouseError
-from stillhouse.core.log import state_directory
 from stillhouse.core.sampling import nested_subset, share_size, shuffled
 from stillhouse.core.tables import Row
+from stillhouse.train_student.scratch import trained
 
 if TYPE_CHECKING:
     from stillhouse.students.folder import Student
@@ -42,8 +40,10 @@ def student_predictions(
         found = predictions(untrained_student(conf), rows)
     else:
         found = {}
+        without = conf.training.model_copy(update={"validation": None})
+        alone = conf.model_copy(update={"training": without})
         for training, asked in plan(rows, feedback_student):
-            found |= predictions(_trained(training, conf), asked)
+            found |= predictions(trained(training, alone, SEED), asked)
     return [{"id": id_, "prediction": text} for id_, text in sorted(found.items())]
 
 
@@ -65,17 +65,3 @@ def plan(rows: Sequence[Row], share: float) -> list[tuple[list[Row], list[Row]]]
     if rest := by_id.keys() - first:
         work.append((first, rest))
     return [tuple([by_id[id_] for id_ in sorted(ids)] for ids in pair) for pair in work]  # type: ignore[misc]
-
-
-def _trained(rows: Sequence[Mapping[str, str]], conf: StudentConf) -> "Student":
-    from stillhouse.students.folder import load_student
-    from stillhouse.train_student.training import train_student
-
-    training = conf.training.model_copy(update={"validation": None})
-    alone = conf.model_copy(update={"training": training})
-    table = [{"rationale": None} | dict(row) for row in rows]
-    scratch = state_directory() / "feedback"
-    scratch.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=scratch) as folder:
-        train_student(table, alone, 0.0, SEED, Path(folder) / "student")
-        return load_student(Path(folder) / "student")

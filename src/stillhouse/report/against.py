@@ -17,6 +17,7 @@ from stillhouse.statistics.pairs import holm
 Figures = Mapping[str, Any]
 
 TEACHER = "teacher"
+GOLD = "gold"
 WORDS = "logistic_tfidf"
 FREE = {
     "majority": "the majority class",
@@ -32,9 +33,10 @@ NAMES = {
     WORDS: "TF-IDF + logistic regression",
     "logistic_embeddings": "Embeddings + logistic regression",
     "untrained": "Untrained student",
+    GOLD: "Student on gold labels alone",
     TEACHER: "Teacher",
 }
-"""As a table names them, and the teacher."""
+"""As a table names them, and what costs labels or calls."""
 ASKED = {"teacher": "Teacher", "student": "Untrained student"}
 """Who is asked about the test rows as it is."""
 
@@ -43,6 +45,11 @@ def zero_shot_of(name: str) -> str | None:
     """How a table names a model of the knob `zero_shot`, such as `teacher:vanilla`; else None."""
     who, mark, prompt = name.partition(":")
     return f"{ASKED[who]}, {prompt}" if mark else None
+
+
+def is_compared(name: str) -> bool:
+    """Whether the student is compared with a model of this name."""
+    return name in FREE or name == GOLD or zero_shot_of(name) is not None
 
 
 def against(
@@ -86,10 +93,19 @@ def _beats(figures: Figures) -> bool:
     return bool(figures["p_value"] < SIGNIFICANCE and figures["difference"] > 0)
 
 
-def worth(found: Mapping[str, Figures], measure: Measure = ACCURACY) -> list[str]:
-    """What the student beats and by how much, or what does as well: a sentence or two."""
+def worth(
+    found: Mapping[str, Figures], measure: Measure = ACCURACY, gold_labels: int = 0
+) -> list[str]:
+    """What the student beats and by how much, or what does as well: a sentence or a few.
+
+    `gold_labels` is how many the student on gold labels alone was trained on.
+    """
     told = _Told(measure)
-    return [*told.of_references(found), *told.of_teacher(found)]
+    return [
+        *told.of_references(found),
+        *told.of_gold(found, gold_labels),
+        *told.of_teacher(found),
+    ]
 
 
 class _Told:
@@ -140,6 +156,18 @@ class _Told:
                 f"{rows} do not show that the student {self.is_} than {other}: "
                 f"{self.last(figures)} (student {gap})."
             )
+
+    def of_gold(self, found: Mapping[str, Figures], labels: int) -> Iterator[str]:
+        if GOLD not in found:
+            return
+        figures, rows = found[GOLD], _rows(found[GOLD])
+        told, alone = f"{self.last(figures)} ({self.gap(figures)})", f"{labels:,} gold labels alone"
+        if figures["p_value"] >= SIGNIFICANCE:
+            yield f"{rows} do not tell it from a student trained on {alone}: {told}."
+        elif figures["difference"] > 0:
+            yield f"It {self.does} than a student trained on {alone}, on {rows}: {told}."
+        else:
+            yield f"A student trained on {alone} {self.does} on {rows}: {told}."
 
     def of_teacher(self, found: Mapping[str, Figures]) -> Iterator[str]:
         """Of the completions that labelled test rows, too; else of the best zero-shot teacher."""

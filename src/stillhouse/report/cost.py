@@ -10,6 +10,7 @@ from typing import Any
 
 from stillhouse.config.student import StudentConf
 from stillhouse.config.teacher import Price, TeacherConf
+from stillhouse.kinds.measures import ACCURACY
 from stillhouse.report.against import NAMES, TEACHER, zero_shot_of
 from stillhouse.report.layout import Column, table
 from stillhouse.report.summary import PER_MILLION, Metrics
@@ -71,6 +72,27 @@ def rates(
     trained = [value for stage, value in stages.items() if stage.startswith("train_student@")]
     training = sum(trained) / len(trained) if trained else None
     return Rates({TEACHER: teacher.price, STUDENT: student.price}, seconds, training)
+
+
+def gained(found: Metrics, rates: Rates) -> str | None:
+    """What the student keeps of the teacher's accuracy, and how much faster and cheaper it is."""
+    asked = [name for name in found["against"] if name.startswith(TEACHER)]
+    if not asked or found["measure"] != ACCURACY.name:
+        return None
+    name = max(asked, key=lambda each: found["against"][each]["other"])
+    figures, tokens = found["against"][name], found.get("tokens", {})
+    if not figures["other"]:
+        return None
+    told = f"It has {figures['student'] / figures['other']:.0%} of the teacher's accuracy"
+    ratios = []
+    if {name, STUDENT} <= rates.seconds.keys():
+        ratios.append((rates.seconds[name] / rates.seconds[STUDENT], "its speed"))
+    each = {who: rates.money(who, tokens[who]) for who in (name, STUDENT) if who in tokens}
+    costs = each.get(name), each.get(STUDENT)
+    shown = [f"{times:,.0f} times {what}" for times, what in ratios if times >= 2]
+    if costs[0] and costs[1] and rates.price(name).currency == rates.price(STUDENT).currency:
+        shown.append(f"{costs[1] / costs[0]:.1%} of its cost")
+    return f"{told}, at {' and '.join(shown)}." if shown else f"{told}."
 
 
 def cost_lines(found: Metrics, rates: Rates, width: int) -> Iterator[str]:

@@ -14,7 +14,7 @@ from stillhouse.evaluate.majority import majority_predictions
 from stillhouse.evaluate.scoring import labelled_rows
 from stillhouse.kinds.measures import ACCURACY, AGREEING, NAMED, OF_TEACHER, Measure, measure_of
 from stillhouse.kinds.registry import kind_of
-from stillhouse.report.against import FREE, TEACHER, against, zero_shot_of
+from stillhouse.report.against import TEACHER, against, is_compared
 from stillhouse.report.curve import curve_facts
 from stillhouse.report.labels import FEW, by_label, confusion
 from stillhouse.statistics.agreement import AGREEMENT
@@ -79,7 +79,7 @@ def everything(
     groups = {row["id"]: row["group"] for row in test}
     require_same_rows(groups, scored)
     students = {seed: scored[f"seed={seed}"] for seed in evaluations}
-    others = {name: scores for name, scores in scored.items() if name in FREE or zero_shot_of(name)}
+    others = {name: scores for name, scores in scored.items() if is_compared(name)}
     asked = teacher(stages["parse"], stages["teacher"], price, {row["split"] for row in examples})
     if measured is ACCURACY and trained:
         others["majority"] = majority_scores(trained, test, answer)
@@ -95,7 +95,7 @@ def everything(
         },
         "references": {
             name: flat(metrics)
-            for of in ("baseline", "references", "zero_shot")
+            for of in ("baseline", "references", "gold_student", "zero_shot")
             for name, metrics in stages.get(of, {}).items()
         },
         "detectable": detectable(students, groups, scale),
@@ -251,7 +251,7 @@ def summarised(found: Metrics) -> dict[str, Any]:
     references = {
         name: values[found["measure"]]
         for name, values in found["references"].items()
-        if (name in FREE or zero_shot_of(name)) and found["measure"] in values
+        if is_compared(name) and found["measure"] in values
     }
     teachers = measured.of_teacher
     of_teacher = {

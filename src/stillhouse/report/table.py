@@ -12,8 +12,8 @@ from rich.text import Text
 
 from stillhouse.kinds.measures import AGREEING, NAMED, OF_TEACHER, Figure, Measure
 from stillhouse.report.advice import advice
-from stillhouse.report.against import FREE, NAMES, TEACHER, worth, zero_shot_of
-from stillhouse.report.cost import Rates, cost_lines, paid_off
+from stillhouse.report.against import FREE, GOLD, NAMES, TEACHER, worth, zero_shot_of
+from stillhouse.report.cost import Rates, cost_lines, gained, paid_off
 from stillhouse.report.label_lines import label_lines
 from stillhouse.report.layout import MOST_PROSE, Column, table, terminal_width, wrapped
 from stillhouse.report.notes import notes
@@ -27,7 +27,7 @@ WITHOUT_GOLD = (
     "No test row has a label of its own: what follows is agreement with the teacher's labels, and "
     "says nothing of who is right."
 )
-MADE_BY = {"untrained": ("baseline",), TEACHER: ("teacher_generate",)}
+MADE_BY = {"untrained": ("baseline",), GOLD: ("gold_student",), TEACHER: ("teacher_generate",)}
 
 
 def latest_seconds(events: Iterable[Metrics]) -> dict[str, float]:
@@ -54,9 +54,12 @@ def results(
     """The report's lines, each with its style; what answers cost where `rates` are given."""
     prose = min(width, MOST_PROSE)
     measured = NAMED[found["measure"]]
-    told = worth(found["against"], measured)
+    gold = found["references"].get(GOLD, {}).get("trained_on", 0)
+    told = worth(found["against"], measured, gold)
     if measured is AGREEING:
         told = [WITHOUT_GOLD, *(f"In agreement with it: {each}" for each in told)]
+    if rates and (line := gained(found, rates)):
+        told.append(line)
     for each in told:
         yield from ((line, "bold") for line in wrapped(each, prose))
     yield "", ""
@@ -118,7 +121,7 @@ def score_lines(found: Metrics, seconds: Seconds, width: int) -> Iterator[tuple[
 
 
 def _models(found: Metrics, measured: Measure) -> Iterator[_Line]:
-    for key in FREE:
+    for key in (*FREE, GOLD):
         scores = found["references"].get(key, {})
         if measured.name in scores:
             yield _Line(key, NAMES[key], scores, MADE_BY.get(key, ()))
