@@ -2,14 +2,17 @@
 
 import csv
 import io
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
 
+from stillhouse.config.teacher import Price
 from stillhouse.core.errors import StillhouseError
 from stillhouse.experiments.revisions import Revision
 from stillhouse.kinds.measures import ENTITY_DENSITY
 from stillhouse.studies import table
+from stillhouse.studies.cost import Cost
 from stillhouse.studies.plot import svg
 from stillhouse.studies.state import Found
 from tests.studies.studies import found, study
@@ -31,7 +34,7 @@ def run(name, right, rows=ROWS):
 def runs(monkeypatch):
     """Predictions by commit, in place of those that a repository would hold."""
     known = {name: run(name, right) for name, right in RIGHT.items()}
-    monkeypatch.setattr(table, "read_revision", known.__getitem__)
+    monkeypatch.setattr(table, "read_revision", lambda commit, _models: known[commit])
     return known
 
 
@@ -197,7 +200,7 @@ def graded(name, mean):
 def test_graded_scores_stand_on_their_own_scale(monkeypatch, capsys):
     means = {"s-labels-half": 0.08, "s-labels-all": 0.09, "s-both-all": 0.12}
     known = {name: graded(name, mean) for name, mean in means.items()}
-    monkeypatch.setattr(table, "read_revision", known.__getitem__)
+    monkeypatch.setattr(table, "read_revision", lambda commit, _models: known[commit])
     changed = study(published={"source": "A paper", "values": {"both": {"all": 0.15}}})
     conditions = changed.conditions("s", small=False)
     made = table.results("s", changed, [found(each) for each in conditions], small=False)
@@ -225,3 +228,75 @@ def test_conditions_of_two_measures_are_no_one_table(runs):
     runs["s-both-all"] = graded("s-both-all", 0.1)
     with pytest.raises(StillhouseError, match="scored by accuracy and entity density"):
         results()
+
+
+TEACHERS = {
+    "labels": {"title": "Labels", "knobs": {"lambda": 0}},
+    "both": {"title": "Both", "knobs": {"lambda": 0.5}},
+    "teacher": {"title": "Teacher", "of": "both", "model": "teacher:vanilla"},
+}
+
+
+def of_teachers(monkeypatch, **changes):
+    """A study with a row that shows the teacher of another row's runs, 70 rows of it right."""
+    given = study(rows=TEACHERS, cells={}, small=None, published=None, **changes)
+    conditions = given.conditions("s", small=False)
+    asked = {}
+
+    def read(commit, models):
+        asked[commit] = list(models)
+        revision = run(commit, (40,))
+        scores = {id_: float(n < 70) for n, id_ in enumerate(revision.test)}
+        return replace(revision, models=dict.fromkeys(models, scores))
+
+    monkeypatch.setattr(table, "read_revision", read)
+    made = table.results("s", given, [found(each) for each in conditions], small=False)
+    return made, conditions, asked
+
+
+def test_a_row_of_another_model_runs_nothing_and_is_compared_like_the_others(monkeypatch):
+    made, conditions, asked = of_teachers(monkeypatch)
+    assert {each.row for each in conditions} == {"labels", "both"}
+    assert asked["s-both-half"] == ["teacher:vanilla"]
+    assert asked["s-labels-half"] == []
+    teacher = {row["column"]: row for row in lines(table.as_csv(made)) if row["row"] == "Teacher"}
+    assert teacher.keys() == {"50%", "100%"}
+    assert float(teacher["50%"]["accuracy"]) == 0.7
+    assert float(teacher["50%"]["difference"]) == pytest.approx(0.3)
+    assert float(teacher["50%"]["students_p"]) < 0.001
+
+
+def test_it_can_be_what_the_others_are_compared_with(monkeypatch):
+    made, _, _ = of_teachers(monkeypatch, reference="teacher")
+    labels = {row["row"]: row for row in lines(table.as_csv(made)) if row["column"] == "50%"}
+    assert labels["Teacher"]["difference"] == ""
+    assert float(labels["Labels"]["difference"]) == pytest.approx(-0.3)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ({"title": "T", "of": "both"}, "go together"),
+        ({"title": "T", "model": "gold"}, "go together"),
+        ({"title": "T", "of": "bath", "model": "gold"}, "Did you mean 'both'"),
+        ({"title": "T", "of": "both", "model": "gold", "knobs": {"k": 1}}, "leave out its own"),
+        ({"title": "T", "of": "both", "model": "teacher"}, "pattern"),
+    ],
+)
+def test_a_row_says_whose_model_it_shows(line, said):
+    with pytest.raises(ValueError, match=said):
+        study(rows=TEACHERS | {"teacher": line}, cells={}, small=None, published=None)
+
+
+def test_what_is_published_may_be_money_and_stands_beside_money_alone(runs, monkeypatch):
+    price = Price(prompt=1.0)
+    costs = {"s-both-all": Cost(6.5, price), "s-labels-all": Cost(0.25, price)}
+    monkeypatch.setattr(table, "cost_of", lambda commit, _model: costs.get(commit))
+    published = {"source": "A paper", "figure": "cost", "values": {"both": {"all": 6.74}}}
+    given = study(published=published)
+    conditions = given.conditions("s", small=False)
+    page = table.markdown(table.results("s", given, [found(c) for c in conditions], small=False))
+    scores, costs_ = page.split("Money for 1,000 answers")
+    assert "6.74" not in scores
+    assert "6.50 USD (published 6.74)" in costs_
+    assert "0.2500 USD" in costs_

@@ -1,7 +1,7 @@
 """The results of a revision, read through DVC without checking anything out."""
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -11,7 +11,7 @@ from stillhouse.core import paths
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.joins import by_id, require_ids
 from stillhouse.core.progress import announce
-from stillhouse.core.tables import EXAMPLES, Table, predictions
+from stillhouse.core.tables import EXAMPLES, ZERO_SHOT, Table, predictions
 from stillhouse.core.yaml import parse_yaml
 from stillhouse.evaluate.scoring import split_rows
 from stillhouse.experiments.git import WORKSPACE, read_text, resolve
@@ -30,6 +30,8 @@ class Revision:
     test: Mapping[str, Mapping[str, Any]]
     measure: Measure = ACCURACY
     """What the scores are."""
+    models: Mapping[str, Scores] = field(default_factory=dict)
+    """Those of other models that were asked for, by their names in the report."""
 
     @property
     def groups(self) -> ByRow:
@@ -37,26 +39,28 @@ class Revision:
         return {id_: row["group"] for id_, row in self.test.items()}
 
 
-def read_revision(revision: str) -> Revision:
+def read_revision(revision: str, models: Collection[str] = ()) -> Revision:
     """Read the predictions of a revision: a commit, a branch, an experiment, or `workspace`.
 
-    Nothing is checked out; what is not in DVC's cache is read from its remote. In a clone where
-    nothing was built, HEAD stands for the workspace.
+    `models` are others whose scores are wanted: `untrained`, `gold`, or one of the knob `zero_shot`
+    such as `teacher:vanilla`. Nothing is checked out; what is not in DVC's cache is read from its
+    remote. In a clone where nothing was built, HEAD stands for the workspace.
     """
     if revision == WORKSPACE:
         seeds = read_seeds()
         if any(table.path.exists() for table in _tables(seeds)):
             metric = _metric(revision, _text)
-            return _read(revision, seeds, metric, Path())
+            return _read(revision, seeds, metric, Path(), models)
         announce("Nothing is built here, so HEAD stands for the workspace.")
-        return read_revision("HEAD")
+        return read_revision("HEAD", models)
     commit = resolve(revision)
     seeds = seeds_of_commit(revision, commit)
     with TemporaryDirectory(prefix="stillhouse-") as folder:
-        tables = [table.path for table in _tables(seeds)]
-        copy_files(revision, commit, tables, Path(folder))
+        tables = [*_tables(seeds), *map(_table_of, models)]
+        wanted = dict.fromkeys(table.path for table in tables)
+        copy_files(revision, commit, wanted, Path(folder))
         metric = _metric(revision, lambda path: read_text(commit, path))
-        return _read(revision, seeds, metric, Path(folder))
+        return _read(revision, seeds, metric, Path(folder), models)
 
 
 def require_same_rows(one: Revision, other: Revision) -> None:
@@ -136,6 +140,10 @@ def _tables(seeds: list[int]) -> list[Table]:
     return [EXAMPLES, *(predictions(f"seed={seed}") for seed in seeds)]
 
 
+def _table_of(model: str) -> Table:
+    return ZERO_SHOT if ":" in model else predictions(model)
+
+
 def _text(path: Path) -> str | None:
     return path.read_text(encoding="utf-8") if path.exists() else None
 
@@ -159,7 +167,9 @@ def _mapping(read: Callable[[Path], str | None], path: Path, revision: str) -> M
     return values
 
 
-def _read(revision: str, seeds: list[int], metric: Metric, folder: Path) -> Revision:
+def _read(
+    revision: str, seeds: list[int], metric: Metric, folder: Path, models: Collection[str]
+) -> Revision:
     examples, *predicted = (table.of(folder) for table in _tables(seeds))
     test = by_id(split_rows(examples.read_rows(), "test", metric), "examples")
     scores = {}
@@ -169,4 +179,16 @@ def _read(revision: str, seeds: list[int], metric: Metric, folder: Path) -> Revi
         require_ids(test, rows, f"examples of {revision}", name)
         require_ids(rows, test, name, f"examples of {revision}")
         scores[seed] = {id_: row["score"] for id_, row in rows.items()}
-    return Revision(revision, scores, test, measure_of(metric))
+    others = {model: _scores_of(model, revision, test, folder) for model in models}
+    return Revision(revision, scores, test, measure_of(metric), others)
+
+
+def _scores_of(model: str, revision: str, test: Mapping[str, Any], folder: Path) -> Scores:
+    rows = _table_of(model).of(folder).read_rows()
+    scores = {row["id"]: row["score"] for row in rows if row.get("model", model) == model}
+    if scores.keys() != test.keys():
+        how = f"`zero_shot: [{model}]`" if ":" in model else "`gold_student: true`"
+        raise StillhouseError(
+            f"{revision!r} has no predictions of {model!r} for its test rows; {how} makes them."
+        )
+    return scores

@@ -1,7 +1,7 @@
 """`studies/*.yaml`: the conditions of a table, what they share, and the published figures."""
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Self
+from collections.abc import Collection, Mapping
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -26,11 +26,32 @@ Overrides = Annotated[dict[str, Any], AfterValidator(_known)]
 """Knobs of params.yaml with other values."""
 
 
+STUDENT = "student"
+Model = Annotated[str, Field(pattern=r"^(student|untrained|gold|(teacher|student):[\w.-]+)$")]
+
+
 class Line(Conf):
     """A row or a column of the table."""
 
     title: str
     knobs: Overrides = Field(default_factory=dict)
+
+
+class RowLine(Line):
+    """A row; with `of` it shows another model of the experiments of that row, and runs none."""
+
+    of: Key | None = None
+    model: Model = STUDENT
+    """`student`, or whose scores of the same runs: `untrained`, `gold` (knob `gold_student`), or a
+    model of the knob `zero_shot`, such as `teacher:vanilla`."""
+
+    @model_validator(mode="after")
+    def _of_goes_with_model(self) -> Self:
+        if (self.of is None) != (self.model == STUDENT):
+            raise ValueError("`of` and a `model` other than `student` go together")
+        if self.of is not None and self.knobs:
+            raise ValueError("a row with `of` has the knobs of that row: leave out its own")
+        return self
 
 
 Cells = dict[Key, dict[Key, Overrides | None]]
@@ -42,6 +63,8 @@ class Published(Conf):
 
     source: str
     """Which table of which paper."""
+    figure: Literal["score", "cost"] = "score"
+    """What is published: what the students are scored by, or the money for 1,000 answers."""
     values: dict[Key, dict[Key, float]]
 
 
@@ -75,7 +98,7 @@ class Study(Conf):
     """The row that the others are compared with, column by column."""
     knobs: Overrides = Field(default_factory=dict)
     """Knobs that all conditions share."""
-    rows: Annotated[dict[Key, Line], Field(min_length=1)]
+    rows: Annotated[dict[Key, RowLine], Field(min_length=1)]
     columns: Annotated[dict[Key, Line], Field(min_length=1)]
     cells: Cells = Field(default_factory=dict)
     published: Published | None = None
@@ -84,7 +107,10 @@ class Study(Conf):
     @model_validator(mode="after")
     def _names_exist(self) -> Self:
         small = self.small or Small(description="")
+        run = {key: line for key, line in self.rows.items() if line.of is None}
+        named: list[tuple[str, str, Collection[str]]]
         named = [("reference", self.reference, self.rows)]
+        named += [(f"rows.{key}.of", line.of, run) for key, line in self.rows.items() if line.of]
         named += [("small.rows", row, self.rows) for row in small.rows or ()]
         named += [("small.columns", column, self.columns) for column in small.columns or ()]
         figures = self.published.values if self.published else {}
@@ -102,13 +128,17 @@ class Study(Conf):
         reference = self.compared_with(small=True)
         if reference not in self.kept_rows(small=True):
             raise ValueError(f"`small.rows` leaves out the reference {reference!r}")
+        kept = self.kept_rows(small=True)
+        for key, line in kept.items():
+            if line.of and line.of not in kept:
+                raise ValueError(f"`small.rows` has {key!r}, but not {line.of!r}, which it is of")
         return self
 
     def compared_with(self, *, small: bool) -> str:
         """The row of reference."""
         return (small and self.small and self.small.reference) or self.reference
 
-    def kept_rows(self, *, small: bool) -> dict[str, Line]:
+    def kept_rows(self, *, small: bool) -> dict[str, RowLine]:
         """The rows of the table, in order."""
         kept = self.small.rows if small and self.small else None
         return {key: line for key, line in self.rows.items() if kept is None or key in kept}
@@ -126,6 +156,8 @@ class Study(Conf):
         prefix = f"{name}-small" if small else name
         found = []
         for row, line in self.kept_rows(small=small).items():
+            if line.of is not None:
+                continue
             for column, other in self.kept_columns(small=small).items():
                 cells = self._cell(row, column, small=small)
                 if None in cells:

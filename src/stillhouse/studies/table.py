@@ -7,6 +7,7 @@ import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from statistics import fmean
 
 from rich import box
@@ -22,7 +23,8 @@ from stillhouse.statistics.intervals import Interval
 from stillhouse.statistics.method import LEAST_SEEDS
 from stillhouse.statistics.paired import Comparison, Side, compare, measure
 from stillhouse.statistics.pairs import holm
-from stillhouse.studies.config import Study
+from stillhouse.studies.config import RowLine, Study
+from stillhouse.studies.cost import Cost, cost_of, shown_cost
 from stillhouse.studies.state import Found
 
 STALE = "†"
@@ -46,6 +48,8 @@ class Cell:
     """The p-value of two single students, adjusted for all those of the column (Holm 1979)."""
     method_holm: float | None = None
     """The same of the methods' tests."""
+    cost: Cost | None = None
+    """Of 1,000 answers."""
 
 
 @dataclass(frozen=True)
@@ -63,25 +67,33 @@ class Results:
     """Shares in percent; also where there is no cell."""
     measure: Measure = ACCURACY
     """What the scores of all conditions are."""
+    published_cost: bool = False
+    """Whether what is published is the money for 1,000 answers, not a score."""
 
 
 def results(name: str, study: Study, found: Sequence[Found], *, small: bool) -> Results:
     """Read every condition's predictions and compare them with the reference's."""
+    rows, columns = study.kept_rows(small=small), study.kept_columns(small=small)
+    ran = {(each.condition.row, each.condition.column): each for each in found}
     revisions = {
-        (each.condition.row, each.condition.column): read_revision(each.experiment.commit)
-        for each in found
+        place: read_revision(each.experiment.commit, _models(rows, place[0]))
+        for place, each in ran.items()
         if each.experiment
     }
-    rows, columns = study.kept_rows(small=small), study.kept_columns(small=small)
     compared_with = study.compared_with(small=small)
     measured, cells = _measure(name, revisions.values()), {}
-    for each in found:
-        row, column = each.condition.row, each.condition.column
-        revision, reference = (revisions.get((row, column)), revisions.get((compared_with, column)))
-        cells[rows[row].title, columns[column].title] = Cell(
-            found=each,
+    for (row, line), (column, other) in product(rows.items(), columns.items()):
+        place = (line.of or row, column)
+        if place not in ran:
+            continue
+        reference = _seen(revisions, rows, compared_with, column)
+        revision = _seen(revisions, rows, row, column)
+        fixed = rows[compared_with].of is not None
+        cells[line.title, other.title] = Cell(
+            found=ran[place],
             side=_side(revision) if revision else None,
-            comparison=_compared(reference, revision) if row != compared_with else None,
+            comparison=_compared(reference, revision, fixed) if row != compared_with else None,
+            cost=_cost(ran[place], line.model),
         )
     _adjust(cells)
     # Published figures are of the papers' students: beside another one's they would mislead.
@@ -99,8 +111,32 @@ def results(name: str, study: Study, found: Sequence[Found], *, small: bool) -> 
             for row, figures in (published.values if published else {}).items()
             for column, figure in figures.items()
         },
+        published_cost=bool(published and published.figure == "cost"),
         measure=measured,
     )
+
+
+def _models(rows: Mapping[str, RowLine], row: str) -> list[str]:
+    """The other models that rows show of the experiments of one row."""
+    return sorted({line.model for line in rows.values() if line.of == row})
+
+
+def _seen(
+    revisions: Mapping[tuple[str, str], Revision],
+    rows: Mapping[str, RowLine],
+    row: str,
+    column: str,
+) -> Revision | None:
+    """What a row shows in a column: a run's students, or another model of the same run."""
+    line = rows[row]
+    revision = revisions.get((line.of or row, column))
+    if revision is None or line.of is None:
+        return revision
+    return replace(revision, seeds={0: revision.models[line.model]})
+
+
+def _cost(found: Found, model: str) -> Cost | None:
+    return cost_of(found.experiment.commit, model) if found.experiment else None
 
 
 def _side(revision: Revision) -> Side:
@@ -136,7 +172,9 @@ def _adjust(cells: dict[Titles, Cell]) -> None:
             )
 
 
-def _compared(reference: Revision | None, revision: Revision | None) -> Comparison | None:
+def _compared(
+    reference: Revision | None, revision: Revision | None, fixed: bool
+) -> Comparison | None:
     if reference is None or revision is None:
         return None
     try:
@@ -144,7 +182,8 @@ def _compared(reference: Revision | None, revision: Revision | None) -> Comparis
     except StillhouseError:
         return None  # a column whose rows have different datasets
     scale = revision.measure.scale
-    return compare(reference.seeds, revision.seeds, revision.groups, scale=scale)
+    groups = revision.groups
+    return compare(reference.seeds, revision.seeds, groups, fixed=fixed, scale=scale)
 
 
 @dataclass(frozen=True)
@@ -169,6 +208,7 @@ def parts(found: Results) -> list[str | Table]:
             [_score(cell, titles, measured) for titles, cell in found.cells.items()],
         ),
         *_comparisons(found),
+        *_costs(found),
         *_notes(found),
     ]
 
@@ -217,11 +257,30 @@ def _grid(found: Results) -> Table:
         measured = found.measure
         shown = [_mean(here, measured) if here.side else here.found.state] if here else []
         digits = 2 if measured.digits is None else measured.digits
+        published = None if found.published_cost else published
         shown += [] if published is None else [f"(published {published:.{digits}f})"]
         return " ".join(shown)
 
     lines = [[row, *(cell(row, column) for column in found.columns)] for row in found.rows]
     return Table(["", *found.columns], lines)
+
+
+def _costs(found: Results) -> list[str | Table]:
+    """What 1,000 answers of each model cost, where its entry has a price, and what is published."""
+    costs = {titles: cell.cost for titles, cell in found.cells.items() if cell.cost}
+    published = found.published if found.published_cost else {}
+    if not costs and not published:
+        return []
+
+    def cell(row: str, column: str) -> str:
+        cost, said = costs.get((row, column)), published.get((row, column))
+        shown = [shown_cost(cost)] if cost else []
+        shown += [] if said is None else [f"(published {said:.2f})"]
+        return " ".join(shown)
+
+    lines = [[row, *(cell(row, column) for column in found.columns)] for row in found.rows]
+    heading = "Money for 1,000 answers, from counted tokens and the entries' prices by the token."
+    return [heading, Table(["", *found.columns], lines)]
 
 
 def on_scale(published: float, measured: Measure) -> float:
