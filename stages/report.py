@@ -13,6 +13,7 @@ from stillhouse.report import plots, summary, table
 from stillhouse.report.against import GOLD
 from stillhouse.report.cost import rates
 from stillhouse.stage import Stage, StageConfig, run_stage
+from stillhouse.teacher_select.selected import with_selected
 
 DATA = (paths.INGEST_METRICS, paths.RETRIEVE_METRICS, paths.TEACHER_METRICS, paths.PARSE_METRICS)
 LATER = (
@@ -37,10 +38,12 @@ class ReportConfig(StageConfig):
     teacher_name: str
     student: StudentConf
     student_name: str
+    search_name: str
 
 
 def main(stage: Stage[ReportConfig]) -> None:
-    config, seeds = stage.config, stage.config.seeds
+    selected = stage.json(paths.SELECTED)
+    config, seeds = with_selected(stage.config, selected), stage.config.seeds
     gold = [{"model": GOLD, **row} for row in stage.rows(predictions(GOLD))]
     found = summary.everything(
         {path.stem: stage.json(path) for path in (*DATA, *LATER)},
@@ -64,6 +67,7 @@ def main(stage: Stage[ReportConfig]) -> None:
             "max_tokens": config.teacher.decoding.max_tokens,
             "student": config.student_name,
             "training": config.student.training.model_dump(),
+            **({"search": config.search_name} if selected else {}),
         },
     )
     stage.write_text(paths.ACCURACY_PLOT, plots.accuracy_csv(found))

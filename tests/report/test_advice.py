@@ -30,6 +30,16 @@ def test_completions_cut_short_come_first_with_more_tokens_than_there_were():
     assert "25% of the train completions" in first.reason
 
 
+def test_where_a_search_says_how_the_teacher_is_asked_its_entry_is_to_be_changed():
+    found = one_seed()
+    found["teacher"]["splits"]["train"]["status"] |= {"no_marker": 0.5}
+    found["run"]["search"] = "two"
+    reasons = [step.reason for step in advice(found)]
+    assert reasons[0].endswith("have conf/search/two.yaml try a larger `decoding.max_tokens`")
+    assert reasons[1].endswith("have conf/search/two.yaml try other `prompts`")
+    assert not any("-S prompt" in step.reason for step in advice(found))
+
+
 @pytest.mark.parametrize("split", ["train", "unlabelled", "test"])
 @pytest.mark.parametrize("status", ["no_marker", "ambiguous", "empty", "malformed", "refused"])
 def test_unreadable_completions_of_any_split_ask_for_another_prompt(split, status):

@@ -65,16 +65,23 @@ def _teacher(found: Metrics) -> Iterator[Advice]:
     split = max(cut, key=lambda split: cut[split], default="")
     if split and cut[split] > TRUNCATED_SHARE:
         name = f"conf/teacher/{run['teacher']}.yaml:decoding.max_tokens"
-        yield Advice(
-            f"dvc exp run -S {name}={2 * run['max_tokens']}",
-            f"{cut[split]:.0%} of the {split} completions were cut short",
-        )
+        said = f"{cut[split]:.0%} of the {split} completions were cut short"
+        if "search" in run:
+            said += f": have conf/search/{run['search']}.yaml try a larger `decoding.max_tokens`"
+            yield Advice("stillhouse list search", said)
+        else:
+            yield Advice(f"dvc exp run -S {name}={2 * run['max_tokens']}", said)
     split = max(unread, key=lambda split: unread[split], default="")
     if split and unread[split] > UNREAD_SHARE:
+        how = (
+            f"have conf/search/{run['search']}.yaml try other `prompts`"
+            if "search" in run
+            else "choose another prompt with `dvc exp run -S prompt=NAME`"
+        )
         yield Advice(
             "stillhouse list prompt",
             f"{unread[split]:.0%} of the {split} completions hold no answer where one was asked "
-            "for: choose another prompt with `dvc exp run -S prompt=NAME`",
+            f"for: {how}",
         )
     disagrees = splits.get("train", {}).get("rationale", {}).get("disagrees", 0)
     if disagrees > DISAGREEING_SHARE and run["lambda"] and run["rationale_filter"] == "none":
