@@ -21,7 +21,6 @@ from tests.teacher_select.world import (
     chosen,
     conf,
     example,
-    examples,
     outcomes,
     prompt,
     right,
@@ -131,9 +130,10 @@ def test_validation_rows_alone_are_asked_about(tmp_path, teacher):
     assert all(re.fullmatch(r"(ant|bee): row \d+ of validation", said) for said in puppet.shown)
 
 
-def test_more_rows_hold_those_of_fewer_whatever_order_the_table_has():
-    rows = examples(40)
-    assert rows_to_search_on(rows[::-1], None)[:15] == rows_to_search_on(rows, 15)
+def test_more_rows_hold_those_of_fewer_whatever_order_the_table_has(tmp_path):
+    ready, turned = asking(tmp_path, 40), asking(tmp_path, 40)
+    turned.examples.reverse()
+    assert rows_to_search_on(turned, None)[:15] == rows_to_search_on(ready, 15)
 
 
 @pytest.mark.parametrize("label", [None, "7"])
@@ -142,7 +142,7 @@ def test_without_labelled_validation_rows_nothing_is_asked(tmp_path, teacher, la
     ready = asking(tmp_path, 0)
     split = "validation" if label is None else "train"
     ready.examples.append(example(split, 99, label=label))
-    with pytest.raises(StillhouseError, match="No validation row has a label"):
+    with pytest.raises(StillhouseError, match="There is no validation row with a label"):
         search(conf("ant", "bee"), ready)
     assert not puppet.asked
 
@@ -301,7 +301,7 @@ def test_the_table_has_every_candidate_in_columns(tmp_path, teacher):
     found = search(conf("bee", "cat", "ant"), ready)
     printed = lines(found, ready.teacher.price)
     _, heading, *rows = printed[:5]
-    assert heading.split()[:3] == ["Candidate", "Rows", "Score"]
+    assert heading.split()[:3] == ["Candidate", "Rows", "Accuracy"]
     assert heading.endswith("Outcome")
     assert [row.split()[0] for row in rows] == ["bee", "cat", "ant"]
     assert len({len(line) for line in (heading, *rows)}) == 1

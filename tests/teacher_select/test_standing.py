@@ -1,12 +1,14 @@
 """The rule that decides, over whatever scores and costs there are."""
 
 import math
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from stillhouse.config.search import Candidate
 from stillhouse.config.teacher import Decoding, Price
+from stillhouse.kinds.measures import ACCURACY, ENTITY_DENSITY
 from stillhouse.teacher_select.standing import Standing, cost_of, going_on, placed, taken
 
 SCORES = st.integers(1, 12).flatmap(
@@ -26,6 +28,7 @@ def standings(scores, costs):
             place,
             1,
             each,
+            ACCURACY,
             None,
             1.0,
             1.0,
@@ -71,6 +74,18 @@ def test_few_rows_prove_nothing():
     order = placed(standings([[1.0] * 5, [0.0] * 5], [2.0, 1.0]))
     assert order[1].gap.difference.high < 0  # so the interval alone would say
     assert taken(order).standing.place == 1
+
+
+def test_graded_scores_are_compared_on_their_own_scale():
+    best = [0.10 + 0.001 * (row % 3) for row in range(30)]
+    scores = [best, [score - 0.02 for score in best], [score - 0.0001 for score in best]]
+    scores[2][:15] = [score + 0.0002 for score in best[:15]]
+    order = placed([replace(s, measure=ENTITY_DENSITY) for s in standings(scores, [3.0, 2.0, 1.0])])
+    by_place = {each.standing.place: each for each in order}
+    assert by_place[1].gap.is_worse
+    assert by_place[2].is_as_good
+    assert taken(order).standing.place == 2
+    assert "0.1" in ENTITY_DENSITY.shown(by_place[2].standing.mean)
 
 
 def test_a_cost_is_money_where_tokens_cost_any_and_else_tokens():

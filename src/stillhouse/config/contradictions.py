@@ -21,6 +21,7 @@ from stillhouse.config.student import OF_PROMPT, StudentConf
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.core.errors import did_you_mean
 from stillhouse.core.templates import names_used
+from stillhouse.kinds.measures import measure_of
 
 
 class Chosen:
@@ -452,7 +453,7 @@ def _rows_to_search_on(c: Chosen) -> Iterator[str]:
             f"{c.knobs.dataset}` has no `validation` split; hold one out, such as `validation: "
             "{hold_out_from: train, share: 0.1}`, or set `search: none`"
         )
-    elif not c.dataset.has_labels("validation"):
+    elif measure_of(c.dataset.answer.metric).needs_label and not c.dataset.has_labels("validation"):
         yield (
             f"`search: {c.knobs.search}` chooses by labels, and the validation rows of `dataset: "
             f"{c.knobs.dataset}` have none; label some (docs/labels.md), or set `search: none`"

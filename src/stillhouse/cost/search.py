@@ -18,7 +18,7 @@ def search_cost(conf: SearchConf, asking: Asking, store: Store) -> Cost:
     At least, what ends below one `max_tokens` serves the others, too.
     """
     candidates = conf.candidates(asking.teacher.decoding)
-    ids = rows_to_search_on(asking.examples, conf.rows)
+    ids = rows_to_search_on(asking, conf.rows)
     first, *_ = round_sizes(len(ids), conf.halving)
     begun = _plans(asking, candidates, ids[:first], store)
     least = len({key for _, plan in begun for key in plan.missing})

@@ -15,6 +15,7 @@ from stillhouse.config.search import Candidate
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.core.joins import by_id
 from stillhouse.core.tables import PROMPTS, Row
+from stillhouse.kinds.measures import Measure, measure_of
 from stillhouse.parse.form import Form, reply_form
 from stillhouse.parse.parse import parse_row
 from stillhouse.parse.usable import USABLE
@@ -25,12 +26,16 @@ from stillhouse.teacher_generate.plan import completion_keys
 from stillhouse.teacher_generate.spending import Ledger
 from stillhouse.teacher_generate.structured import enforced
 
+PURPOSE = "search"
+"""In the run log."""
 Asked = tuple[bytes, int | None]
 """A request by its key. A completion that was cut serves no other limit, so that one is a part."""
 
 
 class Reply(NamedTuple):
-    """What came back for one row, the mean of its samples. No label to be read scores 0."""
+    """What came back for one row, the mean of its samples. No label to be read has the lowest
+    score.
+    """
 
     score: float
     usable: float
@@ -74,6 +79,11 @@ class Asking:
         """The examples by id."""
         return by_id(self.examples, "examples")
 
+    @property
+    def measure(self) -> Measure:
+        """What a reply is judged by."""
+        return measure_of(self.dataset.answer.metric)
+
     def batches(self, candidates: Sequence[Candidate], ids: Sequence[str]) -> Iterator[Batch]:
         """What is asked of the rows `ids`. A model is opened once for each decoding; the lowest
         `max_tokens` goes first, since what ended below it serves the others.
@@ -114,7 +124,7 @@ class Asking:
         found: dict[str, Replies] = {}
         for batch in self.batches(candidates, ids):
             samples: dict[str, list[Row]] = defaultdict(list)
-            generated = generate(batch.prompts, batch.teacher, self.store, self.ledger)
+            generated = generate(batch.prompts, batch.teacher, self.store, self.ledger, PURPOSE)
             for row in generated.completions.to_pylist():
                 samples[row["id"]].append(row)
             keys = _keys(batch)
@@ -132,11 +142,11 @@ class Asking:
 
     def _reply(self, form: Form, id_: str, completions: Sequence[Row]) -> Reply:
         example = self.known[id_]
-        kind = form.kind(example["choices"])
+        kind, lowest = form.kind(example["choices"]), self.measure.scale.low
         parsed = [parse_row(row, example["choices"], form) for row in completions]
         labels = [row["label"] for row in parsed]
         return Reply(
-            fmean(0.0 if said is None else kind.score(said, example["label"]) for said in labels),
+            fmean(lowest if said is None else kind.score_row(said, example) for said in labels),
             fmean(row["status"] in USABLE for row in parsed),
             mean_known(row["prompt_tokens"] for row in completions),
             mean_known(row["completion_tokens"] for row in completions),

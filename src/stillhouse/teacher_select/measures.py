@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 from stillhouse.config.teacher import Price
+from stillhouse.kinds.measures import Measure
 from stillhouse.report.layout import MOST_PROSE, Column, table, terminal_width, wrapped
 from stillhouse.statistics.intervals import DIGITS, Interval, as_metrics
 from stillhouse.teacher_generate.estimate import has_price, money
@@ -37,7 +38,7 @@ def _of_candidate(each: Placed, found: Searched, price: Price) -> Metrics:
         "outcome": outcome(each, found),
         "rounds": standing.round,
         "rows": len(standing.scores),
-        **as_metrics("score", standing.interval),
+        **as_metrics(standing.measure.name, standing.interval),
         "usable": round(standing.usable, DIGITS),
     }
     for name in ("prompt_tokens", "completion_tokens"):
@@ -66,13 +67,14 @@ def outcome(each: Placed, found: Searched) -> str:
 def why(found: Searched, price: Price) -> str:
     """Why the chosen candidate is chosen, in a sentence."""
     chosen, best = found.chosen, found.best
-    name = chosen.standing.candidate.name
+    name, shown = chosen.standing.candidate.name, best.measure.shown
     rows = f"{len(best.scores):,} validation rows"
     if chosen.gap is not None:
+        below = _difference(chosen.gap.difference, best.measure)
         return (
-            f"{name} is chosen: it scores {_share(chosen.standing.mean)} on {rows}, which is not "
-            f"below the {_share(best.mean)} of the best, {best.candidate.name}, by more than "
-            f"chance explains ({_points(chosen.gap.difference)}, p = {chosen.gap.p_value:.2f}), "
+            f"{name} is chosen: it scores {shown(chosen.standing.mean)} on {rows}, which is not "
+            f"below the {shown(best.mean)} of the best, {best.candidate.name}, by more than "
+            f"chance explains ({below}, p = {chosen.gap.p_value:.2f}), "
             f"and {_cheaper(chosen.standing, best, price)}."
         )
     alike = sum(outcome(each, found) == "as good" for each in found.every)
@@ -81,7 +83,7 @@ def why(found: Searched, price: Price) -> str:
         if alike
         else "and every other one is worse by more than chance explains"
     )
-    return f"{name} is chosen: it scores best, {_share(best.mean)} on {rows}, {others}."
+    return f"{name} is chosen: it scores best, {shown(best.mean)} on {rows}, {others}."
 
 
 def _cheaper(chosen: Standing, best: Standing, price: Price) -> str:
@@ -100,29 +102,25 @@ def _cost(standing: Standing, price: Price) -> str:
     return money(standing.cost, price) if has_price(price) else f"{standing.cost:,.0f}"
 
 
-def _share(value: float) -> str:
-    return f"{value:.1%}"
-
-
-def _points(difference: Interval) -> str:
-    low, high = 100 * difference.low, 100 * difference.high
-    return f"{100 * difference.mean:+.1f} points, {low:+.1f} to {high:+.1f}"
+def _difference(difference: Interval, measure: Measure) -> str:
+    mean, low, high = map(measure.change, (difference.mean, difference.low, difference.high))
+    return f"{mean}{measure.points}, {low} to {high}"
 
 
 def lines(found: Searched, price: Price) -> list[str]:
     """The table of all candidates, why one is chosen, and the calls, as people read them."""
     width = terminal_width()
     every = [each.standing for each in found.every]
-    intervals = [each.interval for each in every]
+    measure, intervals = every[0].measure, [each.interval for each in every]
     columns = [
         Column("Rows", [f"{len(each.scores):,}" for each in every]),
-        Column("Score", [_share(each.mean) for each in intervals]),
-        Column("95% interval", [f"{_share(i.low)} to {_share(i.high)}" for i in intervals]),
-        Column("Usable", [_share(each.usable) for each in every], needed=False),
+        Column(measure.heading, [measure.shown(each.mean) for each in intervals]),
+        Column("95% interval", [measure.ends(each.low, each.high) for each in intervals]),
+        Column("Usable", [f"{each.usable:.1%}" for each in every], needed=False),
         Column("Tokens in", [_tokens(each.prompt_tokens) for each in every], needed=False),
         Column("Tokens out", [_tokens(each.completion_tokens) for each in every], needed=False),
         Column(
-            f"{'Cost' if has_price(price) else 'Tokens'} of {ANSWERS:,}",
+            f"{'Cost' if has_price(price) else 'Tokens'}/{ANSWERS:,}",
             [_cost(each, price) for each in every],
         ),
         Column("Outcome", [outcome(each, found) for each in found.every]),

@@ -8,7 +8,7 @@ from statistics import fmean
 from stillhouse.config.search import Candidate, Halving, SearchConf
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.sampling import shuffled
-from stillhouse.core.tables import Row
+from stillhouse.evaluate.scoring import scorable_rows
 from stillhouse.teacher_generate.plan import completion_keys
 from stillhouse.teacher_select.asking import Asking, Replies, mean_known
 from stillhouse.teacher_select.standing import Placed, Standing, cost_of, going_on, placed, taken
@@ -48,16 +48,17 @@ class Searched:
         return next(each for each in standings if each.round == len(self.rounds))
 
 
-def rows_to_search_on(examples: Sequence[Row], most: int | None) -> list[str]:
-    """The ids of labelled validation rows, in an order that depends on ids alone."""
-    ids = [r["id"] for r in examples if r["split"] == "validation" and r["label"] is not None]
-    if not ids:
+def rows_to_search_on(asking: Asking, most: int | None) -> list[str]:
+    """The ids of validation rows that can be scored, in an order that depends on ids alone."""
+    rows = scorable_rows(asking.examples, "validation", asking.dataset.answer.metric)
+    if not rows:
+        labelled = " with a label" if asking.measure.needs_label else ""
         raise StillhouseError(
-            "No validation row has a label, so no candidate of the search could be scored. Hold "
-            "some out in the dataset's entry, such as `validation: {hold_out_from: train, share: "
-            "0.1}`, or set `search: none`."
+            f"There is no validation row{labelled}, so no candidate of the search could be scored. "
+            "Hold some out in the dataset's entry, such as `validation: {hold_out_from: train, "
+            "share: 0.1}`, or set `search: none`."
         )
-    return shuffled(ids, SEED)[:most]
+    return shuffled((row["id"] for row in rows), SEED)[:most]
 
 
 def round_sizes(rows: int, halving: Halving | None) -> list[int]:
@@ -73,11 +74,11 @@ def round_sizes(rows: int, halving: Halving | None) -> list[int]:
 def search(conf: SearchConf, asking: Asking) -> Searched:
     """Ask the candidates in rounds, and take the cheapest of those that are as good as the best.
 
-    Raises StillhouseError where no validation row has a label, before anything is asked, and as
+    Raises StillhouseError where no validation row can be scored, before anything is asked, and as
     asking does.
     """
     candidates = conf.candidates(asking.teacher.decoding)
-    ids = rows_to_search_on(asking.examples, conf.rows)
+    ids = rows_to_search_on(asking, conf.rows)
     sizes = round_sizes(len(ids), conf.halving)
     last: dict[int, Placed] = {}
     replied: dict[str, Replies] = {}
@@ -132,6 +133,7 @@ def _standing(
         place,
         number,
         scores=[each.score for each in found],
+        measure=asking.measure,
         groups=[asking.known[id_]["group"] for id_ in shared],
         usable=fmean(each.usable for each in found),
         prompt_tokens=prompt,

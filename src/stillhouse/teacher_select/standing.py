@@ -6,13 +6,9 @@ from dataclasses import dataclass
 
 from stillhouse.config.search import Candidate
 from stillhouse.config.teacher import Price
-from stillhouse.statistics.intervals import (
-    SIGNIFICANCE,
-    Groups,
-    Interval,
-    difference_interval,
-    mean_interval,
-)
+from stillhouse.kinds.measures import Measure
+from stillhouse.statistics.graded import gap_interval, score_interval
+from stillhouse.statistics.intervals import SIGNIFICANCE, Groups, Interval
 from stillhouse.statistics.pairs import pair_test
 from stillhouse.teacher_generate.estimate import has_price
 
@@ -29,6 +25,8 @@ class Standing:
     """In the order of the search's entry."""
     round: int
     scores: Sequence[float]
+    measure: Measure
+    """What the scores are."""
     groups: Groups
     usable: float
     """The share of completions that could be parsed."""
@@ -46,7 +44,7 @@ class Standing:
     @property
     def interval(self) -> Interval:
         """The mean score with its 95% interval."""
-        return mean_interval(self.scores, self.groups)
+        return score_interval(self.scores, self.measure.scale, self.groups)
 
     @property
     def thrift(self) -> tuple[float, int]:
@@ -104,8 +102,9 @@ def placed(standings: Sequence[Standing]) -> list[Placed]:
 
 def _gap(best: Standing, other: Standing) -> Gap:
     gaps = [b - a for a, b in zip(best.scores, other.scores, strict=True)]
-    test = pair_test(best.scores, other.scores, best.groups)
-    return Gap(difference_interval(gaps, best.groups), test.p_value)
+    scale, groups = best.measure.scale, best.groups
+    test = pair_test(best.scores, other.scores, groups, scale)
+    return Gap(gap_interval(gaps, scale, groups), test.p_value)
 
 
 def going_on(order: Sequence[Placed], keep: float) -> list[Placed]:
