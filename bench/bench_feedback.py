@@ -18,7 +18,8 @@ from pathlib import Path
 from bench.record import record
 from rapidfuzz.distance import LCSseq
 
-from stillhouse.augment.duplicates import NearDuplicates, tokens
+from stillhouse.augment.duplicates import NearDuplicates
+from stillhouse.core.rouge import tokens
 
 DATA = Path(__file__).parent.parent.parent / "shared" / "data"
 COUNT = 10_000

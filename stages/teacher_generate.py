@@ -4,6 +4,7 @@ Completions that were paid for before come from the store, and new ones go there
 Run it with `dvc repro teacher_generate`.
 """
 
+from stillhouse.config.dataset import DatasetConf
 from stillhouse.config.prompt import PromptConf
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.core import paths
@@ -17,11 +18,12 @@ from stillhouse.teacher_select.selected import with_selected
 class TeacherGenerateConfig(StageConfig):
     teacher: TeacherConf
     prompt: PromptConf
+    dataset: DatasetConf
 
 
 def main(stage: Stage[TeacherGenerateConfig]) -> None:
     config = with_selected(stage.config, stage.json(paths.SELECTED))
-    teacher = enforced(config.teacher, config.prompt.reply)
+    teacher = enforced(config.teacher, config.prompt.reply.of(config.dataset.task))
     generated = generate(stage.table(PROMPTS), teacher, purpose="teacher")
     stage.write(COMPLETIONS, generated.completions)
     stage.write_json(paths.TEACHER_METRICS, generated.metrics)

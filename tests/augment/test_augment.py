@@ -6,10 +6,10 @@ from collections import Counter
 import pytest
 
 from stillhouse.augment.augment import content_id, training_rows
-from stillhouse.augment.duplicates import tokens
 from stillhouse.augment.queries import ask_queries
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.log import read_events
+from stillhouse.core.rouge import tokens
 from stillhouse.core.tables import TRAINING
 from stillhouse.teacher_generate.backends.scripted import ScriptedTeacher
 from tests.augment.project import (

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stillhouse.augment.duplicates import NearDuplicates, tokens
+from stillhouse.augment.duplicates import NearDuplicates
 from stillhouse.augment.filters import Kept
 from stillhouse.config.augment import Filters
+from stillhouse.core.rouge import tokens
 from tests.augment.rouge import rouge_l
 
 WORDS = st.lists(st.sampled_from(["a", "b", "97", "de", "e", "fgh", "ß1", "水"]), max_size=14)

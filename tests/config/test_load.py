@@ -350,3 +350,17 @@ def test_paths_are_normalised(project):
     edit(project, "conf/dataset/own.yaml", splits=splits)
     dataset = load_all(project)[1]["dataset"]
     assert dataset.splits["train"].read == ("sets/own.csv",)
+
+
+@pytest.mark.parametrize(
+    ("knob", "value"),
+    [("label_filter", "correct"), ("rationale_filter", "consistent"), ("feedback", "wrong")],
+)
+def test_graded_answers_are_neither_right_nor_wrong(project, knob, value):
+    summaries = {"answer": {"metric": "summary"}, "task": "summary"}
+    edit(project, "conf/dataset/own.yaml", **summaries)
+    edit(project, "conf/prompt/plain.yaml", tasks={"summary": {"query": "{{ query }}"}})
+    load_all(project)
+    edit(project, "params.yaml", **{knob: value})
+    with pytest.raises(StillhouseError, match=f"{knob}: {value}.*scored by entity density"):
+        load_all(project)

@@ -45,6 +45,15 @@ def test_a_split_has_one_origin(values, said):
         ),
         ({"answer": {"metric": "choice"}}, "needs `fields.choices`"),
         ({"answer": {"metric": "exact", "markers": []}}, "at least 1 item"),
+        ({"answer": {"metric": "summary"}}, "needs `task: summary`"),
+        (
+            {
+                "answer": {"metric": "summary"},
+                "task": "summary",
+                "fields": {"query": "{{ x }}", "label": "{{ y }}", "choices": ["a", "b"]},
+            },
+            "no `fields.choices`",
+        ),
         ({"fields": {"query": "{{ x", "label": "y"}}, "template error on line 1"),
         ({"reject": [{"when": "a b", "reason": "r"}]}, "expression error"),
     ],
@@ -61,6 +70,47 @@ def test_a_prompt_that_shows_labels_is_for_training_rows_only():
         PromptConf.model_validate(
             changed("prompt/plain", reply="rationale", splits=["train", "validation"])
         )
+
+
+SERVED = {name: {"query": "{{ query }}"} for name in ("classification", "summary")}
+DENSITY = {"content": "label", "form": "chain_of_density"}
+
+
+def prompt_with(reply):
+    return PromptConf.model_validate(changed("prompt/plain", reply=reply, tasks=SERVED))
+
+
+def test_a_kind_of_task_may_be_replied_to_otherwise():
+    reply = {"content": "rationale_then_label", "form": "json", "require_stop": True}
+    made = prompt_with(reply | {"tasks": {"summary": DENSITY}}).reply
+    other = made.of("classification")
+    assert (other.content, other.form, other.tasks) == ("rationale_then_label", "json", {})
+    own = made.of("summary")
+    assert (own.content, own.form, own.require_stop) == ("label", "chain_of_density", True)
+
+
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        ({"content": "label", "tasks": {"math": DENSITY}}, "for which the prompt has no parts"),
+        ({"content": "rationale", "tasks": {"summary": DENSITY}}, "does so for every task"),
+        (DENSITY | {"content": "rationale_then_label"}, "needs `content: label`"),
+        (
+            {"content": "label", "tasks": {"summary": {"content": "rationale"}}},
+            "Known: label, rationale_then_label",
+        ),
+        (
+            {
+                "content": "label",
+                "tasks": {"summary": DENSITY | {"content": "rationale_then_label"}},
+            },
+            "needs `content: label`",
+        ),
+    ],
+)
+def test_a_reply_of_one_kind_of_task_is_coherent(reply, said):
+    with pytest.raises(ValidationError, match=said):
+        prompt_with(reply)
 
 
 @pytest.mark.parametrize(

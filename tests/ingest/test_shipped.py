@@ -32,6 +32,7 @@ MIRRORED = {
     "anli_r2": ({"train": 250, "validation": 1000, "test": 1000}, 0, 0),
     "anli_r3": ({"train": 763, "validation": 1200, "test": 1200}, 0, 0),
     "asdiv": ({"train": 1626, "test": 542}, 137, 0),
+    "bbc_news": ({"train": 70, "test": 30}, 0, 0),
     "commonsense_qa": ({"train": 9741, "test": 1221, "unlabelled": 1140}, 0, 0),
     "conj_nli": ({"train": 1999, "test": 623, "unlabelled": 999}, 0, 2),
     "cos_e": ({"train": 9741, "test": 1221}, 0, 0),
@@ -66,10 +67,20 @@ NOT_AT_HAND = {
         {"train", "validation", "test"},
         "fridge",
     ),
+    "chain_of_density": (
+        {"article": "Acme of Leeds grew.", "highlights": "Acme grew .", "prediction": ["x"]},
+        {"train", "test"},
+        "Acme grew .",
+    ),
     "control": (
         {"uid": "id_1", "premise": "Two men sell bread.", "hypothesis": "Men sell.", "label": "e"},
         {"train", "validation", "test"},
         "entailment",
+    ),
+    "gov_report": (
+        {"report": "Acme  grew.\nIt is in Leeds. " * 900, "summary": "Acme grew."},
+        {"train", "validation", "test"},
+        "Acme grew.",
     ),
     "multi_arith": (
         {"question": " Ann had 5 nuts and ate 2 . How many are left ? ", "final_ans": "3"},
@@ -90,8 +101,10 @@ NOT_AT_HAND = {
         "answer C",
     ),
 }  # fmt: skip
+ASKING = ("id", "question", "hypothesis", "article", "report")
 UNPINNED_ENTRIES = {
-    "conj_nli", "control", "esnli", "esnli_dev", "help", "multi_arith", "riddle_sense",
+    "bbc_news", "chain_of_density", "conj_nli", "control", "esnli", "esnli_dev", "gov_report",
+    "help", "multi_arith", "riddle_sense",
 }  # fmt: skip
 
 
@@ -169,7 +182,7 @@ def test_a_hub_dataset_that_is_not_at_hand(name, tmp_path, monkeypatch):
     for split, found in conf.splits.items():
         (file,) = found.mirror
         (tmp_path / file).parent.mkdir(exist_ok=True)
-        own = {key: f"{raw[key]} {split}" for key in ("id", "question", "hypothesis") if key in raw}
+        own = {key: f"{split} {raw[key]}" for key in ASKING if key in raw}
         # What is not published is empty on the hub.
         hidden = {"answerKey": ""} if split == "unlabelled" else {}
         line = json.dumps(raw | own | hidden)
@@ -182,6 +195,18 @@ def test_a_hub_dataset_that_is_not_at_hand(name, tmp_path, monkeypatch):
     check_rows(name, rows)
     for place, choice in enumerate(rows[0]["choices"] if conf.task == "multiple_choice" else ()):
         assert f"({letter(place)}) {choice}" in rows[0]["query"].split("\n")
+
+
+def test_reports_are_cut_to_four_thousand_words(tmp_path, monkeypatch):
+    (tmp_path / "gov_report").mkdir()
+    for split in ("train", "validation", "test"):
+        words = " ".join(f"{split}{n}" for n in range(5_000))
+        line = json.dumps({"report": words, "summary": "Words."})
+        (tmp_path / f"gov_report/{split}.jsonl").write_text(f"{line}\n", encoding="utf-8")
+    monkeypatch.setenv("STILLHOUSE_MIRROR", str(tmp_path))
+    for row in load("gov_report")[0]:
+        words = row["query"].split(" ")
+        assert (len(words), words[-1]) == (4_000, f"{row['split']}3999")
 
 
 @pytest.mark.slow

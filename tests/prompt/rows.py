@@ -9,7 +9,14 @@ CHOICES = {
     "nli": ["entailment", "neutral", "contradiction"],
     "classification": ["yes", "no"],
 }
+SUMMARISING = ("vanilla", "elaborate")
+"""The prompts that serve the task `summary`, too."""
 ANSWER = Answer(metric="exact", markers=("So the answer is", "Answer:"))
+
+
+def tasks_of(name):
+    """The kinds of tasks that a shipped prompt serves."""
+    return (*TASKS, "summary") if name in SUMMARISING else TASKS
 
 
 def example(id_, split="train", label="the label", rationale=None, query=None, choices=()):

@@ -7,7 +7,7 @@ from stillhouse.config.prompt import PromptConf
 from stillhouse.config.whole import load_entry, names
 from stillhouse.prompt.render import render_prompts
 from tests.conftest import REPOSITORY
-from tests.prompt.rows import CHOICES, TASKS, example, exemplars_table
+from tests.prompt.rows import CHOICES, example, exemplars_table, tasks_of
 
 PAIRS = {
     "multiple_choice": [
@@ -29,6 +29,10 @@ PAIRS = {
     "text": [
         ("What is the capital of France?", "Paris", "The government sits there."),
         ("Who wrote Emma?", "Jane Austen", None),
+    ],
+    "summary": [
+        ("Acme of Leeds said on Monday that it grew.", "Acme grew.", None),
+        ("Ann Lee, who leads Acme, was in Paris on Friday.", "Ann Lee was in Paris.", None),
     ],
 }
 OPTIONS = {"exemplar": ["oven", "fridge"], "train": ["sea", "sky"]}
@@ -55,6 +59,6 @@ def rendering(name, task):
 @pytest.mark.parametrize("name", names("prompt", REPOSITORY))
 def test_the_documentation_shows_the_prompt_as_it_is(name):
     page = (REPOSITORY / "docs/prompts.md").read_text(encoding="utf-8")
-    for task in TASKS:
+    for task in tasks_of(name):
         block = f"#### {name}, {task}\n\n```text\n{rendering(name, task)}\n```\n"
         assert block in page, f"docs/prompts.md should show:\n{block}"

@@ -1,17 +1,18 @@
 """The prompts of conf/prompt, for every kind of task."""
 
+import json
 import re
 
 import pytest
 
-from stillhouse.config.dataset import DatasetConf
-from stillhouse.config.prompt import PromptConf
+from stillhouse.config.dataset import METRICS, DatasetConf
+from stillhouse.config.prompt import ROUND, ROUNDS, PromptConf
 from stillhouse.config.whole import load_entry, names
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.messages import Message, as_text
 from stillhouse.core.templates import render as template
 from stillhouse.parse.completion import parse_completion
-from stillhouse.parse.form import Form
+from stillhouse.parse.form import Form, reply_form
 from stillhouse.prompt.render import render_prompts
 from tests.conftest import REPOSITORY
 from tests.prompt.rows import ANSWER, CHOICES, TASKS, example, exemplars_table, text
@@ -178,8 +179,11 @@ def test_worked_examples_of_mathematics_have_the_form_that_is_read(metric):
     assert statuses == ["ok", "ok"]
 
 
-@pytest.mark.parametrize("metric", ["exact", "choice", "number", "equation", "latex"])
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize(
+    ("task", "metric"),
+    [("summary", "summary")]
+    + [(task, metric) for task in TASKS for metric in METRICS if metric != "summary"],
+)
 def test_vanilla_and_elaborate_differ_in_the_system_text_alone(task, metric):
     answer = ANSWER.model_copy(update={"metric": metric})
     for choices in (CHOICES.get(task, []), ["yes", "no"]):
@@ -195,6 +199,30 @@ def test_vanilla_and_elaborate_differ_in_the_system_text_alone(task, metric):
     assert parts["vanilla"]["student"] == parts["vanilla"]["system"]
     longer = parts["elaborate"]["system"]
     assert parts["vanilla"] | {"system": longer} == parts["elaborate"]
+
+
+def test_the_prompts_for_summaries_say_what_is_read():
+    """Their own reply in the form that they ask for, each parsed as that prompt's is."""
+    conf = load_entry(DatasetConf, "bbc_news", REPOSITORY)
+    forms = {name: reply_form(load(name), conf) for name in ZERO_SHOT}
+    assert {name: form.reply.form for name, form in forms.items()} == {
+        "vanilla": "marker",
+        "elaborate": "chain_of_density",
+    }
+    assert all(form.reply.require_stop for form in forms.values())
+    assert forms["elaborate"].reply.minimum_usable == 0.7
+    listed = json.dumps([dict.fromkeys(ROUND, f"Round {n}.") for n in range(ROUNDS)])
+    for name, said, label in (
+        ("vanilla", "Acme grew.", "Acme grew."),
+        ("elaborate", listed, "Round 3."),
+    ):
+        assert parse_completion(said, "stop", forms[name]) == (None, label, "ok")
+        assert parse_completion(said, "length", forms[name]) == (None, None, "truncated")
+    system = load("elaborate").tasks["summary"].system
+    assert all(f'"{name}"' in system for name in ROUND)
+    assert reply_form(load("elaborate"), load_entry(DatasetConf, "svamp", REPOSITORY)).reply == (
+        load("elaborate").reply.model_copy(update={"tasks": {}})
+    )
 
 
 @pytest.mark.parametrize("options", [3, 5, 8, 30])

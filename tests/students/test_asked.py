@@ -34,6 +34,7 @@ CHATML = (
 )
 DATASETS = {
     "multiple_choice": "qasc", "nli": "anli_r1", "math": "svamp", "classification": "boolq_small",
+    "summary": "bbc_news",
 }  # fmt: skip
 
 
@@ -68,7 +69,8 @@ def student_text(tiny_models, task="multiple_choice", *, chats=True, family="dec
 
 
 @pytest.mark.parametrize(
-    ("task", "metric"), [*((task, None) for task in TASKS), ("math", "number"), ("math", "latex")]
+    ("task", "metric"),
+    [*((task, None) for task in (*TASKS, "summary")), ("math", "number"), ("math", "latex")],
 )
 def test_a_student_is_asked_with_the_messages_that_a_vanilla_teacher_reads(task, metric):
     conf = dataset(task, **({"metric": metric} if metric else {}))

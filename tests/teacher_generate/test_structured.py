@@ -40,6 +40,18 @@ def test_a_reply_of_one_part_has_one_key(content, names):
     assert json_schema(Reply(content=content, form="json"))["required"] == names
 
 
+def test_a_chain_of_density_is_a_list_of_four_rounds():
+    reply = Reply(content="label", form="chain_of_density")
+    schema = json_schema(reply)
+    assert (schema["type"], schema["minItems"], schema["maxItems"]) == ("array", 4, 4)
+    assert schema["items"]["required"] == ["missing_entities", "denser_summary"]
+    sent = body(enforced(client("http://127.0.0.1/v1"), reply))["response_format"]
+    assert sent["json_schema"]["schema"] == schema
+    for chosen in ("json_object", "none"):  # neither can ask for a list
+        conf = client("http://127.0.0.1/v1", decoding={"response_format": chosen})
+        assert enforced(conf, reply) == conf
+
+
 def body(conf):
     return json.loads(request_body(conf, Request("a", 0, MESSAGES)))
 

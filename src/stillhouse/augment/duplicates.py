@@ -1,6 +1,5 @@
 """Near-duplicates by ROUGE-L, found exactly and without comparing every pair."""
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from fractions import Fraction
@@ -8,15 +7,10 @@ from typing import NamedTuple
 
 from rapidfuzz.distance import LCSseq
 
-_TOKEN = re.compile(r"[^\W_]+")
+from stillhouse.core.rouge import tokens
 
 Element = tuple[str, int]
 """A token and which of its occurrences it is: multisets of tokens as sets."""
-
-
-def tokens(text: str) -> list[str]:
-    """The words of a text without case and punctuation, as ROUGE counts them; any script."""
-    return _TOKEN.findall(text.casefold())
 
 
 class NearDuplicates:

@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
-from stillhouse.augment.duplicates import NearDuplicates, tokens
+from stillhouse.augment.duplicates import NearDuplicates
 from stillhouse.config.augment import Filters
+from stillhouse.core.rouge import tokens
 from stillhouse.core.same_query import query_key
 
 Reason = Literal[

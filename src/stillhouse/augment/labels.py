@@ -92,7 +92,7 @@ class Labelling:
             changes["temperature"] = self.verify.temperature
         decoding = self.teacher.decoding.model_copy(update=changes)
         teacher = self.teacher.model_copy(update={"decoding": decoding})
-        model = enforced(teacher, self.prompt.reply)
+        model = enforced(teacher, self.prompt.reply.of(self.dataset.task))
         completions = generate(table, model, self.store, self.ledger).completions
         choices = {query.id: query.choices for query in queries}
         form = reply_form(self.prompt, self.dataset)

@@ -107,6 +107,8 @@ def _results(config: CardConfig, measured: Measured) -> str:
     what = f"`{measure.name}` is {code(config.dataset.answer.metric)}"
     if measure.graded:
         what = f"`{measure.name}`, from {measure.scale.low:g} to {measure.scale.high:g}"
+        if scored_with := measured.student.get("scored_with"):
+            what += f"; scored with {text(scored_with)}"
     if AGREEMENT in measured.student:
         what = (
             "the test rows have no labels of their own: how often each says what the teacher says"

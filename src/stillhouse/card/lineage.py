@@ -88,7 +88,7 @@ def _teaching(config: CardConfig) -> dict[str, str]:
         "Decoding": f"{code(config.teacher.format)}, temperature {decoding.temperature}, at most "
         f"{decoding.max_tokens} tokens",
         "Prompt": f"{code(recipe.prompt)}: {text(config.prompt.description)}; the reply is "
-        f"{code(config.prompt.reply.content)}",
+        f"{code(config.prompt.reply.of(config.dataset.task).content)}",
     }
     if recipe.exemplars != "none" and recipe.k:
         facts["Exemplars"] = f"{recipe.k} {recipe.exemplars}"

@@ -110,12 +110,28 @@ def _test_rows(c: Chosen) -> Iterator[str]:
             f"hold one out, such as `test: {{hold_out_from: {origin}, share: 0.2}}`"
         )
         return
-    if not c.dataset.has_labels("test") and "test" not in c.prompt.splits:
+    needs_label = measure_of(c.dataset.answer.metric).needs_label
+    if needs_label and not c.dataset.has_labels("test") and "test" not in c.prompt.splits:
         yield (
             f"the test rows of `dataset: {c.knobs.dataset}` have no labels, so the student is "
             f"compared with the teacher there, and `prompt: {c.knobs.prompt}` does not ask about "
             f"them; set its `splits: {_splits(c, 'test')}`"
         )
+
+
+def _nothing_is_right_or_wrong(c: Chosen) -> Iterator[str]:
+    """What compares answers with labels, where scores are graded."""
+    measure = measure_of(c.dataset.answer.metric)
+    for knob, value, instead in (
+        ("label_filter", "correct", "label_filter: none"),
+        ("rationale_filter", "consistent", "rationale_filter: none"),
+        ("feedback", "wrong", "feedback: hard"),
+    ):
+        if measure.graded and getattr(c.knobs, knob) == value:
+            yield (
+                f"`{knob}: {value}` needs answers that are right or wrong, and those of `dataset: "
+                f"{c.knobs.dataset}` are scored by {measure.title.lower()}; set `{instead}`"
+            )
 
 
 def _task_has_a_prompt(c: Chosen) -> Iterator[str]:
@@ -210,7 +226,8 @@ def _teacher_gives_labels(c: Chosen) -> Iterator[str]:
 
 
 def _teacher_gives_rationales(c: Chosen) -> Iterator[str]:
-    if c.knobs.rationale_source == "teacher" and c.prompt.reply.content == "label":
+    content = c.prompt.reply.of(c.dataset.task).content
+    if c.knobs.rationale_source == "teacher" and content == "label":
         yield (
             f"`rationale_source: teacher`, but `prompt: {c.knobs.prompt}` asks for no rationale "
             "(`reply: label`); set `rationale_source: none` and `lambda: 0`, or choose a prompt "
@@ -233,7 +250,8 @@ def _room_for_the_label(c: Chosen) -> Iterator[str]:
     marker = c.dataset.answer.markers[0]
     least = len(marker.split()) + 1
     tokens = c.teacher.decoding.max_tokens
-    if c.prompt.reply.content == "rationale_then_label" and tokens < least:
+    content = c.prompt.reply.of(c.dataset.task).content
+    if content == "rationale_then_label" and tokens < least:
         yield (
             f"`decoding.max_tokens` of `teacher: {c.knobs.teacher}` is {tokens}, too few to write "
             f"{marker!r} and a label: at least {least}"
@@ -311,7 +329,8 @@ def _zero_shot_can_be_asked(c: Chosen) -> Iterator[str]:
                 f"{c.knobs.dataset}`, {c.dataset.task}; it serves {', '.join(sorted(prompt.tasks))}"
             )
     asked = {who for who, _, _ in c.zero_shot}
-    if asked and not c.dataset.has_labels("test"):
+    needs_label = measure_of(c.dataset.answer.metric).needs_label
+    if asked and needs_label and not c.dataset.has_labels("test"):
         yield (
             f"`zero_shot` scores models on the test rows, and those of `dataset: "
             f"{c.knobs.dataset}` have no labels; set `zero_shot: []`"
@@ -501,6 +520,7 @@ def _candidate_can_be_asked(c: Chosen) -> Iterator[str]:
 
 RULES: tuple[Rule, ...] = (
     _test_rows,
+    _nothing_is_right_or_wrong,
     _task_has_a_prompt,
     _rows_to_ask_about,
     _labels_to_train_on,

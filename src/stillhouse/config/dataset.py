@@ -23,8 +23,8 @@ from stillhouse.core.errors import did_you_mean
 from stillhouse.core.templates import columns_read
 from stillhouse.hooks.reference import is_reference
 
-Task = Literal["multiple_choice", "nli", "math", "classification", "text"]
-METRICS = ("exact", "choice", "number", "equation", "latex")
+Task = Literal["multiple_choice", "nli", "math", "classification", "text", "summary"]
+METRICS = ("exact", "choice", "number", "equation", "latex", "summary")
 """The kinds of answers by name; `stillhouse.kinds.registry` has a line for each."""
 Metric = Annotated[str, AfterValidator(known_or_own(METRICS))]
 """One of METRICS, or a function of the project's own that scores."""
@@ -302,6 +302,15 @@ class DatasetConf(Conf):
     def _something_to_choose_from(self) -> Self:
         if self.answer.metric == "choice" and not self.fields.choices:
             raise ValueError("metric `choice` needs `fields.choices`")
+        return self
+
+    @model_validator(mode="after")
+    def _summaries_are_whole_texts(self) -> Self:
+        if self.answer.metric == "summary" and (self.task != "summary" or self.fields.choices):
+            raise ValueError(
+                "metric `summary` scores the text of a whole reply: it needs `task: summary`, and "
+                "no `fields.choices`"
+            )
         return self
 
     @model_validator(mode="after")

@@ -7,10 +7,15 @@ from pydantic import Field, model_validator
 
 from stillhouse.config.base import Conf, Plain, Template, Text, Written
 from stillhouse.config.dataset import Task
+from stillhouse.core.errors import did_you_mean
 from stillhouse.core.templates import names_used, unknown_names
 
 Content = Literal["rationale_then_label", "label", "rationale"]
-Form = Literal["marker", "json", "boxed"]
+Form = Literal["marker", "json", "boxed", "chain_of_density"]
+ROUNDS = 4
+"""Of a Chain of Density: each rewrites the summary, and the last one is the label."""
+ROUND = ("missing_entities", "denser_summary")
+"""What each round of it holds, by its names."""
 Key = Annotated[str, Field(pattern=r"^\w[\w -]*$", max_length=64)]
 
 SHARED_NAMES = frozenset({"task", "metric", "marker", "choices"})
@@ -31,6 +36,18 @@ class ReplyKeys(Conf):
         return self
 
 
+class TaskReply(Conf):
+    """What the reply of one kind of task holds, and its form."""
+
+    content: Literal["label", "rationale_then_label"]
+    form: Form = "marker"
+
+    @model_validator(mode="after")
+    def _of_labels(self) -> Self:
+        _require_label(self.form, self.content)
+        return self
+
+
 class Reply(Conf):
     """What a prompt asks its reply to hold, and in which form.
 
@@ -41,7 +58,8 @@ class Reply(Conf):
     form: Form = "marker"
     """`marker`: the label behind one of the dataset's `answer.markers`. `json`: an object with
     the names of `keys`, asked of the backend where it can enforce a form. `boxed`: the label in
-    `\\boxed{}`."""
+    `\\boxed{}`. `chain_of_density`: a list of four objects in JSON, each with
+    `missing_entities` and a `denser_summary`; the last of these is the label."""
     keys: ReplyKeys = ReplyKeys()
     """Form `json` alone: the names of its keys."""
     require_stop: bool = False
@@ -49,6 +67,8 @@ class Reply(Conf):
     minimum_usable: Annotated[float, Field(ge=0, le=1)] = 0.0
     """The least share of the rows to train on whose completion has to be usable; with fewer, the
     run stops when they are parsed."""
+    tasks: dict[Task, TaskReply] = Field(default_factory=dict)
+    """Kinds of tasks whose replies hold something else, or have another form."""
 
     @model_validator(mode="before")
     @classmethod
@@ -57,11 +77,29 @@ class Reply(Conf):
 
     @model_validator(mode="after")
     def _coherent(self) -> Self:
-        if self.form != "json" and "keys" in self.model_fields_set:
+        if self.form != "json" and self.keys != ReplyKeys():
             raise ValueError(f"`keys` names the keys of a JSON reply, but `form` is {self.form}")
         if self.form == "boxed" and self.content == "rationale":
             raise ValueError("form `boxed` holds a label, and a reply of `content: rationale` none")
+        if self.tasks and self.content == "rationale":
+            raise ValueError(
+                "a prompt that shows the row's own label (`content: rationale`) does so for every "
+                "task: it takes no `tasks`"
+            )
+        _require_label(self.form, self.content)
         return self
+
+    def of(self, task: Task) -> "Reply":
+        """The reply for one kind of task."""
+        if task not in self.tasks:
+            return self.model_copy(update={"tasks": {}})
+        own = self.tasks[task]
+        return self.model_copy(update={"content": own.content, "form": own.form, "tasks": {}})
+
+
+def _require_label(form: Form, content: Content) -> None:
+    if form == "chain_of_density" and content != "label":
+        raise ValueError("form `chain_of_density` holds summaries: it needs `content: label`")
 
 
 class Parts(Conf):
@@ -101,6 +139,16 @@ class PromptConf(Conf):
     splits: tuple[Literal["train", "validation", "test", "unlabelled"], ...] = ("train",)
     """Whose rows the teacher is asked about; each split beyond `train` costs calls."""
     tasks: Annotated[dict[Task, Parts], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _replies_of_served_tasks(self) -> Self:
+        for task in self.reply.tasks:
+            if task not in self.tasks:
+                raise ValueError(
+                    f"`reply.tasks` has the task {task!r}, for which the prompt has no parts."
+                    f"{did_you_mean(task, self.tasks)}"
+                )
+        return self
 
     @model_validator(mode="after")
     def _no_label_for_students(self) -> Self:

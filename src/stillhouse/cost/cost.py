@@ -124,7 +124,7 @@ def costs(chosen: Chosen, store: Store, *, judged_is_current: bool) -> list[Cost
 
 
 def _teacher(chosen: Chosen, prompts: pa.Table, examples: Sequence[Row], store: Store) -> Cost:
-    conf = enforced(chosen.teacher, chosen.prompt.reply)
+    conf = enforced(chosen.teacher, chosen.prompt.reply.of(chosen.dataset.task))
     split_of = {row["id"]: row["split"] for row in examples}
     splits = [split_of.get(id_, "?") for id_ in prompts["id"].to_pylist()]
     if not backend(conf.compute.backend).stored:

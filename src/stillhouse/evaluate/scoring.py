@@ -82,6 +82,8 @@ def score(
     metrics |= as_metrics(measure.name, score_interval(scores, measure.scale, groups))
     figures = [_beside(row, predictions[row["id"]], answer.metric) for row in rows]
     metrics |= beside_metrics([figure.name for figure in measure.beside], figures, groups)
+    if scored_with := kind_of(answer.metric).scored_with():
+        metrics["scored_with"] = scored_with
     other = BESIDE.get(answer.metric)
     if other == "exact" or (other and all(row["choices"] for row in rows)):
         beside = [_scored(row, predictions[row["id"]], other)["score"] for row in rows]

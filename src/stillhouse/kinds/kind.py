@@ -52,6 +52,10 @@ class Kind(ABC):
         """
         return {}
 
+    def scored_with(self) -> str | None:
+        """The models that a score rests on, with their versions; None where it rests on none."""
+        return None
+
     @abstractmethod
     def ends_on(self, rationale: str, label: str) -> bool | None:
         """Whether the answer that a rationale itself ends on is `label`; None where it names none.

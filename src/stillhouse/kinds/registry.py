@@ -11,6 +11,7 @@ from stillhouse.kinds.kind import Kind
 from stillhouse.kinds.latex import Latex
 from stillhouse.kinds.number import Number
 from stillhouse.kinds.own import Own
+from stillhouse.kinds.summary import Summary
 from stillhouse.kinds.text import Text
 
 KINDS: dict[Metric, Callable[[tuple[str, ...]], Kind]] = {
@@ -19,6 +20,7 @@ KINDS: dict[Metric, Callable[[tuple[str, ...]], Kind]] = {
     "number": Number,
     "equation": Equation,
     "latex": Latex,
+    "summary": Summary,
 }
 
 

@@ -40,7 +40,13 @@ class CompletionLine(Conf):
     expected_rationale: str | None = None
 
     def form(self) -> Form:
-        """The form of this completion; without a metric it is `choice` where there are choices."""
+        """The form of this completion; without a metric it is `choice` where there are choices,
+        and of a summary `summary`, which is the whole reply unless another is named.
+        """
+        if self.task == "summary":
+            answer = Answer(metric=self.metric or "summary", markers=self.markers, cut=self.cut)
+            asked = "reply" in self.model_fields_set
+            return Form(self.reply if asked else Reply(content="label"), self.task, answer)
         metric = self.metric or ("choice" if self.choices else "exact")
         task = self.task or ("multiple_choice" if self.choices else "text")
         answer = Answer(metric=metric, markers=self.markers, cut=self.cut)

@@ -14,6 +14,7 @@ from stillhouse.kinds.markup import (
     without_struck,
 )
 from stillhouse.parse.conclusion import Conclusion, conclude, conclude_boxed, conclude_unmarked
+from stillhouse.parse.density import read_rounds
 from stillhouse.parse.form import Form
 from stillhouse.parse.markers import find_markers
 from stillhouse.parse.run_on import cut_run_on
@@ -76,11 +77,15 @@ def parse_completion(
         return Parsed(None, None, "malformed")
     if form.reply.content == "rationale" and form.reply.form != "json":
         return _rationale_alone(own, form, unfinished=unfinished)
+    if form.reply.form == "chain_of_density":
+        return _last_summary(own, form.kind(choices), unfinished=unfinished)
     found = read_object(own, form.reply, asked=form.reply.form == "json")
     if isinstance(found, Broken):
         return Parsed(None, None, "truncated" if unfinished else found.status)
     if found is not None:
         return _of_object(found.rationale, found.label, form, form.kind(choices))
+    if form.task == "summary" and form.reply.content == "label":
+        return _whole(own, form.kind(choices), unfinished=unfinished)
     if form.task == "text" and not choices and form.reply.content == "label":
         return _free_label(own, form, unfinished=unfinished)
     return _of_text(own, form, form.kind(choices), unfinished=unfinished, reasoned=reasoned)
@@ -111,6 +116,24 @@ def _of_object(rationale: str | None, label: str | None, form: Form, kind: Kind)
         return Parsed(reason, None, "ambiguous")
     whole = asked and reading.exact and (reason is not None or not form.holds_rationale)
     return Parsed(reason, reading.label, "ok" if whole else "repaired")
+
+
+def _last_summary(own: str, kind: Kind, *, unfinished: bool) -> Parsed:
+    found = read_rounds(own)
+    if found is None:
+        return Parsed(None, None, "truncated" if unfinished else "malformed")
+    parsed = _whole(found.label, kind, unfinished=False)
+    return parsed if found.alone or parsed.label is None else parsed._replace(status="repaired")
+
+
+def _whole(own: str, kind: Kind, *, unfinished: bool) -> Parsed:
+    """All of it, markers and all: a text of several sentences may hold the words of one."""
+    if unfinished:
+        return Parsed(None, None, "truncated")
+    reading = kind.read(own)
+    if reading is None:
+        return Parsed(None, None, "ambiguous" if kind.names_answer(own) else "empty")
+    return Parsed(None, reading.label, "ok" if reading.exact else "repaired")
 
 
 def _free_label(own: str, form: Form, *, unfinished: bool) -> Parsed:

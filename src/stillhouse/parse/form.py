@@ -40,12 +40,12 @@ def reply_form(prompt: PromptConf, dataset: DatasetConf) -> Form:
     rationale alone, so does what heads an exemplar's answer (`Correct answer:`); elsewhere
     that heads the completion's own.
     """
-    parts = prompt.tasks.get(dataset.task)
+    parts, reply = prompt.tasks.get(dataset.task), prompt.reply.of(dataset.task)
     templates = [dataset.fields.query]
     if parts:
         templates += [parts.exemplar_query, parts.query]
-        if prompt.reply.content == "rationale":
+        if reply.content == "rationale":
             templates.append(parts.exemplar_reply)
     found = (_OPENING.match(template) for template in templates)
     headings = tuple(dict.fromkeys(match["heading"] for match in found if match))
-    return Form(prompt.reply, dataset.task, dataset.answer, headings)
+    return Form(reply, dataset.task, dataset.answer, headings)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, get_args
 
 from stillhouse.core.joins import by_id, require_ids
+from stillhouse.core.sampling import nested_subset
 from stillhouse.core.tables import Row
 from stillhouse.kinds.classes import fixed_classes
 from stillhouse.kinds.measures import OF_TEACHER, measure_of
@@ -17,6 +18,9 @@ from stillhouse.statistics.graded import beside_metrics, score_interval
 from stillhouse.statistics.intervals import as_metrics
 
 Metrics = dict[str, Any]
+
+MOST_SCORED = 1_000
+"""Rows of a split whose graded labels are scored: all could be, and finding entities takes time."""
 
 
 def parse_completions(
@@ -68,8 +72,12 @@ def _measure_split(
     }
     if form.reply.content == "rationale":
         return measures
-    needs_label = measure_of(form.answer.metric).needs_label
-    scored = [r for r in rows if not needs_label or examples[r["id"]]["label"] is not None]
+    if measure_of(form.answer.metric).needs_label:
+        scored = [row for row in rows if examples[row["id"]]["label"] is not None]
+    else:
+        chosen = nested_subset({row["id"] for row in rows}, MOST_SCORED, "parse")
+        scored = [row for row in rows if row["id"] in chosen]
+        measures[f"{OF_TEACHER}rows"] = len(chosen)
     measures |= _scored(scored, examples, form)
     measures |= sample_agreement(rows, examples, form)
     explained = [row for row in rows if row["rationale"] is not None and row["label"] is not None]
@@ -102,6 +110,8 @@ def _scored(rows: Sequence[Row], examples: Mapping[str, Mapping[str, Any]], form
         {} if row["label"] is None else kind.beside(row["label"], example)
         for row, example, kind in asked
     ]
+    if scored_with := kind_of(form.answer.metric).scored_with():
+        found["scored_with"] = scored_with
     of_labels = beside_metrics([figure.name for figure in measure.beside], beside, groups)
     found |= {f"{OF_TEACHER}{name}": value for name, value in of_labels.items()}
     if classes := fixed_classes(known, form.answer.metric):

@@ -13,7 +13,9 @@ from stillhouse.parse.markers import find_markers
 LABEL_NAMES = ("answer", "label", "final_answer", "final answer", "prediction", "choice")
 RATIONALE_NAMES = ("rationale", "explanation", "reasoning", "reason", "thought", "analysis")
 
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}]', re.DOTALL)
+_TOKENS = {
+    pair: re.compile(rf'"(?:[^"\\]|\\.)*"|[{re.escape(pair)}]', re.DOTALL) for pair in ("{}", "[]")
+}
 _TRAILING = re.compile(r'("(?:[^"\\]|\\.)*")|,(\s*[}\]])', re.DOTALL)
 # LaTeX that was not escaped: `\frac` is no form feed, `\(` no escape at all.
 _STRAY = re.compile(
@@ -22,7 +24,8 @@ _STRAY = re.compile(
 )
 # Where one command stands so, all do, and two backslashes are a matrix' new row.
 _RAW = re.compile(r"\\(?=\\(?:[\s&]|$))|(?<=\\)\\(?=[\s&])")
-MAX_OBJECTS = 20
+MOST_PIECES = 20
+"""Of a completion: none is asked for more often than once."""
 
 
 class Found(NamedTuple):
@@ -92,23 +95,33 @@ def _text(value: Any) -> str | None:
 
 
 def _objects(text: str) -> Iterator[tuple[dict[str, Any], int, int]]:
-    """The outermost objects of a text, in order; at most so many, since none is asked for twice."""
+    """The outermost objects of a text, in order."""
+    for start, end in outermost(text, "{}"):
+        piece = load_mended(text[start:end])
+        if isinstance(piece, dict):
+            yield piece, start, end
+
+
+def outermost(text: str, brackets: Literal["{}", "[]"]) -> Iterator[tuple[int, int]]:
+    """Where the outermost pieces of JSON between brackets begin and end, in order; at most so many.
+
+    Brackets within texts are none.
+    """
     depth, start, count = 0, 0, 0
-    for match in _TOKEN.finditer(text):
-        if match[0] == "{":
+    for match in _TOKENS[brackets].finditer(text):
+        if match[0] == brackets[0]:
             start = match.start() if depth == 0 else start
             depth += 1
-        elif match[0] == "}" and depth:
+        elif match[0] == brackets[1] and depth:
             depth -= 1
-            if depth or count == MAX_OBJECTS:
+            if depth or count == MOST_PIECES:
                 continue
             count += 1
-            piece = _load(text[start : match.end()])
-            if piece is not None:
-                yield piece, start, match.end()
+            yield start, match.end()
 
 
-def _load(source: str) -> dict[str, Any] | None:
+def load_mended(source: str) -> Any:
+    """JSON without what is plainly no part of it; None where it cannot be read even so."""
     plain = _TRAILING.sub(lambda m: m[1] or m[2], source)
     unescaped = _STRAY.sub(r"\\\\", plain)
     if unescaped != plain:
@@ -116,8 +129,7 @@ def _load(source: str) -> dict[str, Any] | None:
     for candidate in (unescaped, plain):
         try:
             # Numbers stay as they are written: 1.0 is no 1, and 5,000 digits cost nothing.
-            piece = json.loads(candidate, parse_int=str, parse_float=str, strict=False)
+            return json.loads(candidate, parse_int=str, parse_float=str, strict=False)
         except (ValueError, RecursionError):
             continue
-        return piece if isinstance(piece, dict) else None
     return None

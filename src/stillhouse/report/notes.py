@@ -10,6 +10,8 @@ def notes(found: Metrics, seconds: Mapping[str, float]) -> Iterator[str]:
     """A sentence each: the rows, the intervals, the teacher by split, its cost, the seconds."""
     yield from _rows(found)
     measured = NAMED[found["measure"]]
+    if "scored_with" in found:
+        yield f"Scored with {found['scored_with']}"
     yield from _detectable(found, measured)
     yield from _teacher(found["teacher"], measured)
     if seconds:

@@ -110,6 +110,8 @@ def everything(
         "augment": stages["augment"],
         "run": run,
     }
+    if scored_with := next(iter(evaluations.values())).get("scored_with"):
+        found["scored_with"] = scored_with
     if confused := confusion(confusions):
         found["confusion"] = confused  # DVC, which looks for plots in it, fails at an empty list
     if len(evaluations) > 1:

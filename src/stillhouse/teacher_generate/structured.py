@@ -5,9 +5,10 @@ So it is part of a completion's key, the same for each backend that enforces it,
 none does: `transformers` leaves a reply's form to the parser.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
-from stillhouse.config.prompt import Reply
+from stillhouse.config.prompt import ROUND, ROUNDS, Reply
 from stillhouse.config.teacher import TeacherConf
 
 ENFORCING = ("openai", "vllm", "ray")
@@ -17,12 +18,19 @@ OWN_FORMS = ("response_format", "structured_outputs", "json_schema", "grammar")
 
 def json_schema(reply: Reply) -> dict[str, Any]:
     """The schema of a reply: the rationale comes first, so that it is not made to fit the label."""
+    if reply.form == "chain_of_density":
+        rounds = _object(ROUND)
+        return {"type": "array", "items": rounds, "minItems": ROUNDS, "maxItems": ROUNDS}
     texts = {"rationale": reply.keys.rationale, "label": reply.keys.label}
     names = [name for part, name in texts.items() if part in reply.content.split("_then_")]
+    return _object(names)
+
+
+def _object(names: Sequence[str]) -> dict[str, Any]:
     return {
         "type": "object",
         "properties": {name: {"type": "string"} for name in names},
-        "required": names,
+        "required": list(names),
         "additionalProperties": False,
     }
 
@@ -32,7 +40,10 @@ def enforced(conf: TeacherConf, reply: Reply) -> TeacherConf:
     decoding = conf.decoding
     chosen = decoding.response_format
     own = any(name in OWN_FORMS or name.startswith("guided_") for name in decoding.extra)
-    if reply.form != "json" or chosen == "none" or own or conf.compute.backend not in ENFORCING:
+    lists = reply.form == "chain_of_density"
+    unasked = chosen == "none" or (lists and chosen == "json_object")  # a list is no object
+    asked = reply.form in ("json", "chain_of_density") and not unasked
+    if not asked or own or conf.compute.backend not in ENFORCING:
         return conf
     form: dict[str, Any] = {"type": chosen}
     if chosen == "json_schema":

@@ -91,7 +91,7 @@ class Asking:
         apart: dict[str, tuple[TeacherConf, list[Candidate]]] = {}
         for candidate in candidates:
             conf = self.teacher.model_copy(update={"decoding": candidate.decoding})
-            conf = enforced(conf, self.prompts[candidate.prompt].reply)
+            conf = enforced(conf, self.prompts[candidate.prompt].reply.of(self.dataset.task))
             apart.setdefault(conf.decoding.model_dump_json(), (conf, []))[1].append(candidate)
         names = dict.fromkeys(candidate.prompt for candidate in candidates)
         rendered = {name: self._rendered(name, ids) for name in names}

@@ -72,7 +72,7 @@ def _scored(
     prompts = render_rows(
         asked.prompt, dataset.task, dataset.answer, test, examples=examples, exemplars=exemplars
     )
-    model = _once(enforced(asked.model, asked.prompt.reply))
+    model = _once(enforced(asked.model, asked.prompt.reply.of(dataset.task)))
     table = pa.Table.from_pylist(prompts, PROMPTS.schema)
     generated = generate(table, model, store, purpose=asked.name)
     form, known = reply_form(asked.prompt, dataset), by_id(test, "examples")
