@@ -34,6 +34,7 @@ PARAMS = {
     "real": True,
     "synthetic": 0,
     "lambda": 1.0,
+    "complexity": False,
     "gold_student": False,
     "zero_shot": [],
     "seeds": [0],

@@ -32,12 +32,13 @@ PARSE = {"parse"} | PREDICT
 TEACHER = {"teacher_generate"} | PARSE
 BASELINE = {"baseline"}
 ZERO_SHOT = {"zero_shot", "report"}
+COMPLEXITY = {"complexity", "report"}
 GOLD_STUDENT = {"gold_student", "report"}
 PROMPT = {"prompt"} | TEACHER | BASELINE | GOLD_STUDENT
 SELECT = {"teacher_select"} | PROMPT
 RETRIEVE = {"retrieve"} | SELECT | ZERO_SHOT
 EMBED = {"embed"} | RETRIEVE
-ALL = {"ingest"} | EMBED | BASELINE | GOLD_STUDENT
+ALL = {"ingest"} | EMBED | BASELINE | GOLD_STUDENT | COMPLEXITY
 
 KNOBS = {
     "dataset": ALL,
@@ -47,7 +48,7 @@ KNOBS = {
     "k": RETRIEVE,
     "exemplar_seed": RETRIEVE,
     "prompt": PROMPT,
-    "teacher": SELECT | ZERO_SHOT,
+    "teacher": SELECT | ZERO_SHOT | COMPLEXITY,
     "search": SELECT,
     "fraction": PREDICT | GOLD_STUDENT,
     "label_source": PREDICT,
@@ -65,6 +66,7 @@ KNOBS = {
     "real": AUGMENT,
     "lambda": TRAIN,
     "student": PREDICT | BASELINE | GOLD_STUDENT | ZERO_SHOT,
+    "complexity": COMPLEXITY,
     "gold_student": GOLD_STUDENT,
     "zero_shot": ZERO_SHOT,
     "seeds": {"report"},  # and the new seed's own stages: they are another matrix entry
@@ -85,7 +87,7 @@ CONF_KEYS = {
     "embedder/trust_remote_code": set(),
     "prompt/tasks": PROMPT,
     "prompt/reply": PROMPT,
-    "teacher/model": SELECT | ZERO_SHOT,
+    "teacher/model": SELECT | ZERO_SHOT | COMPLEXITY,
     "teacher/decoding": SELECT | ZERO_SHOT,
     "teacher/price": SELECT,  # of what is as good, the cheaper one is taken
     "teacher/compute": set(),

@@ -12,6 +12,7 @@ from stillhouse.core.errors import StillhouseError
 from stillhouse.experiments.revisions import Revision
 from stillhouse.kinds.measures import ENTITY_DENSITY
 from stillhouse.studies import table
+from stillhouse.studies.complexity import Complexity, complexity_svg
 from stillhouse.studies.cost import Cost
 from stillhouse.studies.plot import svg
 from stillhouse.studies.state import Found
@@ -300,3 +301,20 @@ def test_what_is_published_may_be_money_and_stands_beside_money_alone(runs, monk
     assert "6.74" not in scores
     assert "6.50 USD (published 6.74)" in costs_
     assert "0.2500 USD" in costs_
+
+
+def test_complexity_stands_beside_the_gaps_that_it_may_explain(runs, monkeypatch):
+    said = {"half": Complexity(2.5, 2.0), "all": Complexity(1.25, 1.0)}
+    monkeypatch.setattr(table, "complexity_of", lambda commit: said[commit.rpartition("-")[2]])
+    made = results()
+    (point,) = table.points_of(made)  # of the one condition that is compared
+    assert (point.row, point.column) == ("Both | all", "100%")
+    assert point.gap == pytest.approx(40)
+    assert point.low < 40 < point.high
+    page = table.markdown(made)
+    assert "How complex a judge finds the test questions." in page
+    assert "1.25" in page
+    drawn = ElementTree.fromstring(complexity_svg("A & B", table.points_of(made)))
+    texts = [element.text for element in drawn.iter() if element.text]
+    assert "A & B" in texts
+    assert "100% 1.25" in texts

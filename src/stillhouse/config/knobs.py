@@ -117,6 +117,8 @@ class Recipe(Conf):
 class Knobs(Recipe):
     """Every key of `params.yaml`."""
 
+    complexity: bool
+    """Whether a judge rates how complex the test questions are."""
     gold_student: bool
     """Whether a student is trained on the gold labels alone, as well."""
     zero_shot: Annotated[tuple[ZeroShot, ...], AfterValidator(_once)]

@@ -235,6 +235,7 @@ REFERENCES = _table(
     *_PREDICTIONS.schema,
     key=("model", "id"),
 )
+COMPLEXITY = _table("complexity", _text("id"), pa.field("score", pa.float64(), nullable=True))
 ZERO_SHOT = replace(REFERENCES, name="zero_shot", path=Path("data/zero_shot.parquet"))
 """Models asked about the test rows as they are; what the report alone reads."""
 

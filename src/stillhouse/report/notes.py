@@ -14,6 +14,7 @@ def notes(found: Metrics, seconds: Mapping[str, float]) -> Iterator[str]:
         yield f"Scored with {found['scored_with']}"
     yield from _detectable(found, measured)
     yield from _teacher(found["teacher"], measured)
+    yield from _complexity(found.get("complexity", {}))
     if seconds:
         spent = ", ".join(f"{stage} {value:,.0f}" for stage, value in seconds.items())
         yield f"Seconds of each stage's latest run: {spent}"
@@ -99,3 +100,12 @@ def _teacher(asked: Metrics, measured: Measure) -> Iterator[str]:
             f"Teacher's tokens: {asked['prompt_tokens']:,} read, "
             f"{asked['completion_tokens']:,} written; cost {cost}"
         )
+
+
+def _complexity(found: Metrics) -> Iterator[str]:
+    if "mean" not in found:
+        return
+    ends = f"{found['mean_low']:.2f} to {found['mean_high']:.2f}"
+    rows = f"{found['rated']:,} of {found['rows']:,} test questions, as the judge rates them"
+    mean, middle = found["mean"], found["median"]
+    yield f"Complexity of {rows}: mean {mean:.2f} ({ends}), median {middle:g}"

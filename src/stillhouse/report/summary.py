@@ -105,6 +105,7 @@ def everything(
         "data": {name: stages["ingest"].get(name, {}) for name in ("rows", "unlimited", "overlap")},
         "retrieval": stages["retrieve"],
         "tokens": tokens_of_answers(stages, evaluations),
+        "complexity": stages.get("complexity", {}),
         "judge": stages["judge"],
         "chosen": stages["chosen"],
         "augment": stages["augment"],

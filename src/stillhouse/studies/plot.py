@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from html import escape
 
 from stillhouse.kinds.measures import Measure
+from stillhouse.studies.colours import COLOURS
 from stillhouse.studies.table import Results, on_scale
 
-# Okabe and Ito (2008): told apart without colour vision, too.
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 GROUP, LEFT, TOP, HEIGHT, LINE = 150, 60, 20, 260, 20
 FOOT = 46
 

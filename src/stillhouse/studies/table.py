@@ -23,6 +23,12 @@ from stillhouse.statistics.intervals import Interval
 from stillhouse.statistics.method import LEAST_SEEDS
 from stillhouse.statistics.paired import Comparison, Side, compare, measure
 from stillhouse.statistics.pairs import holm
+from stillhouse.studies.complexity import (
+    Complexity,
+    Point,
+    complexity_lines,
+    complexity_of,
+)
 from stillhouse.studies.config import RowLine, Study
 from stillhouse.studies.cost import Cost, cost_of, shown_cost
 from stillhouse.studies.state import Found
@@ -50,6 +56,8 @@ class Cell:
     """The same of the methods' tests."""
     cost: Cost | None = None
     """Of 1,000 answers."""
+    complexity: Complexity | None = None
+    """Of the test questions, where a judge was asked."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +102,7 @@ def results(name: str, study: Study, found: Sequence[Found], *, small: bool) -> 
             side=_side(revision) if revision else None,
             comparison=_compared(reference, revision, fixed) if row != compared_with else None,
             cost=_cost(ran[place], line.model),
+            complexity=_complexity(ran[place]),
         )
     _adjust(cells)
     # Published figures are of the papers' students: beside another one's they would mislead.
@@ -133,6 +142,10 @@ def _seen(
     if revision is None or line.of is None:
         return revision
     return replace(revision, seeds={0: revision.models[line.model]})
+
+
+def _complexity(found: Found) -> Complexity | None:
+    return complexity_of(found.experiment.commit) if found.experiment else None
 
 
 def _cost(found: Found, model: str) -> Cost | None:
@@ -209,6 +222,7 @@ def parts(found: Results) -> list[str | Table]:
         ),
         *_comparisons(found),
         *_costs(found),
+        *_complexities(found),
         *_notes(found),
     ]
 
@@ -281,6 +295,22 @@ def _costs(found: Results) -> list[str | Table]:
     lines = [[row, *(cell(row, column) for column in found.columns)] for row in found.rows]
     heading = "Money for 1,000 answers, from counted tokens and the entries' prices by the token."
     return [heading, Table(["", *found.columns], lines)]
+
+
+def points_of(found: Results) -> list[Point]:
+    """The gap of each condition to the reference, where the column's complexity is known."""
+    scale = 100 if found.measure.points else 1
+    return [
+        Point(*titles, cell.complexity, scale * gap.mean, scale * gap.low, scale * gap.high)
+        for titles, cell in found.cells.items()
+        if cell.comparison and cell.complexity and (gap := cell.comparison.difference)
+    ]
+
+
+def _complexities(found: Results) -> list[str | Table]:
+    lines = complexity_lines(points_of(found))
+    heading = "How complex a judge finds the test questions."
+    return [heading, Table(("Column", "Mean", "Median"), lines)] if lines else []
 
 
 def on_scale(published: float, measured: Measure) -> float:
