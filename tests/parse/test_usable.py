@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from stillhouse.config.dataset import Answer
 from stillhouse.config.prompt import Reply
-from stillhouse.core import tables
+from stillhouse.core import paths, tables
 from stillhouse.core.errors import StillhouseError
+from stillhouse.core.files import write_json
 from stillhouse.core.joins import by_id
 from stillhouse.parse.completion import parse_completion
 from stillhouse.parse.form import Form
@@ -105,6 +106,7 @@ def test_the_stage_parse_writes_nothing_then(tmp_path, monkeypatch):
     tables.EXAMPLES.write_rows([example(f"r{n}", choices=["a b", "c d"]) for n in range(2)])
     asked = [completion("r0", "c d"), completion("r1", "c d", finish_reason="length")]
     tables.COMPLETIONS.write_rows([row | {"reasoning": None} for row in asked])
+    write_json(paths.SELECTED, {})  # nothing was searched
     with pytest.raises(SystemExit, match="error in parse: The teacher completed 2 rows"):
         run("parse")
     assert not tables.PARSED.path.exists()

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from stillhouse.config.dataset import Answer
 from stillhouse.config.search import Halving
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.files import json_bytes
@@ -134,6 +135,29 @@ def test_more_rows_hold_those_of_fewer_whatever_order_the_table_has(tmp_path):
     ready, turned = asking(tmp_path, 40), asking(tmp_path, 40)
     turned.examples.reverse()
     assert rows_to_search_on(turned, None)[:15] == rows_to_search_on(ready, 15)
+
+
+def test_summaries_need_no_reference_to_be_chosen_by(tmp_path, teacher):
+    """Each row is the document that its summaries are scored against."""
+    said = {"ant": "Barack Obama spoke in London.", "bee": "Somebody spoke somewhere at last."}
+    teacher(lambda name, *_: said[name])
+    query = "row {} of validation. Barack Obama spoke in London."
+    rows = [example("validation", n, query=query.format(n), label=None) for n in range(12)]
+    summaries = {"task": "summary", "answer": Answer(metric="summary", markers=("Summary:",))}
+    ready = asking(tmp_path, 0)
+    ready = replace(
+        ready,
+        dataset=ready.dataset.model_copy(update=summaries),
+        examples=rows,
+        prompts={
+            name: prompt(name, tasks={"summary": {"query": f"{name}: {{{{ query }}}}"}})
+            for name in said
+        },
+    )
+    found = search(conf("ant", "bee"), ready)
+    assert outcomes(found) == {"ant": "chosen", "bee": "worse"}
+    assert "0.333 on 12 validation rows" in why(found, ready.teacher.price)
+    assert found.chosen.standing.mean == pytest.approx(2 / 6)  # entities by tokens
 
 
 @pytest.mark.parametrize("label", [None, "7"])
