@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from stillhouse.code.fingerprint import Sources, fingerprint, presents
 from tests.conftest import REPOSITORY
@@ -14,7 +15,13 @@ CALLS = Path(__file__).parent / "calls.py"
 
 
 def test_all_that_runs_in_a_stage_is_in_its_fingerprint(workspace):
-    workspace.edit("params.yaml", feedback="hard", tau=0.5, synthetic=4)  # all have work to do
+    # All have work to do.
+    workspace.edit("params.yaml", feedback="hard", tau=0.5, synthetic=4, limit=12)
+    workspace.edit("params.yaml", zero_shot=["teacher:tiny"])
+    workspace.edit("conf/search/tiny.yaml", prompts=["tiny", "other"], halving={"first_rows": 4})
+    splits = yaml.safe_load((workspace.path / "conf/dataset/tiny.yaml").read_text())["splits"]
+    splits["validation"] = {"hold_out_from": "train", "rows": 8, "share": 0.5}
+    workspace.edit("conf/dataset/tiny.yaml", splits=splits)
     workspace.dvc("repro")
     workspace.env["PYTHONPATH"] = "src"
     sources = Sources(REPOSITORY / "src/stillhouse", REPOSITORY / "stages")
