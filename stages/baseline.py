@@ -4,9 +4,9 @@ Run it with `dvc repro baseline`.
 """
 
 from stillhouse.config.dataset import DatasetConf
-from stillhouse.config.student import StudentConf
+from stillhouse.config.student import StudentConf, trained_here
 from stillhouse.core import paths
-from stillhouse.core.tables import EXAMPLES, TEACHER_LABELS, predictions
+from stillhouse.core.tables import EXAMPLES, TEACHER_LABELS, Row, predictions
 from stillhouse.evaluate.agreement import as_agreement, is_agreement, with_teacher_labels
 from stillhouse.evaluate.evaluate import evaluate_majority, evaluate_student
 from stillhouse.kinds.measures import measure_of
@@ -21,14 +21,15 @@ class BaselineConfig(StageConfig):
 
 
 def main(stage: Stage[BaselineConfig]) -> None:
-    student, answer = stage.config.student, stage.config.dataset.answer
+    conf, answer = stage.config.student, stage.config.dataset.answer
     examples = stage.rows(EXAMPLES)
     compared = with_teacher_labels(examples, stage.rows(TEACHER_LABELS), answer)
-    graded = measure_of(answer.metric).graded
+    graded, rows = measure_of(answer.metric).graded, list[Row]()
     found = {} if graded else {"majority": evaluate_majority(compared, answer)}
-    model = untrained_student(with_prompt(student, stage.json(paths.ASKED)))
-    how = student.decoding, student.compute
-    rows, found["untrained"] = evaluate_student(model, compared, answer, *how)
+    if not conf.is_served:  # nobody here has what a service has trained, as it was before
+        student = trained_here(with_prompt(conf, stage.json(paths.ASKED)), "The untrained student")
+        model, how = untrained_student(student), (student.decoding, student.compute)
+        rows, found["untrained"] = evaluate_student(model, compared, answer, *how)
     if is_agreement(examples, answer):
         found = {name: as_agreement(scores) for name, scores in found.items()}
     stage.write(predictions(paths.BASELINE), rows)

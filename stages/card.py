@@ -11,7 +11,7 @@ from stillhouse.core import paths
 from stillhouse.core.files import sha256_file
 from stillhouse.core.tables import EXAMPLES, TRAINING
 from stillhouse.stage import Stage, run_stage
-from stillhouse.students.folder import read_manifest
+from stillhouse.students.folder import read_any_manifest
 from stillhouse.students.serving import parse_serving
 from stillhouse.teacher_select.selected import with_selected
 
@@ -24,7 +24,7 @@ def main(stage: Stage[CardConfig]) -> None:
         data=stage.json(paths.INGEST_METRICS),
         chosen=stage.json(paths.CHOSEN_METRICS),
         added=stage.json(paths.AUGMENT_METRICS),
-        manifest=read_manifest(stage.input(paths.student_manifest(seed)).parent),
+        manifest=read_any_manifest(stage.input(paths.student_manifest(seed)).parent),
         serving=parse_serving(stage.json(paths.student_serving(seed)), paths.student_serving(seed)),
         confusion=read_confusion(stage.input(paths.confusion_plot(seed)).read_text("utf-8")),
         hashes={each.name: sha256_file(stage.input(each.path)) for each in (EXAMPLES, TRAINING)},

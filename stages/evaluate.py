@@ -3,9 +3,11 @@
 Run it with `dvc repro evaluate`.
 """
 
+from stillhouse.config.compute import OpenAICompute
 from stillhouse.config.dataset import DatasetConf
-from stillhouse.config.student import StudentConf
+from stillhouse.config.student import StudentCompute, StudentConf
 from stillhouse.core import paths
+from stillhouse.core.errors import StillhouseError
 from stillhouse.core.log import record
 from stillhouse.core.tables import EXAMPLES, TEACHER_LABELS, predictions
 from stillhouse.evaluate.agreement import as_agreement, by_label, is_agreement, with_teacher_labels
@@ -13,8 +15,10 @@ from stillhouse.evaluate.answers import answer_rows, answered_example, size_of, 
 from stillhouse.evaluate.calibration import calibrate
 from stillhouse.evaluate.evaluate import score_student, scored_rows
 from stillhouse.evaluate.scoring import confusion_csv, labelled_rows
+from stillhouse.evaluate.served import score_replies, served_example
 from stillhouse.stage import Stage, StageConfig, run_stage
-from stillhouse.students.folder import load_student
+from stillhouse.students.folder import Manifest, ServedManifest, load_student, read_any_manifest
+from stillhouse.students.served import ServedStudent
 from stillhouse.students.serving import make_serving
 
 
@@ -26,28 +30,39 @@ class EvaluateConfig(StageConfig):
 def main(stage: Stage[EvaluateConfig]) -> None:
     seed, answer = stage.seed, stage.config.dataset.answer
     folder, inputs = stage.input(paths.student_model(seed)), stage.json(paths.INPUTS)
-    student, examples = load_student(folder), stage.rows(EXAMPLES)
-    how = (stage.config.student.decoding, stage.config.student.compute)
+    manifest, examples = read_any_manifest(folder), stage.rows(EXAMPLES)
+    decoding, compute = stage.config.student.decoding, stage.config.student.compute
     compared = with_teacher_labels(examples, stage.rows(TEACHER_LABELS), answer)
     test, validation = scored_rows(compared, answer)
-    answers, speed = timed_answers(student, test, *how)
-    record("student", seed=seed, **speed)
-    answers |= answer_rows(student, validation, *how)
-    labels = {id_: answered.label for id_, answered in answers.items()}
-    rows, metrics = score_student(student, labels, compared, answer)
+    if isinstance(manifest, Manifest) and isinstance(compute, StudentCompute):
+        student, how = load_student(folder), (decoding, compute)
+        answers, speed = timed_answers(student, test, *how)
+        record("student", seed=seed, **speed)
+        answers |= answer_rows(student, validation, *how)
+        labels = {id_: answered.label for id_, answered in answers.items()}
+        rows, metrics = score_student(student, labels, compared, answer)
+        size = size_of(student, folder)
+        # Only gold labels say what a score is worth.
+        gold, known = (labelled_rows(examples, split) for split in ("test", "validation"))
+        scores, plot = calibrate(answers, gold, known, answer)
+        example = answered_example(student, inputs["example"], *how, scores.get("temperature"))
+    elif isinstance(manifest, ServedManifest) and isinstance(compute, OpenAICompute):
+        served = ServedStudent(manifest, decoding, compute, stage.config.student.price)
+        replies = served.ask([*test, *validation], purpose="student")
+        rows, metrics = score_replies(replies, compared, answer)
+        size = {}  # nobody tells, and a reply has no score
+        scores, plot = calibrate({}, [], [], answer)
+        example = served_example(served, inputs["example"])
+    else:
+        raise StillhouseError(f"{folder} holds another student than `student` names: `dvc repro`.")
     if is_agreement(examples, answer):
         metrics = as_agreement(metrics) | by_label(rows, compared, answer)
     stage.write(predictions(f"seed={seed}"), rows)
-    stage.write_json(paths.eval_metrics(seed), metrics | size_of(student, folder))
-    confused = confusion_csv(rows, test, answer)
-    stage.write_text(paths.confusion_plot(seed), confused)
-    # Only gold labels say what a score is worth.
-    gold, known = (labelled_rows(examples, split) for split in ("test", "validation"))
-    scores, plot = calibrate(answers, gold, known, answer)
+    stage.write_json(paths.eval_metrics(seed), metrics | size)
+    stage.write_text(paths.confusion_plot(seed), confusion_csv(rows, test, answer))
     stage.write_json(paths.calibration_metrics(seed), scores)
     stage.write_text(paths.calibration_plot(seed), plot)
-    example = answered_example(student, inputs["example"], *how, scores.get("temperature"))
-    serving = make_serving(inputs, answer.metric, how[0], scores, example)
+    serving = make_serving(inputs, answer.metric, decoding, scores, example)
     stage.write_json(paths.student_serving(seed), serving.model_dump())
 
 

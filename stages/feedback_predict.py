@@ -4,7 +4,7 @@ The table is empty with `feedback: none`. Run it with `dvc repro feedback_predic
 """
 
 from stillhouse.config.knobs import Feedback, FeedbackStudent, LabelSource
-from stillhouse.config.student import StudentConf
+from stillhouse.config.student import StudentConf, trained_here
 from stillhouse.core import paths
 from stillhouse.core.tables import EXAMPLES, FEEDBACK_PREDICTIONS, PARSED
 from stillhouse.feedback_predict.predict import student_predictions
@@ -26,7 +26,8 @@ def main(stage: Stage[FeedbackPredictConfig]) -> None:
     if config.feedback != "none":
         examples, parsed = stage.rows(EXAMPLES), stage.rows(PARSED)
         rows = rows_to_predict(examples, parsed, config.fraction, config.label_source)
-        student = with_prompt(config.student, stage.json(paths.ASKED))
+        student = trained_here(config.student, "Feedback")
+        student = with_prompt(student, stage.json(paths.ASKED))
         found = student_predictions(rows, student, config.feedback_student)
     stage.write(FEEDBACK_PREDICTIONS, found)
 

@@ -4,7 +4,7 @@ Run it with `dvc repro gold_student`.
 """
 
 from stillhouse.config.dataset import DatasetConf
-from stillhouse.config.student import StudentConf
+from stillhouse.config.student import StudentConf, trained_here
 from stillhouse.core import paths
 from stillhouse.core.tables import EXAMPLES, Row, predictions
 from stillhouse.evaluate.scoring import Metrics
@@ -23,9 +23,10 @@ class GoldStudentConfig(StageConfig):
 def main(stage: Stage[GoldStudentConfig]) -> None:
     config, rows, metrics = stage.config, list[Row](), Metrics()
     if config.gold_student:
+        student = trained_here(config.student, "`gold_student: true`")
         rows, metrics[NAME] = score_gold_student(
             stage.rows(EXAMPLES),
-            with_prompt(config.student, stage.json(paths.ASKED)),
+            with_prompt(student, stage.json(paths.ASKED)),
             config.dataset.answer,
             fraction=config.fraction,
         )

@@ -45,6 +45,7 @@ class ReportConfig(StageConfig):
 def main(stage: Stage[ReportConfig]) -> None:
     selected = stage.json(paths.SELECTED)
     config, seeds = with_selected(stage.config, selected), stage.config.seeds
+    training = config.student.training
     gold = [{"model": GOLD, **row} for row in stage.rows(predictions(GOLD))]
     found = summary.everything(
         {path.stem: stage.json(path) for path in (*DATA, *LATER)},
@@ -67,7 +68,7 @@ def main(stage: Stage[ReportConfig]) -> None:
             "teacher": config.teacher_name,
             "max_tokens": config.teacher.decoding.max_tokens,
             "student": config.student_name,
-            "training": config.student.training.model_dump(),
+            "training": training.model_dump() if training else None,
             **({"search": config.search_name} if selected else {}),
         },
     )

@@ -20,8 +20,11 @@ METRIC = {
     "references",
     "report",
     "teacher_select",
+    "zero_shot",
 }
-ASK = {"teacher_select", "teacher_generate", "feedback_judge", "augment"}
+ASK = {
+    *("teacher_select", "teacher_generate", "zero_shot", "feedback_judge", "augment", "evaluate"),
+}
 REACHED = {
     "def rows(split):\n    yield {}\n": {"ingest"},
     "def score(prediction, label):\n    return 1\n": METRIC,

@@ -32,8 +32,9 @@ def project(tmp_path, monkeypatch, tiny_models):
 
 def found(*, current=True):
     knobs, entries = load_all()
-    groups = {n: entries[n] for n in ("dataset", "prompt", "teacher", "judge", "augment")}
-    return costs(Chosen(knobs, **groups), Store.default(), judged_is_current=current)
+    groups = ("dataset", "prompt", "teacher", "judge", "augment", "student")
+    chosen = Chosen(knobs, **{name: entries[name] for name in groups})
+    return costs(chosen, Store.default(), judged_is_current=current)
 
 
 def shown(each):

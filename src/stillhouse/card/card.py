@@ -20,6 +20,7 @@ from stillhouse.core.yaml import dump_yaml
 from stillhouse.hooks.reference import is_reference
 from stillhouse.kinds.measures import Figure, measure_of
 from stillhouse.statistics.agreement import AGREEMENT
+from stillhouse.students.folder import Manifest, ServedManifest
 
 ENDS = ("", "_low", "_high")
 PIPELINES = {"decoder": "text-generation", "encoder_decoder": "text2text-generation"}
@@ -27,7 +28,8 @@ PIPELINES = {"decoder": "text-generation", "encoder_decoder": "text2text-generat
 
 def model_card(config: CardConfig, seed: int, measured: Measured) -> str:
     """The card of the student trained with `seed`."""
-    training = measured.manifest.training
+    manifest = measured.manifest
+    training = [] if isinstance(manifest, ServedManifest) else _training(manifest)
     parts = [
         f"---\n{_front_matter(config, seed, measured)}---",
         f"# {text(_name(config, seed))}",
@@ -42,12 +44,17 @@ def model_card(config: CardConfig, seed: int, measured: Measured) -> str:
         items(lineage(config, measured)),
         "The knobs of `params.yaml` that had part:",
         block(dump_yaml(knobs(config.recipe)), "yaml"),
-        "The training:",
-        items({name: fact(value) for name, value in sorted(training.items())}),
+        *training,
         "## Licences",
         _licences(config),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _training(manifest: Manifest) -> list[str]:
+    """What the training says of itself."""
+    facts = {name: fact(value) for name, value in sorted(manifest.training.items())}
+    return ["The training:", items(facts)]
 
 
 def _name(config: CardConfig, seed: int) -> str:
@@ -57,9 +64,11 @@ def _name(config: CardConfig, seed: int) -> str:
 def _front_matter(config: CardConfig, seed: int, measured: Measured) -> str:
     """The hub's metadata; what nobody stated (licence, language) is left out."""
     datasets = _hub_repos(*sources(config.dataset))
-    base = _hub_repos(config.student.model.source)
+    served = config.student.is_served
+    base = [] if served else _hub_repos(config.student.model.source)
+    task = PIPELINES.get(config.student.model.family, PIPELINES["decoder"])
     result = {
-        "task": {"type": PIPELINES[config.student.model.family]},
+        "task": {"type": task},
         "dataset": {
             "type": datasets[0] if datasets else config.recipe.dataset,
             "name": config.recipe.dataset,
@@ -68,8 +77,8 @@ def _front_matter(config: CardConfig, seed: int, measured: Measured) -> str:
         "metrics": [{"type": name, "value": measured.student[name]} for name in _names(measured)],
     }
     values = {
-        "library_name": "transformers",
-        "pipeline_tag": PIPELINES[config.student.model.family],
+        "library_name": None if served else "transformers",
+        "pipeline_tag": task,
         "base_model": base[0] if base else None,
         "datasets": datasets or None,
         "tags": ["stillhouse", "distillation"],

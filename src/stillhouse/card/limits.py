@@ -6,13 +6,15 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from stillhouse.card.markdown import code, table, text
-from stillhouse.card.measured import Confused, Measured
+from stillhouse.card.measured import Confused, Measured, Metrics
+from stillhouse.students.folder import ServedManifest
 
 LOW_RECALL = 0.5
 """Of a class: wrong more often than right."""
 MOST_CLASSES = 20
 """That a confusion matrix can show on a page."""
 NONE = "no class"
+UNREAD = {"length": "cut short", "refusal": "refusals", "missing": "never came"}
 
 
 def read_confusion(content: str) -> list[Confused]:
@@ -46,14 +48,21 @@ def limits(measured: Measured) -> list[str]:
 
 def _limits(measured: Measured) -> Iterator[str]:
     manifest, serving = measured.manifest, measured.serving
-    yield (
-        "It was trained and tested on rows of this one dataset: it answers others, too, and nobody "
-        "knows how well."
-    )
-    yield (
-        f"It sees {manifest.max_query_tokens:,} tokens of a prompt. The end of a longer query is "
-        "cut off, which `stillhouse predict` counts."
-    )
+    if isinstance(manifest, ServedManifest):
+        yield (
+            "It was tested on rows of this one dataset: it answers others, too, and nobody knows "
+            "how well. What it was trained on, those who serve it know."
+        )
+        yield from _unread(measured.student)
+    else:
+        yield (
+            "It was trained and tested on rows of this one dataset: it answers others, too, and "
+            "nobody knows how well."
+        )
+        yield (
+            f"It sees {manifest.max_query_tokens:,} tokens of a prompt. The end of a longer query "
+            "is cut off, which `stillhouse predict` counts."
+        )
     if shown := measured.data.get("tables", {}).get("scripts"):
         listed = ", ".join(f"{text(each['script'])} {each['share']:.1%}" for each in shown)
         yield f"The letters of its rows: {listed}. Other scripts and languages were not tried."
@@ -71,6 +80,18 @@ def _limits(measured: Measured) -> Iterator[str]:
         "Figures are of one seed. The intervals say what other test rows could change, not what "
         "another training would."
     )
+
+
+def _unread(metrics: Metrics) -> Iterator[str]:
+    """Replies of a server that are no label, which count as wrong."""
+    if share := metrics.get("unread"):
+        why = [
+            f"{metrics[f'unread_{name}']:.1%} {said}"
+            for name, said in UNREAD.items()
+            if metrics.get(f"unread_{name}")
+        ]
+        told = f" ({', '.join(why)})" if why else ""
+        yield f"Of its replies {share:.1%} are no label{told}: they are counted as wrong."
 
 
 def recall_by_class(found: Sequence[Confused]) -> dict[str, tuple[int, int]]:

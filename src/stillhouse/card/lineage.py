@@ -8,6 +8,7 @@ from stillhouse.card.markdown import code, text
 from stillhouse.card.measured import Measured, Metrics
 from stillhouse.config.dataset import DatasetConf
 from stillhouse.config.knobs import Recipe
+from stillhouse.students.folder import ServedManifest
 
 
 def has_teacher(recipe: Recipe) -> bool:
@@ -59,10 +60,16 @@ def lineage(config: CardConfig, measured: Measured) -> dict[str, str]:
         "Dataset": f"{code(recipe.dataset)}: {text(config.dataset.description)}",
         "Source": ", ".join(map(code, sources(config.dataset))),
         "Examples": f"{counts(measured.data['rows'])}; {hashes['examples']}",
-        "Trained on": f"{counts(added)}; {hashes['training']}",
-        "Learnt": f"labels {code(recipe.label_source)}, {_rationales(recipe)}; "
-        f"{counts(measured.chosen)}",
     }
+    made = f"{counts(added)}; {hashes['training']}"
+    if isinstance(measured.manifest, ServedManifest):
+        facts["Made to train it"] = f"{made}; whether it was trained on them is known elsewhere"
+    else:
+        facts |= {
+            "Trained on": made,
+            "Learnt": f"labels {code(recipe.label_source)}, {_rationales(recipe)}; "
+            f"{counts(measured.chosen)}",
+        }
     if has_teacher(recipe):
         facts |= _teaching(config)
     base = config.student.model.source

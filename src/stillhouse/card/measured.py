@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from stillhouse.students.folder import Manifest
+from stillhouse.students.folder import Manifest, ServedManifest
 from stillhouse.students.serving import Serving
 
 Metrics = Mapping[str, Any]
@@ -32,7 +32,7 @@ class Measured:
     """What the feedback stage counted."""
     added: Metrics
     """What the augment stage counted."""
-    manifest: Manifest
+    manifest: Manifest | ServedManifest
     """What the training says of the student."""
     serving: Serving
     """How it is asked."""

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from stillhouse.card.markdown import block, code
 from stillhouse.card.measured import Measured
 from stillhouse.core.templates import render
-from stillhouse.students.folder import Manifest
+from stillhouse.students.asked import choices_for, messages
+from stillhouse.students.folder import Manifest, ServedManifest
 from stillhouse.students.serving import Example, Serving
 
 _PLACEHOLDER = "a text"
@@ -16,6 +17,8 @@ _PLACEHOLDER = "a text"
 def usage(measured: Measured) -> str:
     """Commands, an example, and a plain program of transformers."""
     serving, manifest = measured.serving, measured.manifest
+    if isinstance(manifest, ServedManifest):
+        return _of_server(serving, manifest)
     parts = [
         "In the folder that this file is in, which needs nothing beside it:",
         block("\n".join(_commands(serving)), "sh"),
@@ -31,6 +34,30 @@ def usage(measured: Measured) -> str:
             f"Without stillhouse{_cut(manifest, serving.example)}:",
             block(snippet(manifest, serving, serving.example), "python"),
         ]
+    return "\n\n".join(parts)
+
+
+def _of_server(serving: Serving, manifest: ServedManifest) -> str:
+    """A request to the server; the weights are elsewhere."""
+    parts = [
+        f"No weights are here: the model is served elsewhere, as {code(manifest.model.name)}, "
+        f"pinned as {code(manifest.model.source)}. `stillhouse predict` and `stillhouse serve` do "
+        "not ask it. What was asked of it, at an OpenAI-compatible address, is of this form:",
+    ]
+    example = serving.example
+    if example:
+        asked = manifest.templates
+        said = messages(asked, example.query, choices_for(asked, example.query), str)
+        body = {
+            "model": manifest.model.name,
+            "messages": said,
+            "temperature": 0,
+            "max_tokens": serving.decoding.max_tokens,
+        }
+        parts.append(block(f"POST /v1/chat/completions\n\n{_json(body)}"))
+    stops = " or ".join(code(json.dumps(mark)) for mark in serving.decoding.stop)
+    ends = f" It ends before the first {stops}." if stops else ""
+    parts.append(f"The reply is the label.{ends} {_row_said(serving)} It has no score.")
     return "\n\n".join(parts)
 
 
@@ -74,6 +101,12 @@ def _json(value: object) -> str:
 
 
 def _inputs(serving: Serving) -> str:
+    decoded = f"Labels are decoded with `decode: {serving.decoding.decode}`."
+    return f"{_row_said(serving)} {decoded} {scores(serving)}"
+
+
+def _row_said(serving: Serving) -> str:
+    """The columns of a row, and its label."""
     columns = ", ".join(map(code, serving.columns))
     said = f"A row has the column{'s' if len(serving.columns) > 1 else ''} {columns}."
     if serving.labels:
@@ -81,7 +114,7 @@ def _inputs(serving: Serving) -> str:
     if example := serving.example:
         score = "" if example.score is None else f", with the score {example.score:.2f}"
         said += f" That of the row above is {code(example.prediction)}{score}."
-    return f"{said} Labels are decoded with `decode: {serving.decoding.decode}`. {scores(serving)}"
+    return said
 
 
 def scores(serving: Serving) -> str:

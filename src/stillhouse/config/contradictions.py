@@ -364,11 +364,40 @@ def _gold_student_is_another(c: Chosen) -> Iterator[str]:
 
 
 def _validation_rows(c: Chosen) -> Iterator[str]:
-    if c.student.training.validation and "validation" not in c.dataset.splits:
+    training = c.student.training
+    if training and training.validation and "validation" not in c.dataset.splits:
         yield (
             f"`student: {c.knobs.student}` asks for `training.validation`, and `dataset: "
             f"{c.knobs.dataset}` has no `validation` split; hold one out, such as `validation: "
             "{hold_out_from: train, share: 0.1}`"
+        )
+
+
+def _served_student_is_whole(c: Chosen) -> Iterator[str]:
+    """What wants weights of a student that others have trained."""
+    if not c.student.is_served:
+        return
+    said = f"`student: {c.knobs.student}` is served, and"
+    if c.knobs.feedback != "none":
+        yield (
+            f"`feedback: {c.knobs.feedback}` has the student trained and asked here: {said} its "
+            "weights are elsewhere; set `feedback: none`, or choose another student"
+        )
+    if untrained := [f"{who}:{name}" for who, name, _ in c.zero_shot if who == "student"]:
+        yield (
+            f"`zero_shot` names {untrained[0]!r}, the student before training: {said} nobody here "
+            "has it as it was; leave it out"
+        )
+    if getattr(c.knobs, "gold_student", False):
+        yield (
+            f"`gold_student: true` trains the run's own student: {said} its weights are elsewhere; "
+            "set `gold_student: false`"
+        )
+    seeds: tuple[int, ...] = getattr(c.knobs, "seeds", ())
+    if len(seeds) > 1:
+        yield (
+            f"{said} one model has no {len(seeds)} seeds: set `seeds: [{seeds[0]}]`; another "
+            "training of it is another entry, with a `name` and a `source` of its own"
         )
 
 
@@ -535,6 +564,7 @@ RULES: tuple[Rule, ...] = (
     _zero_shot_can_be_asked,
     _gold_student_is_another,
     _validation_rows,
+    _served_student_is_whole,
     _choices_to_decode,
     _filters_are_there,
     _rows_left,

@@ -8,6 +8,7 @@ from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 from stillhouse.config.tagged import Tagged, keys_of, tagged
@@ -200,11 +201,18 @@ def _unknown_key(
     inner = [
         f"{name}.{key}"
         for name, field in model.model_fields.items()
-        for kind in (field.annotation, *get_args(field.annotation))
-        if isinstance(kind, type) and issubclass(kind, BaseModel) and key in keys_of(kind)
+        if any(key in keys_of(kind) for kind in _sections(field))
     ]
     said = f" Did you mean `{inner[0]}`?" if inner else did_you_mean(key, keys_of(model))
     return _error(UNKNOWN_KEY, loc, value, said)
+
+
+def _sections(field: FieldInfo) -> list[type[BaseModel]]:
+    """The models that a field takes."""
+    if choice := tagged(field):
+        return list(choice.models.values())
+    kinds = (field.annotation, *get_args(field.annotation))
+    return [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
 
 
 def _missing(loc: tuple[int | str, ...], model: type[BaseModel]) -> InitErrorDetails:

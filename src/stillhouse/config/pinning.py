@@ -48,19 +48,19 @@ def require_pinned(source: str) -> None:
         return
     if "://" in source and not source.startswith(("hf://", "pypi://", "file:")):
         raise StillhouseError(
-            f"The teacher's model.source {source!r} pins nothing that is known. For a hosted model "
+            f"The model.source {source!r} pins nothing that is known. For a hosted model "
             f"write {HOSTED}<host>/<dated name of the model>."
         )
     match parse_source(source):
         case FileSource(sha256=None):
             raise StillhouseError(
-                f"The teacher's model.source {source!r} has no hash. Its completions are kept, and "
+                f"The model.source {source!r} has no hash. Its completions are kept, and "
                 "must not be taken for those of other content in the same place: "
                 f"`stillhouse pin {source.removeprefix('file:')}` prints it with its #sha256=."
             )
         case HubSource() if source.endswith("#unpinned"):
             raise StillhouseError(
-                f"The teacher's model.source {source!r} is a branch or tag, which can move. Its "
+                f"The model.source {source!r} is a branch or tag, which can move. Its "
                 "completions are kept, and must not be taken for those of later weights: write the "
                 "full commit behind the @."
             )

@@ -1,13 +1,17 @@
-"""Whether a teacher or a judge can be run as its entry says: found before the first request."""
+"""Whether a teacher, a judge or a served student can be run as its entry says: found before the
+first request.
+"""
 
 from collections.abc import Iterator
 
 from pydantic import ValidationError
 
 from stillhouse.config.base import Conf
+from stillhouse.config.compute import OpenAICompute
 from stillhouse.config.judge import JudgeConf, judging_model
 from stillhouse.config.mistakes import line
 from stillhouse.config.pinning import require_known_source
+from stillhouse.config.student import ServedModel, StudentConf, served_teacher
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.core.errors import StillhouseError
 
@@ -20,6 +24,8 @@ def problems_of_running(conf: Conf) -> list[str]:
             found = list(_of_teacher(conf))
         elif isinstance(conf, JudgeConf) and conf.teacher is not None:
             found = list(problems_of_judge(conf, None))
+        elif isinstance(conf, StudentConf):
+            found = list(_of_student(conf))
     except AttributeError:  # it needs a field that is wrong
         pass
     return found
@@ -35,6 +41,17 @@ def problems_of_judge(judge: JudgeConf, teacher: TeacherConf | None) -> Iterator
         return
     try:
         model = judging_model(judge, teacher)
+    except ValidationError as error:
+        yield from (line(detail).removesuffix(".") for detail in error.errors(include_url=False))
+    else:
+        yield from _of_teacher(model)
+
+
+def _of_student(student: StudentConf) -> Iterator[str]:
+    if not isinstance(student.model, ServedModel) or not isinstance(student.compute, OpenAICompute):
+        return
+    try:
+        model = served_teacher(student.model, student.decoding, student.compute, student.price)
     except ValidationError as error:
         yield from (line(detail).removesuffix(".") for detail in error.errors(include_url=False))
     else:

@@ -3,10 +3,11 @@
 import shlex
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, Tag, model_validator
 
 from stillhouse.config.architecture import problems_of_architecture
 from stillhouse.config.base import (
+    MOST,
     Conf,
     Count,
     Mirror,
@@ -17,7 +18,10 @@ from stillhouse.config.base import (
     Written,
     require_shown,
 )
-from stillhouse.config.teacher import Price
+from stillhouse.config.compute import OpenAICompute
+from stillhouse.config.tagged import ByKey
+from stillhouse.config.teacher import Decoding, Model, Price, TeacherConf
+from stillhouse.core.errors import StillhouseError
 from stillhouse.core.templates import unknown_names
 
 Positive = Annotated[float, Field(gt=0, le=1e9)]
@@ -68,6 +72,31 @@ class StudentModel(Conf):
             if problems:
                 raise ValueError("; ".join(problems))
         return self
+
+
+SERVED: Literal["served"] = "served"
+
+
+class ServedModel(Conf):
+    """A model that others have trained, such as a fine-tuning service, and that a server holds."""
+
+    ELSEWHERE: ClassVar[dict[str, str]] = {
+        "base_url": "it stands in `compute`: `compute.base_url`",
+    }
+    family: Literal["served"]
+    name: Text
+    """The name that the server knows it by."""
+    source: Text
+    """What pins it: pinned weights, or for a hosted model `api://<host>/<dated name>`; change it
+    when the host changes the model."""
+
+
+AnyModel = Annotated[
+    Annotated[StudentModel, Tag("decoder")]
+    | Annotated[StudentModel, Tag("encoder_decoder")]
+    | Annotated[ServedModel, Tag(SERVED)],
+    ByKey("family").discriminator(),
+]
 
 
 class Lora(Conf):
@@ -228,8 +257,9 @@ def _command(text: str) -> str:
 
 
 class StudentCompute(Conf):
-    """What only changes how the student is computed."""
+    """What only changes how the student is computed, here."""
 
+    backend: Literal["transformers"] = "transformers"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     micro_batch_size: Count | None = None
     """Rows in one forward pass; the loss stays that of the whole batch."""
@@ -242,6 +272,12 @@ class StudentCompute(Conf):
     """What starts several processes, such as `accelerate launch --multi_gpu --num_processes 2`."""
 
 
+AnyCompute = Annotated[
+    Annotated[StudentCompute, Tag("transformers")] | Annotated[OpenAICompute, Tag("openai")],
+    ByKey("backend", default="transformers").discriminator(),
+]
+
+
 class StudentConf(Conf):
     """One student."""
 
@@ -249,17 +285,102 @@ class StudentConf(Conf):
     ELSEWHERE: ClassVar[dict[str, str]] = {"generation": "it is written as `decoding`"}
 
     description: Text
-    model: StudentModel
+    model: AnyModel
     mirror: Mirror | None = None
     templates: Templates | Literal["prompt"]
     """`prompt`: it is asked with the run's prompt, through its own chat template if it has one."""
-    training: Training
+    training: Training | None
+    """Null for a model that is served: whoever serves it has trained it."""
     decoding: StudentDecoding
-    compute: StudentCompute = StudentCompute()
+    compute: AnyCompute = StudentCompute()
+    """For a model that is served, which server that is: `backend: openai`."""
     price: Price = Price()
+
+    @property
+    def is_served(self) -> bool:
+        """Whether its weights are behind a server, and not here."""
+        return self.model.family == SERVED
+
+    @model_validator(mode="after")
+    def _trained_by_somebody(self) -> Self:
+        if self.is_served and self.training is not None:
+            raise ValueError(
+                "`training` is for a student that is trained here; whoever serves a model of "
+                "`family: served` has trained it: write `training: null`"
+            )
+        if not self.is_served and self.training is None:
+            raise ValueError(
+                "`training` is null, and only a model of `family: served` is trained by others"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _runs_where_it_is(self) -> Self:
+        served = self.compute.backend == "openai"
+        if self.is_served and not served:
+            raise ValueError(
+                "a model of `family: served` needs to know its server: `compute: {backend: openai, "
+                "base_url: ...}`"
+            )
+        if served and not self.is_served:
+            raise ValueError(
+                "`compute.backend: openai` is for `model.family: served`; the weights of "
+                f"`family: {self.model.family}` are computed here"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _asked_as_a_server_is(self) -> Self:
+        problems = []
+        if self.is_served and self.templates != OF_PROMPT:
+            problems.append("it is asked with the run's prompt: write `templates: prompt`")
+        if self.is_served and self.decoding.decode != "generate":
+            problems.append("a server gives no likelihoods of choices: write `decode: generate`")
+        if self.is_served and self.mirror is not None:
+            problems.append("nothing of it is read here: leave out `mirror`")
+        if problems:
+            raise ValueError(f"`model.family: served`: {'; '.join(problems)}")
+        return self
 
     @model_validator(mode="after")
     def _quantised_weights_are_pretrained(self) -> Self:
-        if self.training.method == "qlora" and self.model.source is None:
+        method = self.training.method if self.training else None
+        if method == "qlora" and self.model.source is None:
             raise ValueError("`training.method: qlora` needs pretrained weights: `model.source`")
         return self
+
+
+class TrainedConf(StudentConf):
+    """A student that is trained here, as `trained_here` gives it."""
+
+    model: StudentModel
+    training: Training
+    compute: StudentCompute = StudentCompute()
+
+
+def trained_here(conf: StudentConf, what: str) -> TrainedConf:
+    """The student as one whose weights are here; else an error names `what` needs them."""
+    if conf.is_served:
+        raise StillhouseError(
+            f"{what} needs the student's weights, and those of `model.family: served` are "
+            "elsewhere. Choose a `student` that is trained here."
+        )
+    return TrainedConf.model_construct(**vars(conf))
+
+
+def served_teacher(
+    model: ServedModel, decoding: StudentDecoding, compute: OpenAICompute, price: Price
+) -> TeacherConf:
+    """A model that is served, to be asked as a teacher is: greedily, and through the store.
+
+    Stop strings are not sent: they cut its replies here, as they cut what a student writes here.
+    """
+    return TeacherConf(
+        description=f"{model.name}, a student that is served",
+        model=Model(name=model.name, source=model.source),
+        format="chat",
+        context=MOST,
+        decoding=Decoding(max_tokens=decoding.max_tokens),
+        compute=compute,
+        price=price,
+    )

@@ -17,11 +17,13 @@ def keys_of(model: type[BaseModel]) -> list[str]:
 class ByKey:
     """Chooses a model by the value of `key`; of `examples` by what that begins with.
 
-    Those are prefixes, with what one may write for each.
+    Those are prefixes, with what one may write for each. Without the key it is the model of
+    `default`, if there is one.
     """
 
     key: str
     examples: Mapping[str, str] = field(default_factory=dict)
+    default: str | None = None
 
     def discriminator(self) -> Discriminator:
         """Stands behind the union of the models, each with its Tag."""
@@ -29,7 +31,10 @@ class ByKey:
 
     def tag_of(self, value: Any) -> str | None:
         """The tag of what a field is given; None where it has none."""
-        found = value.get(self.key) if isinstance(value, dict) else getattr(value, self.key, None)
+        if isinstance(value, dict):
+            found = value.get(self.key, self.default)
+        else:
+            found = getattr(value, self.key, None)
         return self.tag(found) if isinstance(found, str) else None
 
     def tag(self, value: str) -> str:

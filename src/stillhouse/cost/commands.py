@@ -43,6 +43,7 @@ def cost_of_next_run() -> tuple[list[Cost], str | None]:
         teacher=selected_teacher(entries["teacher"], selected),
         judge=entries["judge"],
         augment=entries["augment"],
+        student=entries["student"],
     )
     if not PROMPTS.path.exists():
         raise StillhouseError(f"{PROMPTS.path} does not exist yet: {MAKE}. Then ask again.")

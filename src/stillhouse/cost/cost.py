@@ -10,11 +10,12 @@ import pyarrow as pa
 
 from stillhouse.augment.queries import SeedQuery, query_prompts
 from stillhouse.config.augment import AugmentConf
-from stillhouse.config.compute import Budget
+from stillhouse.config.compute import Budget, OpenAICompute
 from stillhouse.config.dataset import DatasetConf
 from stillhouse.config.judge import JudgeConf, judging_model
 from stillhouse.config.knobs import Knobs
 from stillhouse.config.prompt import PromptConf
+from stillhouse.config.student import Asked, ServedModel, StudentConf, served_teacher
 from stillhouse.config.teacher import Price, TeacherConf
 from stillhouse.core import paths
 from stillhouse.core.files import read_json
@@ -28,9 +29,11 @@ from stillhouse.cost.measured import (
     prompt_sizes,
     prompt_tokens,
 )
+from stillhouse.evaluate.evaluate import VALIDATION
 from stillhouse.feedback_judge.ask import judge_prompts
 from stillhouse.feedback_judge.judging import JudgedRow, cases_of, rows_to_judge, to_ask
 from stillhouse.store.store import Store
+from stillhouse.students.served import served_prompts
 from stillhouse.teacher_generate.plan import Plan, make_plan
 from stillhouse.teacher_generate.registry import backend
 from stillhouse.teacher_generate.spending import Tokens
@@ -50,6 +53,7 @@ class Chosen:
     teacher: TeacherConf
     judge: JudgeConf
     augment: AugmentConf
+    student: StudentConf
 
 
 @dataclass(frozen=True)
@@ -120,7 +124,27 @@ def costs(chosen: Chosen, store: Store, *, judged_is_current: bool) -> list[Cost
         found.append(_judge_of_answers(chosen, rows, examples, store, known=judged_is_current))
     if knobs.synthetic:
         found += _augment(chosen, rows, prompts, teacher)
-    return found
+    return found + _served(chosen, examples, store)
+
+
+def _served(chosen: Chosen, examples: Sequence[Row], store: Store) -> list[Cost]:
+    """What a student that is served is asked: the rows that it is scored on."""
+    conf, model, compute = chosen.student, chosen.student.model, chosen.student.compute
+    if not isinstance(model, ServedModel) or not isinstance(compute, OpenAICompute):
+        return []
+    asked = Asked.model_validate(read_json(paths.ASKED))
+    rows = [
+        row
+        for row in examples
+        if row["split"] == "test" or (row["split"] == VALIDATION and row["label"] is not None)
+    ]
+    teacher = served_teacher(model, conf.decoding, compute, conf.price)
+    plan = make_plan(served_prompts(rows, asked), teacher, store)
+    splits = _by_split(plan, [row["split"] for row in rows])
+    # The last run's completions are the teacher's, whose lengths say nothing of these.
+    files = {paths.CONF / f"student/{chosen.knobs.student}.yaml": ("model",)}
+    length = completion_tokens(plan, teacher, files)
+    return [_cost("student", teacher, plan, splits, length)]
 
 
 def _teacher(chosen: Chosen, prompts: pa.Table, examples: Sequence[Row], store: Store) -> Cost:

@@ -19,6 +19,10 @@ KEPT = (
     "strength",
     "neighbours",
     "by",
+    "unread",
+    "unread_length",
+    "unread_refusal",
+    "unread_missing",
 )
 """What is no measure of being right."""
 

@@ -53,10 +53,24 @@ def score_student(
     examples: Sequence[Mapping[str, Any]],
     answer: Answer,
 ) -> tuple[list[Row], Metrics]:
+    """The same as `score_labels`, with `mean_prompt_tokens` and, of the predictions with their end
+    tokens, `mean_answer_tokens`: on the test rows.
+    """
+    table, metrics = score_labels(predictions, examples, answer)
+    test, _ = scored_rows(examples, answer)
+    prompts = [len(student.text.prompt(row["query"], "label")[0]) for row in test]
+    answers = [len(student.text.target(row["prediction"])) for row in table]
+    metrics["mean_prompt_tokens"] = round(fmean(prompts), DIGITS)
+    metrics["mean_answer_tokens"] = round(fmean(answers), DIGITS)
+    return table, metrics
+
+
+def score_labels(
+    predictions: Mapping[str, str], examples: Sequence[Mapping[str, Any]], answer: Answer
+) -> tuple[list[Row], Metrics]:
     """The predictions table of the test rows, and the metrics, given the labels by id.
 
-    Beside the scores: `mean_prompt_tokens`, and `mean_answer_tokens`, of the predictions with their
-    end tokens; and where the dataset has validation rows, the scores on these, which may choose
+    Beside the scores, where the dataset has validation rows: the scores on these, which may choose
     what comes next.
     """
     test, validation = scored_rows(examples, answer)
@@ -64,10 +78,6 @@ def score_student(
         {row["id"]: predictions[row["id"]] for row in rows} for rows in (test, validation)
     )
     table, metrics = score(of_test, test, answer)
-    answers = [len(student.text.target(text)) for text in of_test.values()]
-    prompts = [len(student.text.prompt(row["query"], "label")[0]) for row in test]
-    metrics["mean_prompt_tokens"] = round(fmean(prompts), DIGITS)
-    metrics["mean_answer_tokens"] = round(fmean(answers), DIGITS)
     return table, metrics | _on_validation(of_validation, validation, answer)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from stillhouse.config.knobs import FeedbackStudent
-from stillhouse.config.student import StudentConf
+from stillhouse.config.student import TrainedConf
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.sampling import nested_subset, share_size, shuffled
 from stillhouse.core.tables import Row
@@ -20,7 +20,7 @@ SEED = 0
 
 
 def student_predictions(
-    rows: Sequence[Row], conf: StudentConf, feedback_student: FeedbackStudent
+    rows: Sequence[Row], conf: TrainedConf, feedback_student: FeedbackStudent
 ) -> list[Row]:
     """Rows of table `feedback_predictions`: one for each of `rows` (id, query, choices, label).
 

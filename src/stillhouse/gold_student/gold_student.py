@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from stillhouse.config.dataset import Answer
-from stillhouse.config.student import StudentConf
+from stillhouse.config.student import TrainedConf
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.sampling import nested_subset, share_size
 from stillhouse.core.tables import Row
@@ -30,7 +30,7 @@ def gold_rows(examples: Iterable[Row], fraction: float) -> list[Row]:
 
 def score_gold_student(
     examples: Sequence[Row],
-    student: StudentConf,
+    student: TrainedConf,
     answer: Answer,
     *,
     fraction: float,

@@ -39,8 +39,13 @@ class Advice:
     reason: str
 
 
+_LAST = Advice("dvc metrics diff", "every figure side by side with the last commit's")
+
+
 def advice(found: Metrics) -> list[Advice]:
     """The three most useful next steps, faults of the data before refinements."""
+    if found["run"]["training"] is None:  # others have trained it, and no knob trains it again
+        return [*_teacher(found), *_unlabelled(found), *_ties(found), _LAST][:MOST]
     steps = [
         *_teacher(found),
         *_unlabelled(found),
@@ -273,7 +278,7 @@ def _refinements(found: Metrics) -> Iterator[Advice]:
             f"dvc exp run -S fraction={run['fraction'] / 2:g}",
             "half of the rows: would more of them help?",
         )
-    yield Advice("dvc metrics diff", "every figure side by side with the last commit's")
+    yield _LAST
 
 
 def _seeds(known: list[int]) -> str:

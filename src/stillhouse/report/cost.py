@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from stillhouse.config.student import StudentConf
+from stillhouse.config.student import ServedModel, StudentConf
 from stillhouse.config.teacher import Price, TeacherConf
 from stillhouse.kinds.measures import ACCURACY
 from stillhouse.report.against import NAMES, TEACHER, zero_shot_of
@@ -59,7 +59,9 @@ def rates(
     `events`: those called `teacher` and `student`, oldest first. `stages`: the seconds of each
     stage's latest run.
     """
-    names = {TEACHER: teacher.model.name, STUDENT: student.model.source}
+    model = student.model
+    own = model.name if isinstance(model, ServedModel) else model.source
+    names = {TEACHER: teacher.model.name, STUDENT: own}
     seconds: dict[str, float] = {}
     for event in events["teacher"]:
         purpose = event.get("purpose")
@@ -120,6 +122,8 @@ def paid_off(found: Metrics, rates: Rates) -> str | None:
     Distilling costs the teacher's labels and the training of one student. The teacher that the
     student stands in for is the cheapest of those that were asked.
     """
+    if found["run"]["training"] is None:  # what others have asked for it nobody knows here
+        return None
     tokens: Mapping[str, Mapping[str, float]] = found.get("tokens", {})
     each = {name: rates.money(name, tokens[name]) for name in tokens}
     teachers = [

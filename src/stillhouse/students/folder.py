@@ -3,12 +3,21 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import ValidationError
 
 from stillhouse.config.base import Conf
-from stillhouse.config.student import Asked, Family, Precision, StudentConf, Templates
+from stillhouse.config.student import (
+    SERVED,
+    Asked,
+    Family,
+    Precision,
+    ServedModel,
+    StudentConf,
+    Templates,
+    TrainedConf,
+)
 from stillhouse.core import paths
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.files import allow, atomic_directory, require_disk_space, write_json
@@ -37,6 +46,15 @@ class Manifest(Conf):
     """How it came to be, for people: seed, lambda, alpha, rows, steps, truncations, source."""
 
 
+class ServedManifest(Conf):
+    """What `stillhouse.json` says about a student whose weights are not in its folder."""
+
+    format: int
+    family: Literal["served"]
+    model: ServedModel
+    templates: Asked
+
+
 @dataclass(frozen=True)
 class Student:
     """A model with its text handling, ready to predict."""
@@ -45,7 +63,7 @@ class Student:
     text: StudentText
 
 
-def untrained_student(conf: StudentConf, seed: int = 0) -> Student:
+def untrained_student(conf: TrainedConf, seed: int = 0) -> Student:
     """The student before training, as it would be saved; `seed` makes random weights."""
     from transformers import set_seed
 
@@ -91,6 +109,17 @@ def save_student(
             allow(file)  # safetensors writes files that only their owner may read
 
 
+def save_served(folder: Path, conf: StudentConf) -> None:
+    """Write the folder of a student that is served: its manifest alone."""
+    assert isinstance(conf.model, ServedModel)
+    assert isinstance(conf.templates, Asked), "the prompt's templates are put in its place"
+    manifest = ServedManifest(
+        format=FORMAT, family=SERVED, model=conf.model, templates=conf.templates
+    )
+    with atomic_directory(folder) as temporary:
+        write_json(temporary / paths.MANIFEST, manifest.model_dump())
+
+
 def load_student(folder: Path) -> Student:
     """Read a saved student; nothing but its folder is needed."""
     manifest = read_manifest(folder)
@@ -108,7 +137,18 @@ def load_student(folder: Path) -> Student:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """What a saved student says about itself; a folder without it is an error."""
+    """What a saved student says about itself; one without weights here is an error."""
+    found = read_any_manifest(folder)
+    if isinstance(found, ServedManifest):
+        raise StillhouseError(
+            f"{folder} holds no weights: its student is served elsewhere, as {found.model.name!r} "
+            f"({found.model.source}). Ask that server; the card shows a request."
+        )
+    return found
+
+
+def read_any_manifest(folder: Path) -> Manifest | ServedManifest:
+    """The same of a student that is served, too; a folder without a manifest is an error."""
     path = folder / paths.MANIFEST
     if not path.exists():
         raise StillhouseError(
@@ -122,6 +162,8 @@ def read_manifest(folder: Path) -> Manifest:
             "run `dvc repro` to train the student again."
         )
     try:
+        if values.get("family") == SERVED:
+            return ServedManifest.model_validate(values)
         return Manifest.model_validate(values)
     except ValidationError as error:
         detail = error.errors()[0]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Literal, Self
 
-from stillhouse.config.student import Asked, Family, StudentConf, Templates
+from stillhouse.config.student import Asked, Family, Templates, TrainedConf
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.messages import Message, as_text
 from stillhouse.core.templates import render
@@ -42,7 +42,7 @@ class StudentText:
     max_target_tokens: int
 
     @classmethod
-    def of(cls, conf: StudentConf, tokenizer: "PreTrainedTokenizerBase") -> Self:
+    def of(cls, conf: TrainedConf, tokenizer: "PreTrainedTokenizerBase") -> Self:
         """As a student of that conf is trained."""
         limits = conf.model
         assert not isinstance(conf.templates, str), "the prompt's templates are put in its place"

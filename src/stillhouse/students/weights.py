@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from stillhouse.config.student import Family, Precision, StudentConf
+from stillhouse.config.student import Family, Precision, TrainedConf
 from stillhouse.core.errors import StillhouseError, did_you_mean
 from stillhouse.sources.model_files import loading, require_all_weights
 from stillhouse.sources.model_folder import model_folder
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def load_weights(
-    conf: StudentConf, quantization: "BitsAndBytesConfig | None" = None
+    conf: TrainedConf, quantization: "BitsAndBytesConfig | None" = None
 ) -> tuple["PreTrainedModel", "PreTrainedTokenizerBase"]:
     """The student before training, in float32; what `quantization` covers is in its four bits.
 

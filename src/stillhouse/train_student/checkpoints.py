@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stillhouse.code.record import module_digest
-from stillhouse.config.student import StudentConf
+from stillhouse.config.student import TrainedConf
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.files import atomic_directory, require_disk_space, sha256_file, write_json
 from stillhouse.core.log import state_directory
@@ -48,7 +48,7 @@ class Checkpoint:
 def training_key(
     rows: Sequence[Mapping[str, Any]],
     validation: Sequence[Mapping[str, Any]],
-    conf: StudentConf,
+    conf: TrainedConf,
     lambda_: float,
     seed: int,
 ) -> str:

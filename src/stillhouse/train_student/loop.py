@@ -18,7 +18,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
 
-from stillhouse.config.student import StudentConf
+from stillhouse.config.student import TrainedConf
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.progress import progress
 from stillhouse.core.sampling import digest
@@ -58,7 +58,7 @@ class Job:
 
     model: Any
     """A transformers model, adapters or not. Its weights that require gradients are trained."""
-    conf: StudentConf
+    conf: TrainedConf
     lambda_: float
     seed: int
     rows: Sequence[TokenRow]

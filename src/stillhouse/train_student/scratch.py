@@ -5,7 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from stillhouse.config.student import StudentConf
+from stillhouse.config.student import TrainedConf
 from stillhouse.core.log import state_directory
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def trained(
     rows: Sequence[Mapping[str, Any]],
-    conf: StudentConf,
+    conf: TrainedConf,
     seed: int,
     validation: Sequence[Mapping[str, Any]] = (),
 ) -> "Student":

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from stillhouse.config.student import Lora, Precision, StudentConf
+from stillhouse.config.student import Lora, Precision, TrainedConf
 from stillhouse.core.errors import StillhouseError, did_you_mean
 from stillhouse.students.weights import output_layer, torch_type
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from transformers import BitsAndBytesConfig, PreTrainedModel
 
 
-def four_bits(conf: StudentConf) -> "BitsAndBytesConfig | None":
+def four_bits(conf: TrainedConf) -> "BitsAndBytesConfig | None":
     """How `method: qlora` holds the weights below the adapters (Dettmers et al. 2023, section 3).
 
     Four-bit NormalFloat with double quantisation; products are computed in `training.precision`.
@@ -46,7 +46,7 @@ def _require_bitsandbytes(device: str) -> None:
         )
 
 
-def prepare(model: "PreTrainedModel", conf: StudentConf) -> "nn.Module":
+def prepare(model: "PreTrainedModel", conf: TrainedConf) -> "nn.Module":
     """The model with the parameters that the entry trains, and no others, requiring gradients."""
     from stillhouse.modeling.fused import fuse
 

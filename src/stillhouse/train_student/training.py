@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from stillhouse.config.student import StudentConf
+from stillhouse.config.student import TrainedConf
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.files import write_text
 from stillhouse.students.folder import Student, require_space, save_student, weight_bytes
@@ -34,7 +34,7 @@ class Curve:
 @one_of_several()
 def train_student(
     rows: Sequence[Mapping[str, Any]],
-    conf: StudentConf,
+    conf: TrainedConf,
     lambda_: float,
     seed: int,
     folder: Path,
@@ -127,7 +127,7 @@ def write_curve(path: Path, curve: Curve, lambda_: float) -> None:
     A score on the validation split stands in the line of the span that it ends, or lies in.
     """
     losses, scores = curve.losses, dict(curve.scores)
-    span = math.ceil(len(losses) / CURVE_POINTS)
+    span = math.ceil(len(losses) / CURVE_POINTS) or 1
     lines = ["step,loss,label_loss,rationale_loss" + (",validation" if scores else "")]
     for start in range(0, len(losses), span):
         steps = losses[start : start + span]

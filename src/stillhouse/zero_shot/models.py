@@ -6,13 +6,14 @@ from pathlib import Path
 from stillhouse.config.compute import TransformersCompute
 from stillhouse.config.knobs import ZeroShot
 from stillhouse.config.prompt import PromptConf
-from stillhouse.config.student import StudentConf
+from stillhouse.config.student import StudentConf, TrainedConf, trained_here
 from stillhouse.config.teacher import Decoding, Model, TeacherConf
 from stillhouse.config.whole import load_entry
 from stillhouse.core.json_text import read_json_object
 from stillhouse.sources.model_folder import model_folder
 from stillhouse.zero_shot.zero_shot import Asked
 
+NAMED = "`zero_shot: [student:...]`"
 CHAT_TEMPLATES = ("chat_template.jinja", "chat_template.json")
 
 
@@ -25,11 +26,11 @@ def asked_models(
         who, prompt = name.split(":", 1)
         conf = load_entry(PromptConf, prompt, root)
         if who == "student" and who not in models:
-            models[who] = as_teacher(student, teacher.decoding)
+            models[who] = as_teacher(trained_here(student, NAMED), teacher.decoding)
         yield Asked(name, models[who], conf)
 
 
-def as_teacher(student: StudentConf, decoding: Decoding) -> TeacherConf:
+def as_teacher(student: TrainedConf, decoding: Decoding) -> TeacherConf:
     """The untrained student, asked as a teacher is: greedily, through its own chat template if it
     has one, with as many tokens to answer as the teacher has.
     """
