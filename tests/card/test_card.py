@@ -39,6 +39,7 @@ from tests import tiny
 from tests.config.project import ENTRIES, edit, write_project
 from tests.conftest import REPOSITORY
 from tests.deployment.conftest import CPU, INPUTS, MEASURED, TWO, conf
+from tests.students.test_asked import CHATML, asked
 
 SCORES = {"rows": 50, "parameters": 39_072, "bytes": 160_000} | {
     f"{name}{end}": value
@@ -245,13 +246,17 @@ def test_scripts_are_listed_where_they_were_counted(project):
     assert "Latin 98.0%, Han 2.0%. Other scripts" in card(project, data=data)
 
 
-def folder_and_card(project, models, inputs, example, family="decoder", decode="choices"):
+def folder_and_card(
+    project, models, inputs, example, family="decoder", decode="choices", chat=None, **changes
+):
     """A student's folder as the stages leave it, its card in it."""
     folder, source = project / "student", "decoder"
     if family == "encoder_decoder":
         models, source = project / "models", "t5"
         tiny.make_t5(models / source, seed=1)  # whose prediction can be seen
-    student = untrained_student(conf(models, family, source))
+    student = untrained_student(conf(models, family, source).model_copy(update=changes))
+    if chat:
+        student.text.tokenizer.chat_template = chat
     save_student(folder / "model", student, "float32", {"rationales": 5})
     decoding = StudentDecoding(max_tokens=6, stop=("\n",), decode=decode)
     answered = answered_example(load_student(folder / "model"), example, decoding, CPU, None)
@@ -307,15 +312,8 @@ def test_the_commands_run_as_they_stand(project, tiny_models, inputs, example):
         assert chat["choices"][0]["message"]["content"] == prediction
 
 
-@pytest.mark.parametrize("family", ["decoder", "encoder_decoder"])
-@pytest.mark.parametrize("decode", ["choices", "generate"])
-def test_the_program_gives_the_same_prediction_without_stillhouse(
-    project, tiny_models, family, decode
-):
-    folder, page, prediction = folder_and_card(
-        project, tiny_models, INPUTS, EXAMPLE, family, decode
-    )
-    (program,) = blocks(page, "python")
+def prints(program, folder):
+    """What a program of a card prints, where stillhouse is not."""
     assert "stillhouse" not in program
     done = subprocess.run(
         [sys.executable, "-c", program],
@@ -326,8 +324,33 @@ def test_the_program_gives_the_same_prediction_without_stillhouse(
         check=False,
     )
     assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize("family", ["decoder", "encoder_decoder"])
+@pytest.mark.parametrize("decode", ["choices", "generate"])
+def test_the_program_gives_the_same_prediction_without_stillhouse(
+    project, tiny_models, family, decode
+):
+    folder, page, prediction = folder_and_card(
+        project, tiny_models, INPUTS, EXAMPLE, family, decode
+    )
+    (program,) = blocks(page, "python")
     assert prediction
-    assert done.stdout.strip() == prediction
+    assert prints(program, folder) == prediction
+
+
+@pytest.mark.parametrize("chat", [None, CHATML])
+@pytest.mark.parametrize("decode", ["choices", "generate"])
+def test_so_it_does_for_a_student_that_is_asked_with_the_prompt(project, tiny_models, chat, decode):
+    query = f"Review: {TEXT}\n(a) good\n(b) bad"
+    folder, page, prediction = folder_and_card(
+        project, tiny_models, INPUTS, EXAMPLE | {"query": query}, "decoder", decode, chat,
+        templates=asked("multiple_choice"),
+    )  # fmt: skip
+    (program,) = blocks(page, "python")
+    assert "Reply with the letter" in program
+    assert prints(program, folder) == prediction
 
 
 @given(st.text(max_size=80))

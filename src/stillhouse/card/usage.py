@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 from stillhouse.card.markdown import block, code
 from stillhouse.card.measured import Measured
+from stillhouse.config.student import Asked
+from stillhouse.core.messages import Message, as_text
 from stillhouse.core.templates import render
-from stillhouse.students.asked import choices_for, messages
+from stillhouse.students.asked import choices_for, messages, reply
 from stillhouse.students.folder import Manifest, ServedManifest
 from stillhouse.students.serving import Example, Serving
 
@@ -145,24 +147,47 @@ def _cut(manifest: Manifest, example: Example) -> str:
 
 def snippet(manifest: Manifest, serving: Serving, example: Example) -> str:
     """A program that gives the example's prediction, with transformers alone."""
-    decoder = manifest.family == "decoder"
-    auto = "AutoModelForCausalLM" if decoder else "AutoModelForSeq2SeqLM"
-    values = {"query": example.query, "prefix": manifest.templates.label_prefix}
-    prompt = render(manifest.templates.query, values, "templates.query")
+    auto = "AutoModelForCausalLM" if manifest.family == "decoder" else "AutoModelForSeq2SeqLM"
+    prompt = _messages if isinstance(manifest.templates, Asked) else _prompt
     lines = [
         "import torch",
         f"from transformers import {auto}, AutoTokenizer",
         "",
         'tokenizer = AutoTokenizer.from_pretrained("model")',
         f'model = {auto}.from_pretrained("model", dtype=torch.{manifest.precision})',
-        f"prompt = {prompt!r}",
-        "ids = tokenizer(prompt).input_ids"
-        if decoder
-        else "ids = tokenizer(prompt, add_special_tokens=False).input_ids"
-        " + [tokenizer.eos_token_id]",
+        *prompt(manifest, example),
     ]
     chosen = serving.decoding.decode == "choices" and example.choices
     return "\n".join([*lines, *(_choose if chosen else _generate)(manifest, serving, example)])
+
+
+def _prompt(manifest: Manifest, example: Example) -> list[str]:
+    values = {"query": example.query, "prefix": manifest.templates.label_prefix}
+    prompt = render(manifest.templates.query, values, "templates.query")
+    return [f"prompt = {prompt!r}", f"ids = {_ids(manifest, 'prompt')}"]
+
+
+def _messages(manifest: Manifest, example: Example) -> list[str]:
+    """Of a student that is asked with the run's prompt, by its chat template if it has one."""
+    asked = manifest.templates
+    assert isinstance(asked, Asked)
+    said = messages(asked, example.query, choices_for(asked, example.query), str)
+    plain = as_text([Message(**message) for message in said])
+    chat = "tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)"
+    return [
+        f"messages = {said!r}",
+        "if tokenizer.chat_template:",
+        f"    prompt = {chat}",
+        "    ids = tokenizer(prompt, add_special_tokens=False).input_ids",
+        "else:",
+        f"    ids = {_ids(manifest, repr(plain))}",
+    ]
+
+
+def _ids(manifest: Manifest, text: str) -> str:
+    if manifest.family == "decoder":
+        return f"tokenizer({text}).input_ids"
+    return f"tokenizer({text}, add_special_tokens=False).input_ids + [tokenizer.eos_token_id]"
 
 
 def _generate(manifest: Manifest, serving: Serving, _example: Example) -> list[str]:
@@ -183,11 +208,17 @@ def _stops(stop: Sequence[str]) -> list[str]:
 
 
 def _choose(manifest: Manifest, _serving: Serving, example: Example) -> list[str]:
-    template = manifest.templates.target
-    targets = {
-        choice: render(template, {"target": choice}, "templates.target")
-        for choice in example.choices
-    }
+    asked, lead = manifest.templates, ""
+    if isinstance(asked, Asked):
+        listed = choices_for(asked, example.query)
+        targets = {choice: reply(asked, choice, listed) for choice in example.choices}
+        if manifest.family == "decoder":  # plain text goes on behind `Assistant:`
+            lead = '("" if tokenizer.chat_template else " ") + '
+    else:
+        targets = {
+            choice: render(asked.target, {"target": choice}, "templates.target")
+            for choice in example.choices
+        }
     logits = (
         "model(torch.tensor([ids + target])).logits[0, len(ids) - 1 : -1]"
         if manifest.family == "decoder"
@@ -198,7 +229,7 @@ def _choose(manifest: Manifest, _serving: Serving, example: Example) -> list[str
         "",
         "@torch.no_grad()",
         "def likelihood(choice):",
-        "    target = tokenizer(choices[choice], add_special_tokens=False).input_ids",
+        f"    target = tokenizer({lead}choices[choice], add_special_tokens=False).input_ids",
         "    target.append(tokenizer.eos_token_id)",
         f"    logits = {logits}",
         "    return logits.float().log_softmax(-1)[range(len(target)), target].sum()",
