@@ -82,6 +82,17 @@ NOT_AT_HAND = {
         {"train", "validation", "test"},
         "Acme grew.",
     ),
+    **{
+        f"math_level_{level}": (
+            {
+                "problem": "How large is it?", "level": f"Level {level}", "type": "Algebra",
+                "solution": r"First $\boxed{7}$, then {so} $x = \boxed{\frac{1}{{2}}}$, {done}.",
+            },
+            {"train", "test"},
+            r"\frac{1}{{2}}",
+        )
+        for level in (1, 3, 5)
+    },
     "multi_arith": (
         {"question": " Ann had 5 nuts and ate 2 . How many are left ? ", "final_ans": "3"},
         {"train", "test"},
@@ -101,7 +112,7 @@ NOT_AT_HAND = {
         "answer C",
     ),
 }  # fmt: skip
-ASKING = ("id", "question", "hypothesis", "article", "report")
+ASKING = ("id", "question", "hypothesis", "article", "report", "problem")
 UNPINNED_ENTRIES = {
     "bbc_news", "chain_of_density", "conj_nli", "control", "esnli", "esnli_dev", "gov_report",
     "help", "multi_arith", "riddle_sense",
@@ -207,6 +218,23 @@ def test_reports_are_cut_to_four_thousand_words(tmp_path, monkeypatch):
     for row in load("gov_report")[0]:
         words = row["query"].split(" ")
         assert (len(words), words[-1]) == (4_000, f"{row['split']}3999")
+
+
+def test_problems_of_another_level_and_without_a_box_are_left_out(tmp_path, monkeypatch):
+    (tmp_path / "hendrycks_math").mkdir()
+    raw = {"level": "Level 3", "type": "Algebra", "solution": r"It is $\boxed{4}$."}
+    rows = [
+        raw | {"problem": "2 + 2?"},
+        raw | {"problem": "3 + 1?", "level": "Level 1"},
+        raw | {"problem": "1 + 3?", "solution": "It is 4."},
+    ]
+    for split in ("train", "test"):
+        lines = [json.dumps(row | {"problem": f"{split}: {row['problem']}"}) for row in rows]
+        (tmp_path / f"hendrycks_math/{split}.jsonl").write_text("\n".join(lines) + "\n")
+    monkeypatch.setenv("STILLHOUSE_MIRROR", str(tmp_path))
+    kept, (counts, rejected, _) = load("math_level_3")
+    assert (counts, rejected) == ({"train": 1, "test": 1}, 4)
+    assert {row["label"] for row in kept} == {"4"}
 
 
 @pytest.mark.slow
