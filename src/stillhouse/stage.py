@@ -31,13 +31,16 @@ from stillhouse.core.text import printable
 from stillhouse.core.yaml import read_yaml
 
 E = TypeVar("E", bound=Conf)
+UNTRACKED = "_untracked"
+NONE = frozenset[str]()
 
 
 class StageConfig(Conf):
     """What one stage reads of the configuration; a field `recipe` takes all that makes a student.
 
-    A field such as `teacher_name` takes the name of the entry instead. Without fields, as it is: of
-    a stage that reads none.
+    A field such as `teacher_name` takes the name of the entry instead, and one such as
+    `student_untracked` what of the entry DVC need not see. Without fields, as it is: of a stage
+    that reads none.
     """
 
     @classmethod
@@ -49,6 +52,10 @@ class StageConfig(Conf):
         values: dict[str, Any] = {}
         for name, field in cls.model_fields.items():
             model = field.annotation
+            if name.endswith(UNTRACKED):
+                assert isinstance(model, type) and issubclass(model, Conf)
+                values[name] = _view(_entry(model, name.removesuffix(UNTRACKED), knobs, root), NONE)
+                continue
             taken = Recipe.model_fields if model is Recipe else [name]
             for knob in taken:
                 knob = knob.removesuffix("_name")  # noqa: PLW2901 (the knob that names an entry)
@@ -58,13 +65,16 @@ class StageConfig(Conf):
                 values[name] = Recipe.model_construct(**{k: getattr(knobs, k) for k in taken})
             elif isinstance(model, type) and issubclass(model, Conf):
                 _require(name in declared.entries, stage, f"the entry of conf/{name}")
-                path = root / paths.CONF / name / f"{getattr(knobs, name)}.yaml"
-                entry = model.model_validate(read_yaml(path))
-                values[name] = _view(entry, declared.entries[name])
+                values[name] = _view(_entry(model, name, knobs, root), declared.entries[name])
             else:
                 values[name] = getattr(knobs, name.removesuffix("_name"))
         # Checked already; validating again would run the entries' own checks on keys left out.
         return cls.model_construct(**values)
+
+
+def _entry(model: type[E], group: str, knobs: Knobs, root: Path) -> E:
+    path = root / paths.CONF / group / f"{getattr(knobs, group)}.yaml"
+    return model.model_validate(read_yaml(path))
 
 
 def _view(entry: E, tracked: frozenset[str] | None) -> E:

@@ -12,8 +12,10 @@ from tests.conftest import REPOSITORY
 from tests.pipeline.test_static import CONFIGURED
 
 PACKAGE = "src/stillhouse"
-PREDICT = {"evaluate", "baseline", "feedback_predict"}
-ASK = {"teacher_select", "teacher_generate", "feedback_judge", "augment"}
+PREDICT = {"evaluate", "baseline", "feedback_predict", "augment"}
+ASK = {
+    *("teacher_select", "teacher_generate", "zero_shot", "feedback_judge", "augment", "evaluate"),
+}
 
 
 class Edit(NamedTuple):
@@ -57,7 +59,7 @@ EDITS = {
         "train_student/objective.py",
         "means[0] + lambda_",
         "means[0] + 2 * lambda_",
-        {"train_student", "feedback_predict"},  # whose student is trained, too
+        {"train_student", "feedback_predict", "augment"},  # whose students are trained, too
     ),
     "how students predict": Edit(
         "students/predict.py", "text = text.lstrip()", "text = text.strip()", PREDICT

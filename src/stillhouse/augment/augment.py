@@ -3,13 +3,13 @@
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from math import ceil, floor
 from typing import Any
 
 from stillhouse.augment.config import AugmentConfig
 from stillhouse.augment.filters import Kept, Reason, choices_in, form_problem
-from stillhouse.augment.labels import Label, Labelling, Query
+from stillhouse.augment.labels import Label, Labelling, New, Query
 from stillhouse.augment.queries import (
     QueryRequest,
     SeedQuery,
@@ -17,9 +17,11 @@ from stillhouse.augment.queries import (
     ask_queries,
     query_requests,
 )
+from stillhouse.augment.rounds import Rounds
 from stillhouse.config.augment import AugmentConf
 from stillhouse.config.judge import judging_model
 from stillhouse.config.knobs import Feedback
+from stillhouse.config.student import TrainedConf
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.joins import by_id
 from stillhouse.core.progress import announce
@@ -43,12 +45,16 @@ def training_rows(
     exemplars: Sequence[Row],
     config: AugmentConfig,
     store: Store | None = None,
+    *,
+    parsed: Iterable[Row] = (),
+    student: TrainedConf | None = None,
 ) -> tuple[list[Row], dict[str, Any]]:
     """Rows of table `training`, and the content of metrics/augment.json.
 
     New queries start from the hard rows of `chosen`, with `feedback: mixed` from easy ones, too,
     and without feedback from all. Their labels, and rationales unless `rationale_source` is `none`,
-    are the teacher's. Fewer than `synthetic` are reported, none is an error.
+    are the teacher's. Fewer than `synthetic` are reported, none is an error. With feedback the
+    `student` is trained again between rounds; `parsed` has the teacher's labels of the rows.
     """
     if not config.real and not config.synthetic:
         raise StillhouseError(
@@ -63,10 +69,30 @@ def training_rows(
     _require_askable(config)
     held_out = [row["query"] for row in examples if row["split"] in HELD_OUT]
     kept = Kept(config.augment.filters, [row["query"] for row in chosen], held_out)
-    growth = Growth(config.augment, _labelling(config, examples, exemplars, store), kept)
-    known = by_id(examples, "examples")
-    for difficulty, quota in quotas(config).items():
-        growth.grow_in_rounds(_seeds(chosen, known, difficulty, config.feedback), quota)
+    labelling, known = _labelling(config, examples, exemplars, store), by_id(examples, "examples")
+    growth = Growth(config.augment, labelling, kept)
+    rounds = None
+    if student is not None and config.augment.rounds > 1:
+        labels = {row["id"]: row["label"] for row in parsed if row["sample"] == 0}
+        ledger = labelling.judge_ledger
+        assert ledger is not None
+        rounds = Rounds(config, student, chosen, known, labels, store, ledger)
+        _as_seeds(chosen, known, "hard")  # any of them may be one later
+    wanted = quotas(config)
+    seeds = {each: _seeds(chosen, known, each, config.feedback) for each in wanted}
+    for number in range(1, config.augment.rounds + 1):
+        found = growth.grow_round(seeds, wanted, number)
+        if number == config.augment.rounds:
+            break
+        if rounds is None:
+            seeds = {each: _seeds_of(new, each) for each, new in found.items()}
+        else:
+            hardness = rounds.difficulties(number + 1, growth.accepted)
+            seeds = {
+                each: _as_seeds([r for r in chosen if hardness.get(r["id"]) == each], known, each)
+                + _seeds_of([n for n in growth.accepted if hardness.get(n.query.id) == each], each)
+                for each in wanted
+            }
     explained = config.rationale_source != "none"
     made = [
         {
@@ -79,6 +105,8 @@ def training_rows(
         for new in growth.accepted
     ]
     metrics = {"real": len(real), "synthetic": len(made)} | growth.metrics(config.synthetic)
+    if rounds is not None:
+        metrics["rounds"] = rounds.counts
     _report(config.synthetic, metrics)
     return real + made, metrics
 
@@ -90,15 +118,6 @@ def quotas(config: AugmentConfig) -> dict[Difficulty, int]:
     hard = floor(config.synthetic * config.hard_share + 0.5)
     shares: dict[Difficulty, int] = {"hard": hard, "easy": config.synthetic - hard}
     return {difficulty: quota for difficulty, quota in shares.items() if quota}
-
-
-@dataclass(frozen=True)
-class New:
-    """An accepted query with its seed query and its label."""
-
-    seed: SeedQuery
-    query: Query
-    label: Label
 
 
 @dataclass
@@ -116,20 +135,31 @@ class Growth:
     accepted: list[New] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
     tried: int = 0
+    made: Counter[Difficulty] = field(default_factory=Counter)
+    """Accepted queries by the difficulty that their seeds had."""
+    requested: dict[SeedQuery, int] = field(default_factory=dict)
+    """How many queries of a seed were tried."""
 
-    def grow_in_rounds(self, seeds: Sequence[SeedQuery], quota: int) -> None:
-        """In every round but the first, the queries of the round before are the seeds."""
-        rounds = self.conf.rounds
-        for number in range(rounds):
-            wanted = quota // rounds + (number < quota % rounds)
-            found = self.grow(seeds, wanted)
-            if not found:
-                return
-            seeds = [replace(new.seed, **vars(new.query)) for new in found]
+    def grow_round(
+        self,
+        seeds: Mapping[Difficulty, Sequence[SeedQuery]],
+        quotas: Mapping[Difficulty, int],
+        number: int,
+    ) -> dict[Difficulty, list[New]]:
+        """The queries of round `number`, from 1 on: equal shares of the quotas, and what is missing
+        of the rounds before.
+        """
+        rounds, found = self.conf.rounds, {}
+        for difficulty, quota in quotas.items():
+            due = number * (quota // rounds) + min(number, quota % rounds)
+            missing = due - self.made[difficulty]
+            found[difficulty] = self.grow(seeds[difficulty], missing)
+            self.made[difficulty] += len(found[difficulty])
+        return found
 
     def grow(self, seeds: Sequence[SeedQuery], quota: int) -> list[New]:
         """The first `quota` queries that are kept and labelled, or as many as there are."""
-        order = query_requests(seeds, self.conf.queries_per_seed)
+        order = query_requests(seeds, self.conf.queries_per_seed, self.requested)
         found: list[New] = []
         start, before = 0, 0
         while len(found) < quota and start < len(order):
@@ -164,6 +194,7 @@ class Growth:
             else:
                 self.left_out[label] += 1
             self.tried += 1
+            self.requested[wave[place].seed] = wave[place].sample + 1
             if len(found) == quota:
                 self.kept.drop(sum(isinstance(d, Query) for d in decided[place + 1 :]))
                 break
@@ -236,6 +267,13 @@ def _seeds(
             "(metrics/chosen.json counts them), so there is nothing to start new queries from. "
             "Set another `tau`, `feedback` or `feedback_student`, or `synthetic: 0`."
         )
+    return _as_seeds(rows, examples, difficulty)
+
+
+def _as_seeds(
+    rows: Iterable[Row], examples: Mapping[str, Mapping[str, Any]], difficulty: Difficulty
+) -> list[SeedQuery]:
+    """Rows of the dataset as seeds, whose choices can be read from new queries, too."""
     seeds = [
         SeedQuery(
             row["id"], row["query"], tuple(examples[row["id"]]["choices"]), row["id"], difficulty
@@ -251,6 +289,11 @@ def _seeds(
             "in the dataset's `fields.query`, or use `synthetic: 0`."
         )
     return seeds
+
+
+def _seeds_of(made: Iterable[New], difficulty: Difficulty) -> list[SeedQuery]:
+    """New queries as seeds; they go back to the row that their seed went back to."""
+    return [SeedQuery(**vars(new.query), difficulty=difficulty) for new in made]
 
 
 def _labelling(

@@ -5,6 +5,7 @@ from stillhouse.config.dataset import DatasetConf
 from stillhouse.config.judge import JudgeConf
 from stillhouse.config.knobs import Feedback, RationaleSource
 from stillhouse.config.prompt import PromptConf
+from stillhouse.config.student import StudentConf
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.stage import StageConfig
 
@@ -15,6 +16,8 @@ class AugmentConfig(StageConfig):
     real: bool
     synthetic: int
     feedback: Feedback
+    tau: float
+    hard_at_tau: bool
     hard_share: float
     rationale_source: RationaleSource
     dataset: DatasetConf
@@ -22,3 +25,5 @@ class AugmentConfig(StageConfig):
     teacher: TeacherConf
     judge: JudgeConf
     augment: AugmentConf
+    student_untracked: StudentConf
+    """What it is computed with, where it is trained between rounds."""

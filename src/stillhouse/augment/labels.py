@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
+from stillhouse.augment.queries import SeedQuery
 from stillhouse.config.augment import Verify
 from stillhouse.config.dataset import DatasetConf, Metric
 from stillhouse.config.judge import JudgeConf, judging_model
@@ -43,6 +44,15 @@ class Label:
 
     text: str
     rationale: str | None
+
+
+@dataclass(frozen=True)
+class New:
+    """An accepted query with its seed query and its label."""
+
+    seed: SeedQuery
+    query: Query
+    label: Label
 
 
 @dataclass(frozen=True)

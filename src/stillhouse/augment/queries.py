@@ -49,11 +49,20 @@ class WrittenQuery:
     finish_reason: str
 
 
-def query_requests(seeds: Iterable[SeedQuery], queries_per_seed: int) -> list[QueryRequest]:
-    """Every seed once, in an order that depends on ids alone, then every seed again."""
+def query_requests(
+    seeds: Iterable[SeedQuery], queries_per_seed: int, tried: Mapping[SeedQuery, int]
+) -> list[QueryRequest]:
+    """Every seed once, in an order that depends on ids alone, then every seed again; without those
+    requests of a seed that were `tried` in earlier rounds.
+    """
     by_id = {seed.id: seed for seed in seeds}
     order = [by_id[id_] for id_ in shuffled(by_id, SEEDS)]
-    return [QueryRequest(seed, sample) for sample in range(queries_per_seed) for seed in order]
+    return [
+        QueryRequest(seed, sample)
+        for sample in range(queries_per_seed)
+        for seed in order
+        if sample >= tried.get(seed, 0)
+    ]
 
 
 def ask_queries(

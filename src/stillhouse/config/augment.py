@@ -97,7 +97,8 @@ class AugmentConf(Conf):
     queries_per_seed: Annotated[int, Field(ge=1, le=MOST_PER_SEED)]
     """The most queries that one seed is asked for; more than one needs a temperature above 0."""
     rounds: Annotated[int, Field(ge=1, le=MOST_ROUNDS)]
-    """In every round but the first, the queries of the round before are the seeds."""
+    """With feedback the student is trained again between rounds, and the rows that it then finds
+    hard are the next seeds; without, the queries of the round before are."""
     filters: Filters
     verify: Verify
 

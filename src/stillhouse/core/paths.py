@@ -17,6 +17,8 @@ ASKED = Path("data/asked.json")
 """How a student is asked with the run's prompt."""
 SELECTED = Path("data/selected.json")
 """The prompt and the decoding that a search has chosen; empty without one."""
+FEEDBACK_STUDENT = Path("data/feedback/student.json")
+"""The student that gives feedback; nothing where none does."""
 CODE = Path("data/code")
 DEFINITIONS = CODE / "definitions.json"
 PREDICTIONS = Path("data/predictions")

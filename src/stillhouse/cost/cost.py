@@ -227,6 +227,13 @@ def _judge_of_answers(
         plan = make_plan(prompts, model, store)
         splits = _by_split(plan, ["verdicts"] * prompts.num_rows)
         return _cost("judge", model, plan, splits, completion_tokens(plan, model, {}))
+    how = "two verdicts for each row where teacher and student differ"
+    return _verdicts("judge", chosen, rows, len(rows), how)
+
+
+def _verdicts(what: str, chosen: Chosen, rows: Sequence[Row], count: int, how: str) -> Cost:
+    """At most what a judge of answers is asked about `count` rows, of which `rows` are some."""
+    judge = chosen.judge
     supposed = [
         case
         for row in rows[:LOOKED_AT]
@@ -239,11 +246,11 @@ def _judge_of_answers(
     ]
     each = len(supposed) / max(1, len(rows[:LOOKED_AT]))
     return _at_most(
-        "judge",
-        model,
-        _Count(0, round(each * len(rows))),
+        what,
+        judging_model(judge, chosen.teacher),
+        _Count(0, round(each * count)),
         _mean_size(judge_prompts(supposed, judge)),
-        Rate(None, "two verdicts for each row where teacher and student differ"),
+        Rate(None, how),
     )
 
 
@@ -281,6 +288,13 @@ def _augment(chosen: Chosen, rows: Sequence[Row], prompts: pa.Table, teacher: Co
     if conf.verify.min_score is not None:
         judging = judging_model(chosen.judge, chosen.teacher)
         found.append(_at_most("verdicts on new queries", judging, count, size, UNKNOWN))
+    if conf.rounds > 1 and knobs.feedback in ("hard", "mixed"):
+        judged = sum(
+            len(rows) + ceil(number * knobs.synthetic / conf.rounds)
+            for number in range(1, conf.rounds)
+        )
+        how = "all rows there are, between any two rounds, where the trained student differs"
+        found.append(_verdicts("judge between rounds", chosen, rows, judged, how))
     return found
 
 

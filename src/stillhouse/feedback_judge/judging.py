@@ -1,10 +1,9 @@
 """What a judge is asked about the teacher's labels and the student's predictions; its verdicts."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from statistics import fmean
-from typing import Any
+from typing import Any, NamedTuple
 
 from stillhouse.config.dataset import Metric
 from stillhouse.config.judge import JudgeConf, judging_model
@@ -19,14 +18,14 @@ from stillhouse.feedback_judge.verdict import Verdict
 from stillhouse.feedback_split.difficulty import EQUAL, METRIC, by_row, score_gap
 from stillhouse.kinds.registry import kind_of
 from stillhouse.store.store import Store
+from stillhouse.teacher_generate.spending import Ledger
 
 Metrics = dict[str, float]
 
 TEACHER_FIRST, STUDENT_FIRST = "teacher_first", "student_first"
 
 
-@dataclass(frozen=True)
-class JudgedRow:
+class JudgedRow(NamedTuple):
     """A training row, the teacher's label and the student's prediction; gold where there is one."""
 
     id: str
@@ -74,6 +73,7 @@ def judge_rows(
     teacher: TeacherConf,
     *,
     store: Store | None = None,
+    ledger: Ledger | None = None,
 ) -> tuple[list[Row], Metrics]:
     """Rows of table `verdicts`, and the content of metrics/judge.json.
 
@@ -88,7 +88,7 @@ def judge_rows(
     answered = sum(row.teacher is not None for row in rows)
     equal, asked = to_ask(rows, metric, judge)
     model = judging_model(judge, teacher)
-    given = ask_judge([case for _, _, case in asked], judge, model, store)
+    given = ask_judge([case for _, _, case in asked], judge, model, store, ledger)
     verdicts = [_verdict(row, what, given[case.id]) for row, what, case in asked]
     counts: Metrics = {
         "rows": len(rows),
