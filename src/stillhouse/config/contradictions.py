@@ -335,7 +335,12 @@ def _zero_shot_can_be_asked(c: Chosen) -> Iterator[str]:
             f"`zero_shot` scores models on the test rows, and those of `dataset: "
             f"{c.knobs.dataset}` have no labels; set `zero_shot: []`"
         )
-    if "student" in asked and c.student.model.source is None:
+    if "student" in asked and c.student.is_served:
+        yield (
+            f"`zero_shot` asks the untrained student, and nobody here has `student: "
+            f"{c.knobs.student}` (family: served) as it was before; leave `student:` out of it"
+        )
+    elif "student" in asked and c.student.model.source is None:
         yield (
             f"`zero_shot` asks the untrained student, and `student: {c.knobs.student}` has random "
             "weights (`model.architecture`), which answer nothing; leave `student:` out of it"
@@ -354,6 +359,11 @@ def _gold_student_is_another(c: Chosen) -> Iterator[str]:
         yield (
             f"`gold_student: true` trains on gold labels, and `dataset: {c.knobs.dataset}` has no "
             "`train` split; set `gold_student: false`"
+        )
+    if c.student.is_served:
+        yield (
+            f"`gold_student: true` trains the student, and `student: {c.knobs.student}` is served "
+            "(family: served); set `gold_student: false`"
         )
     own = c.knobs.label_source == "gold" and c.knobs.label_filter == "none" and c.knobs.real
     if own and not c.knobs.lambda_ and not c.knobs.synthetic:
