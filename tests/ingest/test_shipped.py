@@ -10,6 +10,7 @@ import pytest
 from stillhouse.config.dataset import DatasetConf
 from stillhouse.config.prompt import Reply
 from stillhouse.config.whole import load_entry, names
+from stillhouse.core.conversation import read_query
 from stillhouse.core.templates import letter
 from stillhouse.core.uri import UNPINNED, HubSource, WheelSource, parse_source
 from stillhouse.core.yaml import read_yaml
@@ -28,6 +29,7 @@ HUB = [name for name in ALL if isinstance(parse_source(CONFS[name].source), HubS
 
 # Rows by split, rejected rows, rows that ask a scored query (they would be taken out).
 MIRRORED = {
+    "alpaca": ({"train": 240, "test": 60}, 0, 0),
     "anli_r1": ({"train": 248, "validation": 1000, "test": 1000}, 0, 0),
     "anli_r2": ({"train": 250, "validation": 1000, "test": 1000}, 0, 0),
     "anli_r3": ({"train": 763, "validation": 1200, "test": 1200}, 0, 0),
@@ -52,7 +54,10 @@ FROM_WHEEL = {
     "privacy_qa": ({"train": 8461, "test": 2462}, 0, 0),
     "social_iqa": ({"train": 1566, "test": 388}, 0, 0),
 }
-OWN = {"my_csv": ({"train": 16, "test": 6}, 2, 0)}
+OWN = {
+    "my_chats": ({"train": 10, "test": 4}, 0, 0),
+    "my_csv": ({"train": 16, "test": 6}, 2, 0),
+}
 # Their train splits are nowhere at hand; the test makes one of the validation split.
 BORROWED = {
     "aqua_rat": ({"train": 254, "validation": 254, "test": 254}, 0, 0),
@@ -114,8 +119,8 @@ NOT_AT_HAND = {
 }  # fmt: skip
 ASKING = ("id", "question", "hypothesis", "article", "report", "problem")
 UNPINNED_ENTRIES = {
-    "bbc_news", "chain_of_density", "conj_nli", "control", "esnli", "esnli_dev", "gov_report",
-    "help", "multi_arith", "riddle_sense",
+    "alpaca", "bbc_news", "chain_of_density", "conj_nli", "control", "esnli", "esnli_dev",
+    "gov_report", "help", "multi_arith", "quora_chat", "riddle_sense",
 }  # fmt: skip
 
 
@@ -149,7 +154,8 @@ def repository(monkeypatch):
 
 
 def test_each_shipped_dataset_is_tried_below():
-    assert sorted(ALL) == sorted(MIRRORED | FROM_WHEEL | OWN | BORROWED | NOT_AT_HAND)
+    tried = MIRRORED | FROM_WHEEL | OWN | BORROWED | NOT_AT_HAND
+    assert sorted(ALL) == sorted([*tried, "quora_chat"])
     assert sorted(WHEELS) == sorted(FROM_WHEEL)
 
 
@@ -235,6 +241,25 @@ def test_problems_of_another_level_and_without_a_box_are_left_out(tmp_path, monk
     kept, (counts, rejected, _) = load("math_level_3")
     assert (counts, rejected) == ({"train": 1, "test": 1}, 4)
     assert {row["label"] for row in kept} == {"4"}
+
+
+def test_quora_chats_are_the_rows_of_one_instruction(tmp_path, monkeypatch):
+    rows = [
+        {"instruction": f"What is {what}?", "input": said, "output": f"{what}, {place}"}
+        for place, said in enumerate(("", "Really?", "Why?"))
+        for what in ("tea", "rain", "ink", "bread", "sand", "glass", "wool", "light", "salt", "tin")
+    ]
+    (tmp_path / "baize_quora").mkdir()
+    lines = "".join(f"{json.dumps(row)}\n" for row in rows)
+    (tmp_path / "baize_quora/train.jsonl").write_text(lines, encoding="utf-8")
+    monkeypatch.setenv("STILLHOUSE_MIRROR", str(tmp_path))
+    found, counted = load("quora_chat")
+    assert counted == ({"train": 9, "test": 1}, 0, 0)
+    for row in found:
+        first, *others = read_query(row["query"]).turns
+        assert others == ["Really?", "Why?"]
+        what = first.removeprefix("What is ").removesuffix("?")
+        assert row["label"] == json.dumps([f"{what}, {n}" for n in range(3)], separators=(",", ":"))
 
 
 @pytest.mark.slow

@@ -23,8 +23,11 @@ from stillhouse.core.errors import did_you_mean
 from stillhouse.core.templates import columns_read
 from stillhouse.hooks.reference import is_reference
 
-Task = Literal["multiple_choice", "nli", "math", "classification", "text", "summary"]
-METRICS = ("exact", "choice", "number", "equation", "latex", "summary")
+Task = Literal["multiple_choice", "nli", "math", "classification", "text", "summary", "chat"]
+CHAT: Task = "chat"
+RATING = "rating"
+"""The metric of conversations: what a judge says of each reply."""
+METRICS = ("exact", "choice", "number", "equation", "latex", "summary", RATING)
 """The kinds of answers by name; `stillhouse.kinds.registry` has a line for each."""
 Metric = Annotated[str, AfterValidator(known_or_own(METRICS))]
 """One of METRICS, or a function of the project's own that scores."""
@@ -65,6 +68,8 @@ class OtherFields(Conf):
     """The templates of `fields` that one split has otherwise."""
 
     query: OfRow | None = None
+    messages: Expression | None = None
+    conversation: OfRow | None = None
     label: OfRow | None = None
     id: OfRow | None = None
     choices: Expression | tuple[Written, ...] | None = None
@@ -158,7 +163,13 @@ class Fields(Conf):
     What they give is stripped of outer white space.
     """
 
-    query: OfRow
+    query: OfRow = ""
+    messages: Expression | None = None
+    """In place of `query` and `label`, of conversations (task `chat`): an expression that gives a
+    list of `{role, content}`, roles `system`, `user` and `assistant`."""
+    conversation: OfRow | None = None
+    """Where a conversation is several rows: those with equal values are one, their messages in the
+    order of the source."""
     label: OfRow | None = None
     """Left out where no row of the source has one."""
     id: OfRow | None = None
@@ -183,9 +194,22 @@ class Fields(Conf):
         return tuple(choice.strip() for choice in choices)
 
     def columns(self, *, labelled: bool) -> frozenset[str]:
-        """The columns that `query` reads, and `label` where rows are labelled."""
-        read = columns_read(self.query)
+        """The columns that `query` reads, or `messages`, and `label` where rows are labelled."""
+        read = columns_read(f"{{{{ {self.messages} }}}}" if self.messages else self.query)
         return read | columns_read(self.label) if labelled and self.label else read
+
+    @model_validator(mode="after")
+    def _query_or_messages(self) -> Self:
+        if not (self.query or self.messages):
+            raise ValueError("give `query`, or `messages` where rows are conversations")
+        others = ("query", "label", "rationale", "choices")
+        if self.messages and (beside := [name for name in others if getattr(self, name)]):
+            raise ValueError(
+                f"`messages` holds the whole conversation: leave out `{'`, `'.join(beside)}`"
+            )
+        if self.conversation and not self.messages:
+            raise ValueError("`conversation` says which rows' `messages` are one: give `messages`")
+        return self
 
 
 class Reject(Conf):
@@ -235,7 +259,35 @@ class DatasetConf(Conf):
         chosen = self.splits[split]
         if UNLABELLED in (split, chosen.hold_out_from):
             return chosen.labels is not None
-        return self.fields_of(split).label is not None
+        return self.is_chat or self.fields_of(split).label is not None
+
+    @property
+    def is_chat(self) -> bool:
+        """Whether rows are conversations. Their gold replies are optional, and judge nobody."""
+        return self.task == CHAT
+
+    @model_validator(mode="after")
+    def _chat_is_messages_and_ratings(self) -> Self:
+        of_chat = {
+            "`task: chat`": self.is_chat,
+            "`fields.messages`": self.fields.messages is not None,
+            f"`answer.metric: {RATING}`": self.answer.metric == RATING,
+        }
+        missing = [name for name, given in of_chat.items() if not given]
+        if missing and len(missing) < len(of_chat):
+            given = next(name for name, given in of_chat.items() if given)
+            raise ValueError(f"conversations ({given}) need {' and '.join(missing)} as well")
+        return self
+
+    @model_validator(mode="after")
+    def _chat_has_no_sheets(self) -> Self:
+        for name, split in self.splits.items():
+            if self.is_chat and split.labels is not None:
+                raise ValueError(
+                    f"`labels` of split `{name}` are answers that people wrote to single queries, "
+                    "and rows are conversations; use `share`"
+                )
+        return self
 
     @model_validator(mode="after")
     def _has_rows_to_train_on(self) -> Self:

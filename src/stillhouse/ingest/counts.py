@@ -102,8 +102,13 @@ def near_labels(splits: Splits) -> list[list[str]]:
 
 
 def lengths(texts: Iterable[str]) -> dict[str, int]:
-    """The characters of the texts: least, median, 95th of a hundred, most (nearest ranks)."""
-    found = sorted(map(len, texts))
+    """The characters of the texts, as `spread` has them."""
+    return spread(map(len, texts))
+
+
+def spread(numbers: Iterable[int]) -> dict[str, int]:
+    """Of some numbers the least, the median, the 95th of a hundred, the most (nearest ranks)."""
+    found = sorted(numbers)
     if not found:
         return {}
 

@@ -5,11 +5,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stillhouse.config.dataset import SPLITS, UNLABELLED, DatasetConf, Fields, Metric
+from stillhouse.config.dataset import RATING, SPLITS, UNLABELLED, DatasetConf, Fields, Metric
+from stillhouse.core.conversation import read_query
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.tables import EXEMPLAR, Row
 from stillhouse.core.templates import evaluate_expression, of_row
 from stillhouse.ingest import counts
+from stillhouse.ingest.conversations import gathered, problem_of
 from stillhouse.ingest.empty import Reading
 from stillhouse.ingest.files import RawRow
 from stillhouse.ingest.gold import has_value
@@ -104,8 +106,9 @@ def _counted(
     everything = {name: found[name] for name in SPLITS if found.get(name)}
     left = {name: splits[name] for name in everything}
     repeats = {name: counts.duplicates(rows, keys) for name, rows in everything.items()}
-    unequal = counts.unequal(everything, keys, metric)
-    labels = counts.label_counts(left, metric)
+    chat = metric == RATING  # replies differ, and are no classes
+    unequal = [] if chat else counts.unequal(everything, keys, metric)
+    labels = [] if chat else counts.label_counts(left, metric)
     near = counts.near_labels(everything) if labels and metric in counts.WORDED else []
     return {
         "duplicates": sum(repeats.values()),
@@ -123,15 +126,24 @@ def _counted(
             "label_lengths": []
             if labels
             else [
-                {"split": name} | counts.lengths(row["label"] for row in rows)
+                {"split": name} | counts.lengths(given)
                 for name, rows in everything.items()
-                if rows[0]["label"] is not None
+                if (given := [row["label"] for row in rows if row["label"] is not None])
             ],
             "near_labels": near[:SHOWN],
             "unequal_labels": [ids[:SHOWN] for ids in unequal[:SHOWN]],
             "scripts": counts.scripts(row["query"] for rows in everything.values() for row in rows),
-        },
+        }
+        | ({"turns": _turns(everything)} if chat else {}),
     }
+
+
+def _turns(splits: counts.Splits) -> list[dict[str, Any]]:
+    """The user's turns of the conversations of each split."""
+    return [
+        {"split": name} | counts.spread(len(read_query(row["query"]).turns) for row in rows)
+        for name, rows in splits.items()
+    ]
 
 
 class _Sifted:
@@ -152,7 +164,8 @@ class _Sifted:
         """
         reading = Reading.of(self.conf.fields_of(name), labelled=self.conf.has_labels(name))
         rejects = self._rejects[name] = Counter(dict.fromkeys(self._reasons(), 0))
-        ordered = permuted(raw, self.conf.splits[name].permutation)
+        whole = gathered(raw, self.conf.fields_of(name))
+        ordered = permuted(whole, self.conf.splits[name].permutation)
         for place, row in enumerate(ordered):
             placed = RawRow(row.where, row.values | {"_split": name, "_row": place})
             empty = reading.empty(row.values)
@@ -212,7 +225,7 @@ def _rejection(raw: RawRow, conf: DatasetConf, split: str) -> str | None:
     for rule in conf.reject:
         if evaluate_expression(rule.when, values | {HAS_VALUE: as_label}, f"{raw.where}, reject"):
             return rule.reason
-    return None
+    return problem_of(conf.fields_of(split), values, raw.where)
 
 
 def _check_ids(

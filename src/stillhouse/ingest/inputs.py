@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stillhouse.config.dataset import UNLABELLED, DatasetConf, Fields
+from stillhouse.core.conversation import NoConversationError
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.tables import Row
 from stillhouse.core.templates import ROW, columns_read, of_row
@@ -21,7 +22,8 @@ def inputs(
 ) -> dict[str, Any]:
     """How the dataset makes queries of raw rows; equal rows give equal values in any order.
 
-    `query` and `choices` are the templates of the rows that are trained on, `columns` what they
+    `query` and `choices` are the templates of the rows that are trained on (of conversations
+    `messages`, and an empty `query`), `columns` what they
     read in the order of the source, `optional` those that may be empty, `quoting` and `separator`
     how their CSV is written. `example` is one of these rows, one of the shorter: its columns,
     without its label, and the `query` and `choices` made of them. It is None where there is none.
@@ -29,7 +31,7 @@ def inputs(
     split = TRAIN if TRAIN in conf.splits else UNLABELLED
     fields, rows = conf.fields_of(split), raw.get(split, ())
     columns = columns_of(fields, rows[0].values if rows else ())
-    return {
+    return ({"messages": fields.messages} if fields.messages else {}) | {
         "query": fields.query,
         "choices": fields.choices if isinstance(fields.choices, str) else list(fields.choices),
         "columns": columns,
@@ -46,7 +48,7 @@ def columns_of(fields: Fields, header: Mapping[str, Any] | Sequence[str]) -> lis
     """The columns that a query and its choices are made of, in the order of the header."""
     choices = fields.choices
     expressions = [f"{{{{ {choices} }}}}"] if isinstance(choices, str) else choices
-    read = frozenset[str]().union(*map(columns_read, (fields.query, *expressions))) - GIVEN
+    read = fields.columns(labelled=False).union(*map(columns_read, expressions)) - GIVEN
     there = [name for name in header if name in read]
     return [*there, *sorted(read - {ROW, *there})]
 
@@ -66,7 +68,7 @@ def _example(
             if query_of(fields, values, row.where) != wanted["query"]:
                 continue
             choices = choices_of(fields, values, row.where)
-        except StillhouseError:  # a rejected row
+        except (StillhouseError, NoConversationError):  # a rejected row
             continue
         if choices == wanted["choices"]:
             shown = {name: row.values[name] for name in columns if name in row.values}

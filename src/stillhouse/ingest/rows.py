@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from stillhouse.config.dataset import UNLABELLED, Fields, Metric
+from stillhouse.core.conversation import NoConversationError
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.tables import Row
 from stillhouse.core.templates import evaluate_expression, of_row, render
+from stillhouse.ingest.conversations import conversation_of
 from stillhouse.ingest.files import RawRow
 from stillhouse.ingest.gold import has_value
 from stillhouse.ingest.problems import Problems
@@ -53,10 +55,15 @@ def make_row(
             "group": _optional(fields.group, values, f"{raw.where}, fields.group"),
             "meta": _meta(fields, values, raw.where),
         }
-        if split != UNLABELLED and fields.label is not None:
+        if split != UNLABELLED and fields.messages is not None:
+            row["label"] = conversation_of(fields, values, raw.where).label
+        elif split != UNLABELLED and fields.label is not None:
             row["label"] = _optional(fields.label, values, f"{raw.where}, fields.label")
             where = f"{raw.where}, fields.rationale"
             row["gold_rationale"] = _optional(fields.rationale, values, where)
+    except NoConversationError as error:
+        problems.add(str(error), _ADVICE_REJECT, raw.where)
+        return None
     except StillhouseError as error:
         said = str(error).removeprefix(f"{raw.where}, ")
         problems.add("a template fails", _ADVICE_TEMPLATE, said, place=raw.where)
@@ -105,7 +112,11 @@ def _optional(template: str | None, values: Mapping[str, Any], where: str) -> st
 
 
 def query_of(fields: Fields, values: Mapping[str, Any], where: str) -> str:
-    """The query of a raw row, which has `values`."""
+    """The query of a raw row, which has `values`; of a conversation its messages without replies,
+    or NoConversationError.
+    """
+    if fields.messages is not None:
+        return conversation_of(fields, values, where.removesuffix(", fields.query")).query
     return _text(fields.query, values, where)
 
 

@@ -27,8 +27,11 @@ def print_looked(looked: Looked, console: Console | None = None) -> None:
     console.print(_rows(tables["splits"]))
     if tables["labels"]:
         console.print(_labels(tables["labels"], looked.metrics["rows"]))
-    if tables["label_lengths"]:
-        console.print(_label_lengths(tables["label_lengths"]))
+    if tables.get("turns"):
+        console.print(_sizes_by_split("Turns of the user in a conversation", tables["turns"]))
+    elif tables["label_lengths"]:
+        title = "Characters of the labels, which are no classes"
+        console.print(_sizes_by_split(title, tables["label_lengths"]))
     for line in notes(looked):
         console.print(Text(printable(line)))
     for line in warnings(looked.metrics):
@@ -53,8 +56,8 @@ def _rows(splits: Sequence[Metrics]) -> Table:
     return table
 
 
-def _label_lengths(splits: Sequence[Metrics]) -> Table:
-    table = _table("Characters of the labels, which are no classes", "Split", [*SIZES.values()])
+def _sizes_by_split(title: str, splits: Sequence[Metrics]) -> Table:
+    table = _table(title, "Split", [*SIZES.values()])
     for line in splits:
         table.add_row(line["split"], *_sizes(line))
     return table

@@ -21,6 +21,7 @@ KINDS: dict[Metric, Callable[[tuple[str, ...]], Kind]] = {
     "equation": Equation,
     "latex": Latex,
     "summary": Summary,
+    "rating": Text,
 }
 
 
