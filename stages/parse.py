@@ -28,7 +28,7 @@ def main(stage: Stage[ParseConfig]) -> None:
     parsed, metrics = parse_completions(examples, completions, form)
     require_usable(parsed, completions, by_id(examples, "examples"), form.reply.minimum_usable)
     stage.write(PARSED, parsed)
-    stage.write(TEACHER_LABELS, stand_ins(examples, parsed))
+    stage.write(TEACHER_LABELS, stand_ins(examples, parsed, form.task))
     stage.write_json(paths.PARSE_METRICS, metrics)
 
 

@@ -42,9 +42,18 @@ def test_a_conversation_may_end_with_the_user_and_has_no_label_then(last):
 
 def test_the_messages_of_a_turn_are_all_before_it_on_the_replies_that_are_given():
     found = read_messages(said("one", "gold", "two", "gold", "three"))
-    assert found.messages(None, []) == said("one")
-    assert found.messages("S", ["own"]) == said("one", "own", "two", system="S")
-    assert found.messages(None, ["a", "b", "c"]) == said("one", "a", "two", "b", "three", "c")
+    assert found.messages([]) == said("one")
+    assert found.messages(["own"]) == said("one", "own", "two")
+    assert found.messages(["a", "b", "c"]) == said("one", "a", "two", "b", "three", "c")
+
+
+@pytest.mark.parametrize(
+    ("own", "of_prompt", "system"),
+    [(None, "", None), ("S", "", "S"), (None, "P", "P"), ("S", "P", "P\n\nS")],
+)
+def test_a_prompts_system_text_stands_before_the_rows_own(own, of_prompt, system):
+    found = read_messages(said("one", "gold", "two", system=own)).asked(of_prompt, str.upper)
+    assert found.messages(["x"]) == said("ONE", "x", "TWO", system=system)
 
 
 def test_white_space_around_a_message_does_not_count():

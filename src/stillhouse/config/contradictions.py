@@ -557,6 +557,61 @@ def _candidate_can_be_asked(c: Chosen) -> Iterator[str]:
         )
 
 
+def _chat(c: Chosen) -> Iterator[str]:
+    """What single queries have and conversations do not."""
+    if not c.dataset.is_chat:
+        return
+    rows = f"`dataset: {c.knobs.dataset}` has conversations"
+    if c.knobs.feedback != "none":
+        yield f"{rows}, about which nobody gives feedback; set `feedback: none`"
+    if c.knobs.synthetic:
+        yield f"{rows}, to which no new queries are added; set `synthetic: 0`"
+    if c.knobs.label_filter == "correct":
+        yield f"{rows}, of whose replies none is right or wrong; set `label_filter: none`"
+
+
+def _chat_teacher(c: Chosen) -> Iterator[str]:
+    if not c.dataset.is_chat:
+        return
+    named = f"`teacher: {c.knobs.teacher}`"
+    if c.teacher.compute.backend == "recorded":
+        yield (
+            f"the turns of a conversation are asked one after the other, and {named} has recorded "
+            "outputs; choose another teacher"
+        )
+    if c.teacher.decoding.samples > 1:
+        yield (
+            f"{named} gives several samples, and the turns of a conversation follow one of them; "
+            "set `decoding.samples: 1`"
+        )
+
+
+def _chat_student(c: Chosen) -> Iterator[str]:
+    if not c.dataset.is_chat:
+        return
+    named, student = f"`student: {c.knobs.student}`", c.student
+    if student.templates != OF_PROMPT:
+        yield (
+            f"{named} has templates of its own, and conversations go through its chat template: "
+            "set `templates: prompt`, or choose `student: smollm2_135m_chat`"
+        )
+    if student.model.family != "decoder":
+        yield f"{named} is no decoder, and conversations are one text that goes on"
+    if student.decoding.decode == "choices":
+        yield f"{named} decodes among choices, and replies are free; set `decode: generate`"
+    if any("\n" in stop and not stop.strip() for stop in student.decoding.stop):
+        yield (
+            f"{named} stops at a line break, which would end every reply at its first line; set "
+            "`decoding.stop: []`"
+        )
+    validation = student.training.validation
+    if validation and validation.metric == "accuracy":
+        yield (
+            f"{named} is validated by `accuracy`, and no reply is wholly right; set "
+            "`training.validation.metric: loss`"
+        )
+
+
 RULES: tuple[Rule, ...] = (
     _test_rows,
     _nothing_is_right_or_wrong,
@@ -585,4 +640,7 @@ RULES: tuple[Rule, ...] = (
     _rows_to_search_on,
     _candidates_to_choose_from,
     _candidate_can_be_asked,
+    _chat,
+    _chat_teacher,
+    _chat_student,
 )

@@ -23,8 +23,10 @@ from stillhouse.core.errors import did_you_mean
 from stillhouse.core.templates import columns_read
 from stillhouse.hooks.reference import is_reference
 
-Task = Literal["multiple_choice", "nli", "math", "classification", "text", "summary", "chat"]
-CHAT: Task = "chat"
+OfQueries = Literal["multiple_choice", "nli", "math", "classification", "text", "summary"]
+"""The tasks whose rows are single queries, each with a label."""
+Task = Literal[OfQueries, "chat"]
+CHAT: Literal["chat"] = "chat"
 RATING = "rating"
 """The metric of conversations: what a judge says of each reply."""
 METRICS = ("exact", "choice", "number", "equation", "latex", "summary", RATING)

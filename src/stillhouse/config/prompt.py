@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from stillhouse.config.base import Conf, Plain, Template, Text, Written
-from stillhouse.config.dataset import Task
+from stillhouse.config.dataset import CHAT, Task
 from stillhouse.core.errors import did_you_mean
 from stillhouse.core.templates import names_used, unknown_names
 
@@ -106,9 +106,9 @@ class Parts(Conf):
     """The parts of a prompt for one kind of task; parts that render to nothing are left out.
 
     Every template sees `task`, the dataset's `metric` and first answer `marker`, and `choices`;
-    `query` also sees the row's `query`; `exemplar_*` see the exemplar's `query`, `label` and, where
-    it has one, `rationale`. Only a prompt whose reply is `rationale` sees the row's own `label`.
-    Newlines at either end of a rendered part are dropped.
+    `query` also sees the row's `query`, of a conversation each turn of the user; `exemplar_*` see
+    the exemplar's `query`, `label` and, where it has one, `rationale`. Only a prompt whose reply is
+    `rationale` sees the row's own `label`. Newlines at either end of a rendered part are dropped.
     """
 
     system: Template = ""
@@ -161,6 +161,15 @@ class PromptConf(Conf):
         return self
 
     @model_validator(mode="after")
+    def _replies_of_chats_are_texts(self) -> Self:
+        if CHAT in self.tasks and (self.reply.content, self.reply.form) != ("label", "marker"):
+            raise ValueError(
+                "tasks.chat: the replies of a conversation are texts as they are; give a prompt "
+                "for chats `reply: label`, of form `marker`"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _no_leak(self) -> Self:
         if self.reply.content == "rationale" and set(self.splits) != {"train"}:
             raise ValueError(
@@ -195,6 +204,12 @@ def _problems(parts: Parts, where: str, *, own_label: bool) -> Iterator[str]:
             f"{where}.student goes with `system` and `query` alone: a student sees no exemplars, "
             "`preamble` or `request`"
         )
+    if where == f"tasks.{CHAT}":
+        named = ("exemplar_query", "preamble", "request", "label")
+        own = [name for name in named if getattr(parts, name) != Parts.model_fields[name].default]
+        if own:
+            left = "`, `".join(own)
+            yield f"{where} has `system`, `student` and `query` alone: leave out `{left}`"
     if "label" not in names_used(parts.label):
         yield f"{where}.label never shows `{{{{ label }}}}`"
     if "query" not in names_used(parts.query):

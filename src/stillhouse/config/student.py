@@ -171,6 +171,8 @@ class Asked(Templates):
     """Those of `task`, `metric` and `marker` that the templates show."""
     choices: tuple[str, ...]
     """Of all rows alike; none where each row's query lists its own."""
+    chat: bool = False
+    """Whether queries are conversations, whose turns the student replies to one by one."""
 
 
 class Validation(Conf):

@@ -6,7 +6,7 @@ turn that has one. The query holds no reply, so no model can see one that is not
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 SYSTEM, USER, ASSISTANT = "system", "user", "assistant"
@@ -36,12 +36,16 @@ class Conversation:
         """The replies, where every turn has one."""
         return canonical(self.replies) if len(self.replies) == len(self.turns) else None
 
-    def messages(self, system: str | None, replies: Sequence[str]) -> list[dict[str, str]]:
-        """What is asked after some replies: up to the turn that has none yet.
-
-        `system` is the system's text, in place of the conversation's own.
+    def asked(self, system: str, turn: Callable[[str], str]) -> "Conversation":
+        """The conversation as a prompt asks it: the prompt's system text before its own, and each
+        turn as the prompt writes it.
         """
-        found = [_message(SYSTEM, system)] if system else []
+        opening = "\n\n".join(text for text in (system, self.system) if text)
+        return Conversation(opening or None, tuple(map(turn, self.turns)))
+
+    def messages(self, replies: Sequence[str]) -> list[dict[str, str]]:
+        """What is asked after some replies: all up to the turn that has none yet."""
+        found = [_message(SYSTEM, self.system)] if self.system else []
         for place, turn in enumerate(self.turns[: len(replies) + 1]):
             found.append(_message(USER, turn))
             if place < len(replies):
@@ -102,6 +106,14 @@ def read_query(query: str) -> Conversation:
         messages = json.loads(query)
     except json.JSONDecodeError as error:
         raise NoConversationError("a query that is no JSON") from error
+    return of_turns(messages)
+
+
+def of_turns(messages: object) -> Conversation:
+    """The conversation of the messages of a query: the user's turns, perhaps behind the system's.
+
+    Raises NoConversationError where they are something else.
+    """
     if not isinstance(messages, list) or not messages:
         raise NoConversationError("no list of messages")
     said = [_said(message) for message in messages]

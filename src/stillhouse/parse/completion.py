@@ -4,6 +4,8 @@ import re
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
+from stillhouse.config.dataset import CHAT
+from stillhouse.core.conversation import canonical, read_replies
 from stillhouse.core.reasoning import split_reasoning
 from stillhouse.kinds.kind import Kind, Reading
 from stillhouse.kinds.markup import (
@@ -60,6 +62,8 @@ def parse_completion(
     `finish_reason` (`stop`, `length` or `refusal`). `reasoned`: the model did its reasoning apart,
     so that the text may be an answer alone. docs/parsing.md has the rules. Never raises.
     """
+    if form.task == CHAT:
+        return _replies(text, finish_reason, form)
     split = split_reasoning(text)
     if split.unclosed:
         return Parsed(None, None, "truncated")
@@ -89,6 +93,20 @@ def parse_completion(
     if form.task == "text" and not choices and form.reply.content == "label":
         return _free_label(own, form, unfinished=unfinished)
     return _of_text(own, form, form.kind(choices), unfinished=unfinished, reasoned=reasoned)
+
+
+def _replies(text: str, finish_reason: str, form: Form) -> Parsed:
+    """The replies of a conversation, which ended at the first one that does not count."""
+    if finish_reason == "refusal":
+        return Parsed(None, None, "refused")
+    if form.reply.require_stop and finish_reason != "stop":
+        return Parsed(None, None, "truncated")
+    replies = read_replies(text)
+    if not replies or len(text) > MAX_COMPLETION:
+        return Parsed(None, None, "malformed")
+    if not all(reply.strip() for reply in replies):
+        return Parsed(None, None, "empty")
+    return Parsed(None, canonical(replies), "ok" if finish_reason == "stop" else "repaired")
 
 
 def _rationale_alone(own: str, form: Form, *, unfinished: bool) -> Parsed:

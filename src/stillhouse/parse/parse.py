@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, get_args
 
+from stillhouse.config.dataset import CHAT
 from stillhouse.core.joins import by_id, require_ids
 from stillhouse.core.sampling import nested_subset
 from stillhouse.core.tables import Row
@@ -70,8 +71,8 @@ def _measure_split(
         "rows": len(rows),
         "status": {status: counts[status] / len(rows) for status in get_args(Status)},
     }
-    if form.reply.content == "rationale":
-        return measures
+    if form.reply.content == "rationale" or form.task == CHAT:
+        return measures  # nothing of it is scored here
     if measure_of(form.answer.metric).needs_label:
         scored = [row for row in rows if examples[row["id"]]["label"] is not None]
     else:

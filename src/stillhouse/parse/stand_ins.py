@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from stillhouse.config.dataset import CHAT, Task
 from stillhouse.core.tables import Row
 from stillhouse.parse.form import Form
 from stillhouse.statistics.agreement import agreement, pairwise
@@ -13,11 +14,16 @@ NEEDED = ("train", "test")
 NO_LABEL = "(no label)"
 
 
-def stand_ins(examples: Iterable[Mapping[str, Any]], parsed: Iterable[Row]) -> list[Row]:
+def stand_ins(
+    examples: Iterable[Mapping[str, Any]], parsed: Iterable[Row], task: Task
+) -> list[Row]:
     """Rows of table `teacher_labels`: the teacher's first label of each row without a gold one.
 
-    None where train and test rows have gold labels: then nothing needs them.
+    None where train and test rows have gold labels: then nothing needs them. None of conversations,
+    whose replies are compared with nobody's.
     """
+    if task == CHAT:
+        return []
     gold = {row["id"]: row["split"] for row in examples if row["label"] is not None}
     if set(gold.values()).issuperset(NEEDED):
         return []

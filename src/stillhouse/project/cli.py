@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from stillhouse.config.dataset import Task
+from stillhouse.config.dataset import OfQueries
 from stillhouse.core.commands import command_group
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.text import printable
@@ -49,7 +49,7 @@ def init(
         typer.Option(help="A column of an option, once for each, in multiple choice."),
     ] = None,
     task: Annotated[
-        Task | None, typer.Option(help="The kind of task; by default what fits the labels.")
+        OfQueries | None, typer.Option(help="The kind of task; by default what fits the labels.")
     ] = None,
     id_: Annotated[str | None, typer.Option("--id", help="A column of unique ids.")] = None,
     group: Annotated[

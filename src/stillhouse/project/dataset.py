@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stillhouse.config.dataset import Task
+from stillhouse.config.dataset import OfQueries
 from stillhouse.core.errors import StillhouseError, did_you_mean
 from stillhouse.core.templates import check_syntax, of_row, render
 from stillhouse.ingest.empty import filled
@@ -38,7 +38,7 @@ class Said:
     question: str | None = None
     choices: tuple[str, ...] = ()
     """Columns, one for each option of a multiple choice question."""
-    task: Task | None = None
+    task: OfQueries | None = None
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def labels_of(label: str, rows: Sequence[RawRow]) -> Counter[str]:
     return Counter(filter(None, found))
 
 
-def likely_task(labels: Mapping[str, int], options: Sequence[str]) -> Task:
+def likely_task(labels: Mapping[str, int], options: Sequence[str]) -> OfQueries:
     """Which kind of task has such labels."""
     if options:
         return "multiple_choice"

@@ -18,8 +18,9 @@ def asked_of_student(prompt: PromptConf, dataset: DatasetConf) -> dict[str, Any]
         return {}
     shown = names_used(parts.student) | names_used(parts.query) | names_used(parts.label)
     answer = dataset.answer
+    chat = {"chat": True} if dataset.is_chat else {}
     values = {"task": dataset.task, "metric": answer.metric, "marker": answer.markers[0]}
-    return {
+    return chat | {
         "system": parts.student,
         "query": parts.query,
         "target": parts.label,

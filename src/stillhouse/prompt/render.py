@@ -8,14 +8,15 @@ name that was not given is an error, never an empty text.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from stillhouse.config.dataset import Answer, Task
+from stillhouse.config.dataset import CHAT, Answer, Task
 from stillhouse.config.prompt import Parts, PromptConf
+from stillhouse.core.conversation import read_query
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.joins import by_id
 from stillhouse.core.tables import Row
 from stillhouse.core.templates import render
 from stillhouse.prompt.exemplars import exemplars_by_row
-from stillhouse.prompt.layout import Exemplar, Layout, Rendered
+from stillhouse.prompt.layout import Exemplar, Layout, Message, Rendered
 
 
 def render_prompts(
@@ -47,9 +48,12 @@ def render_rows(
     """A prompt for each of `asked` (id, query, choices, and label where the reply explains it).
 
     `exemplars` names rows of `examples`. The teacher is asked to write the first of the answer's
-    markers before its answer.
+    markers before its answer. Of a conversation the messages are the system's and all the user's
+    turns: each is asked on the replies to those before it (`teacher_generate.rollout`).
     """
     templates = _Templates(parts_for(conf, task), task, answer)
+    if task == CHAT:
+        return [{"id": row["id"], "messages": templates.turns(row)} for row in asked]
     known = by_id(examples, "examples")
     chosen = exemplars_by_row(asked, known.values(), exemplars) if templates.show_exemplars else {}
     used = sorted({id_ for ids in chosen.values() for id_ in ids})
@@ -109,6 +113,15 @@ class _Templates:
             request=self._part("request", row),
             query=self._part("query", row, values),
         )
+
+    def turns(self, row: Mapping[str, Any]) -> list[Message]:
+        """The messages of a conversation without replies."""
+        system = self._part("system", row)
+        asked = read_query(row["query"]).asked(
+            system, lambda turn: self._part("query", row, {"query": turn})
+        )
+        opening = [{"role": "system", "content": asked.system}] if asked.system else []
+        return [*opening, *({"role": "user", "content": turn} for turn in asked.turns)]
 
     def _part(self, field: str, row: Mapping[str, Any], values: Mapping[str, Any] = {}) -> str:
         where = f"prompt, tasks.{self.shared['task']}.{field}, row {row['id']!r}"
