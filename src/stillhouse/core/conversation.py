@@ -26,6 +26,11 @@ class Conversation:
     replies: tuple[str, ...] = ()
 
     @property
+    def said(self) -> list[str]:
+        """All that a model is told: the system's text, if any, and the turns."""
+        return [*([self.system] if self.system else []), *self.turns]
+
+    @property
     def query(self) -> str:
         """The messages without the replies."""
         opening = [_message(SYSTEM, self.system)] if self.system else []

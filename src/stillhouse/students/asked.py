@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from stillhouse.config.student import OF_PROMPT, Asked, StudentConf
+from stillhouse.core.conversation import Conversation, read_query
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.messages import messages_from
 from stillhouse.core.templates import letter, names_used, render
@@ -59,6 +60,21 @@ def listed(query: str) -> list[str]:
         found.append(choice.strip())
         rest = f"{mark}{behind}"
     return found
+
+
+def conversation(asked: Asked, query: str, as_text: Callable[[str], str]) -> Conversation:
+    """The conversation of a query as the prompt asks it; what it says goes through `as_text`."""
+    own = read_query(query)
+    system = render(asked.system, asked.values, "the prompt, system").strip("\n")
+
+    def turn(text: str) -> str:
+        given = {**asked.values, "query": text}
+        return render(asked.query, given, "the prompt, query").strip("\n")
+
+    written = Conversation(
+        own.system and as_text(own.system), tuple(as_text(text) for text in own.turns)
+    )
+    return written.asked(system, turn)
 
 
 def messages(

@@ -24,16 +24,16 @@ def packed(groups: Sequence[Sequence[TokenSequence]], config: Any) -> Batch:
     places of the tokens that attend to each other; for decoders also `position_ids` (1, N) and
     `branch` (R, L), for T5 `decoder_input_ids` (1, M), `decoder_slots`, and `asked`, the row of
     `slots` that each row of those belongs to. `keep` (T,) are the places whose output predicts a
-    target token, `targets` (T,) those tokens, `member` (T,) the place of each one's sequence in its
-    group. In `slots` and `branch` PADDING is no token.
+    target token that is learnt, `targets` (T,) those tokens, `member` (T,) the place of each one's
+    sequence in its group. In `slots` and `branch` PADDING is no token.
     """
     if config.is_encoder_decoder:
         inputs = _encoder_decoder_inputs(groups, config.decoder_start_token_id)
     else:
         inputs = _decoder_inputs(groups)
     numbered = [pair for group in groups for pair in enumerate(group)]
-    tokens = [token for _, sequence in numbered for token in sequence.target]
-    members = [member for member, sequence in numbered for _ in sequence.target]
+    tokens = [token for _, sequence in numbered for token in sequence.learnt_tokens]
+    members = [member for member, sequence in numbered for _ in sequence.learnt_places]
     return inputs | {"targets": torch.tensor(tokens), "member": torch.tensor(members)}
 
 
@@ -67,8 +67,8 @@ def _decoder_inputs(groups: Sequence[Sequence[TokenSequence]]) -> Batch:
             # The last target token is only ever predicted, so it is not fed.
             fed = [*sequence.prompt, *sequence.target[:-1]]
             own = append(fed[shared:], shared)
-            first = len(sequence.prompt) - 1
-            keep += (trunk + own)[first : first + len(sequence.target)]
+            first, every = len(sequence.prompt) - 1, trunk + own
+            keep += [every[first + place] for place in sequence.learnt_places]
             if not trunk:
                 slots.append([])
                 branches.append([])

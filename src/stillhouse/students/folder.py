@@ -104,7 +104,7 @@ def save_student(
     with atomic_directory(folder) as temporary:
         student.model.save_pretrained(temporary)
         text.tokenizer.save_pretrained(temporary)
-        write_json(temporary / paths.MANIFEST, manifest.model_dump())
+        write_json(temporary / paths.MANIFEST, _as_written(manifest))
         for file in temporary.iterdir():
             allow(file)  # safetensors writes files that only their owner may read
 
@@ -118,6 +118,14 @@ def save_served(folder: Path, conf: StudentConf) -> None:
     )
     with atomic_directory(folder) as temporary:
         write_json(temporary / paths.MANIFEST, manifest.model_dump())
+
+
+def _as_written(manifest: Manifest) -> dict[str, Any]:
+    """Its values; of a student without conversations nothing says that it has none."""
+    values = manifest.model_dump()
+    if not values["templates"].get("chat"):
+        values["templates"].pop("chat", None)
+    return values
 
 
 def load_student(folder: Path) -> Student:

@@ -12,6 +12,7 @@ from stillhouse.core.messages import Message, as_text
 from stillhouse.core.templates import render
 from stillhouse.modeling.control_tokens import control_tokens
 from stillhouse.students import asked as by_prompt
+from stillhouse.students import conversations
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -21,10 +22,29 @@ Task = Literal["label", "rationale"]
 
 @dataclass(frozen=True)
 class TokenSequence:
-    """What one task asks for a row: `target` follows `prompt` and ends with the end token."""
+    """What one task asks for a row: `target` follows `prompt` and ends with the end token.
+
+    Of a conversation `target` is all that follows the first prompt, and `learnt` says which of its
+    tokens are the replies'; None: all are learnt.
+    """
 
     prompt: tuple[int, ...]
     target: tuple[int, ...]
+    learnt: tuple[bool, ...] | None = None
+
+    @property
+    def learnt_places(self) -> Sequence[int]:
+        """The places in `target` whose tokens are learnt."""
+        if self.learnt is None:
+            return range(len(self.target))
+        return [place for place, learnt in enumerate(self.learnt) if learnt]
+
+    @property
+    def learnt_tokens(self) -> tuple[int, ...]:
+        """The tokens that are learnt."""
+        if self.learnt is None:
+            return self.target
+        return tuple(self.target[place] for place in self.learnt_places)
 
 
 def _characters(text: str) -> Counter[str]:
@@ -73,8 +93,13 @@ class StudentText:
     def prompt(self, query: str, task: Task) -> tuple[list[int], bool]:
         """The tokens before the target, and whether the query's end was cut off to fit.
 
-        A query that spells a control token, such as `</s>`, is text; the template's are meant.
+        A query that spells a control token, such as `</s>`, is text; the template's are meant. Of
+        a conversation it is the prompt of the first turn.
         """
+        if self.chats_in_turns:
+            first = conversations.prompt(self, query, ())
+            assert first is not None, "the first turn is made to fit"
+            return first
         choices = self._choices(query)
         tokens = self._prompt_tokens(query, task, choices)
         if len(tokens) <= self.max_query_tokens:
@@ -95,6 +120,9 @@ class StudentText:
         """The characters of a target that its tokens do not give back: T5's have no `<`, `{` or
         line break. Case, and how much white space there is, do not count.
         """
+        if query is not None and self.chats_in_turns:
+            replies = conversations.replies_of(target)
+            return set().union(*(self.unsayable(reply) for reply in replies))
         asked = _characters(self._target_text(target, query))
         return set(asked - _characters(self.decode(self.target(target, query))))
 
@@ -112,6 +140,22 @@ class StudentText:
         asked = self.templates
         return by_prompt.choices_for(asked, query) if isinstance(asked, Asked) else ()
 
+    def conversation(self, query: str, replies: Sequence[str]) -> conversations.Learnt:
+        """The tokens of a conversation that is trained on, and what of it does not fit."""
+        return conversations.learnt(self, query, replies)
+
+    def next_turn(self, query: str, replies: Sequence[str]) -> list[int] | None:
+        """The tokens before the reply to the next turn, behind the student's own replies so far;
+        None where they are more than `max_query_tokens`.
+        """
+        found = conversations.prompt(self, query, replies)
+        return found[0] if found else None
+
+    @property
+    def chats_in_turns(self) -> bool:
+        """Whether queries are conversations."""
+        return isinstance(self.templates, Asked) and self.templates.chat
+
     @property
     def _chats(self) -> bool:
         """Whether the prompt goes through the tokenizer's own chat template."""
@@ -126,7 +170,8 @@ class StudentText:
         assert isinstance(text, str)
         return text
 
-    def _tokens(self, text: str) -> list[int]:
+    def tokens(self, text: str) -> list[int]:
+        """A text's tokens, control tokens that it spells among them, and nothing put before it."""
         return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
     def _rendered(
@@ -139,15 +184,18 @@ class StudentText:
             return render(templates.query, values, "templates.query")
         messages = by_prompt.messages(templates, query, choices, written)
         if self._chats:
-            return self._chat(messages)
+            return self.chat(messages)
         return as_text([Message(**message) for message in messages])
 
-    def _chat(self, messages: list[dict[str, str]]) -> str:
+    def chat(self, messages: list[dict[str, str]], *, asks: bool = True) -> str:
+        """What the tokenizer's chat template makes of messages; `asks`: it ends where the reply
+        begins.
+        """
         from jinja2 import TemplateError
 
         try:
             text = self.tokenizer.apply_chat_template(
-                messages, tokenize=False, add_generation_prompt=True
+                messages, tokenize=False, add_generation_prompt=asks
             )
         except TemplateError as error:
             roles = ", ".join(message["role"] for message in messages)
@@ -165,7 +213,7 @@ class StudentText:
             said = [query, *choices]
             if any(map(controls.spelt_in, said)):
                 return controls.encode_within(rendered)
-            return self._tokens(rendered(lambda text: text))
+            return self.tokens(rendered(lambda text: text))
         if controls.spelt_in(query):
             tokens = controls.encode_within(rendered)
             lead = self._lead() if self.family == "decoder" else []
@@ -180,7 +228,7 @@ class StudentText:
 
     def _lead(self) -> list[int]:
         """What the tokenizer puts before every text: a beginning-of-sequence token, if any."""
-        bare, whole = self._tokens("a"), list(self.tokenizer("a")["input_ids"])
+        bare, whole = self.tokens("a"), list(self.tokenizer("a")["input_ids"])
         return whole[: whole.index(bare[0])]
 
     def _shortened(self, query: str, task: Task, choices: Sequence[str], excess: int) -> list[int]:

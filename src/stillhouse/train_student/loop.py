@@ -206,7 +206,7 @@ def validate(job: Job, accelerator: Accelerator, state: State) -> None:
             # Of logits that are no numbers the first would count as the highest.
             scored = logits.isfinite().all().item()
             hits = (logits.argmax(-1) == batch["targets"]).cpu()
-            lengths = [len(row.label.target) for row in rows]
+            lengths = [len(row.label.learnt_places) for row in rows]
             right = sum(bool(hit.all()) for hit in torch.split(hits, lengths))
             total += torch.tensor([right if scored else math.nan, len(rows)])
     value, number = summed(accelerator, total).tolist()

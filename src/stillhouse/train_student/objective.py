@@ -37,9 +37,9 @@ def token_losses(logits: Tensor, targets: Tensor, objective: Objective) -> Tenso
 
 
 def token_counts(rows: Sequence[TokenRow]) -> Tensor:
-    """Target tokens (2,) of each of TASKS in a whole batch."""
-    labels = sum(len(row.label.target) for row in rows)
-    rationales = sum(len(row.rationale.target) for row in rows if row.rationale)
+    """Target tokens (2,), those that are learnt, of each of TASKS in a whole batch."""
+    labels = sum(len(row.label.learnt_places) for row in rows)
+    rationales = sum(len(row.rationale.learnt_places) for row in rows if row.rationale)
     return torch.tensor([labels, rationales])
 
 

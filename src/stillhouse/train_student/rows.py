@@ -2,11 +2,12 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from statistics import fmean
 from typing import Any
 
 from stillhouse.core.errors import StillhouseError
+from stillhouse.students.conversations import replies_of
 from stillhouse.students.text import StudentText, TokenSequence
 
 logger = logging.getLogger(__name__)
@@ -33,8 +34,8 @@ class TokenRow:
 def mean_tokens(rows: Sequence[TokenRow]) -> dict[str, float]:
     """Mean tokens of the labels and of the rationales that are trained on, end tokens counted."""
     targets = {
-        "label": [row.label.target for row in rows],
-        "rationale": [row.rationale.target for row in rows if row.rationale],
+        "label": [row.label.learnt_places for row in rows],
+        "rationale": [row.rationale.learnt_places for row in rows if row.rationale],
     }
     return {task: round(fmean(map(len, found)), 3) for task, found in targets.items() if found}
 
@@ -45,6 +46,14 @@ class Truncation:
 
     queries: int = 0
     rationales: int = 0
+    replies: int | None = None
+    """Of conversations: those that end with a reply that was cut."""
+    turns: int | None = None
+    """Of conversations: turns that are not learnt, since they do not fit or follow such a reply."""
+
+    def facts(self) -> dict[str, int]:
+        """What is counted of rows of this kind."""
+        return {name: count for name, count in asdict(self).items() if count is not None}
 
 
 def require_rows(rows: Sequence[Mapping[str, Any]], lambda_: float) -> None:
@@ -70,9 +79,11 @@ def tokenize_rows(
     A label longer than `max_target_tokens` is an error, and so is one with characters that the
     student's vocabulary lacks: no prediction could ever be right. A rationale is cut there (it is
     only a training signal) and so is a query at `max_query_tokens`; both are counted and warned
-    about.
+    about. Of conversations see `tokenize_conversations`.
     """
     _require_sayable(rows, text)
+    if text.chats_in_turns:
+        return tokenize_conversations(rows, text)
     limit = text.max_target_tokens
     tokenized, queries, rationales = [], 0, 0
     for row in rows:
@@ -110,6 +121,37 @@ def tokenize_rows(
             limit,
         )
     return tokenized, Truncation(queries, rationales)
+
+
+def tokenize_conversations(
+    rows: Sequence[Mapping[str, Any]], text: StudentText
+) -> tuple[list[TokenRow], Truncation]:
+    """Tokenise conversations: every reply is learnt, behind all that stands before it.
+
+    What does not fit is counted and warned about: the end of a first turn over `max_query_tokens`,
+    turns with more than that before them, a reply over `max_target_tokens` and all behind it.
+    """
+    found, queries, replies, turns = [], 0, 0, 0
+    for row in rows:
+        made = text.conversation(row["query"], replies_of(row["label"]))
+        queries += made.cut_query
+        replies += made.cut_reply
+        turns += made.left_out
+        sequence = TokenSequence(tuple(made.prompt), tuple(made.target), tuple(made.learnt))
+        found.append(TokenRow(row["id"], sequence, None))
+    most = f"model.max_query_tokens ({text.max_query_tokens})"
+    longest = f"model.max_target_tokens ({text.max_target_tokens})"
+    for count, what in (
+        (queries, f"first turns were cut at their end to {most}"),
+        (replies, f"conversations end with a reply that was cut at {longest}"),
+        (
+            turns,
+            f"turns are left out: they have more than {most} before them, or follow such a cut",
+        ),
+    ):
+        if count:
+            logger.warning("%d %s, of %d conversations.", count, what, len(rows))
+    return found, Truncation(queries, 0, replies, turns)
 
 
 def _require_sayable(rows: Sequence[Mapping[str, Any]], text: StudentText) -> None:

@@ -3,7 +3,7 @@
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +72,7 @@ def train_student(
     job = Job(prepare(model, conf), conf, lambda_, seed, tokenized, plan, scored)
     state = train(job, checkpoints)
     if is_main():
-        facts = {
+        facts: dict[str, Any] = {
             "seed": seed,
             "lambda": lambda_,
             "alpha": alpha(lambda_),
@@ -83,7 +83,7 @@ def train_student(
             "rationales": sum(row.rationale is not None for row in tokenized),
             "steps": state.step,
             "mean_tokens": mean_tokens(tokenized),
-            "truncated": asdict(truncation),
+            "truncated": truncation.facts(),
             "validation": None,
         }
         if training.validation:
