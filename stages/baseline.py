@@ -3,11 +3,12 @@
 Run it with `dvc repro baseline`.
 """
 
-from stillhouse.config.dataset import DatasetConf
+from stillhouse.config.dataset import RATING, DatasetConf
 from stillhouse.config.student import StudentConf, trained_here
 from stillhouse.core import paths
 from stillhouse.core.tables import EXAMPLES, TEACHER_LABELS, Row, predictions
 from stillhouse.evaluate.agreement import as_agreement, is_agreement, with_teacher_labels
+from stillhouse.evaluate.chat import evaluate_chat
 from stillhouse.evaluate.evaluate import evaluate_majority, evaluate_student
 from stillhouse.kinds.measures import measure_of
 from stillhouse.stage import Stage, StageConfig, run_stage
@@ -29,7 +30,10 @@ def main(stage: Stage[BaselineConfig]) -> None:
     if not conf.is_served:  # nobody here has what a service has trained, as it was before
         student = trained_here(with_prompt(conf, stage.json(paths.ASKED)), "The untrained student")
         model, how = untrained_student(student), (student.decoding, student.compute)
-        rows, found["untrained"] = evaluate_student(model, compared, answer, *how)
+        if answer.metric == RATING:
+            rows, found["untrained"], _ = evaluate_chat(model, examples, *how)
+        else:
+            rows, found["untrained"] = evaluate_student(model, compared, answer, *how)
     if is_agreement(examples, answer):
         found = {name: as_agreement(scores) for name, scores in found.items()}
     stage.write(predictions(paths.BASELINE), rows)

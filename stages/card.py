@@ -18,9 +18,11 @@ from stillhouse.teacher_select.selected import with_selected
 
 def main(stage: Stage[CardConfig]) -> None:
     seed = stage.seed
+    rated = stage.json(paths.RATINGS_METRICS)
+    references = stage.json(paths.BASELINE_METRICS)
     measured = Measured(
-        student=stage.json(paths.eval_metrics(seed)),
-        references=stage.json(paths.BASELINE_METRICS),
+        student=stage.json(paths.eval_metrics(seed)) | rated.get(f"seed={seed}", {}),
+        references={name: found | rated.get(name, {}) for name, found in references.items()},
         data=stage.json(paths.INGEST_METRICS),
         chosen=stage.json(paths.CHOSEN_METRICS),
         added=stage.json(paths.AUGMENT_METRICS),

@@ -8,7 +8,14 @@ from stillhouse.config.student import StudentConf
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.core import paths
 from stillhouse.core.log import read_events
-from stillhouse.core.tables import EXAMPLES, PARSED, REFERENCES, ZERO_SHOT, predictions
+from stillhouse.core.tables import (
+    EXAMPLES,
+    PARSED,
+    RATINGS,
+    REFERENCES,
+    ZERO_SHOT,
+    predictions,
+)
 from stillhouse.report import plots, summary, table
 from stillhouse.report.against import GOLD
 from stillhouse.report.cost import rates
@@ -59,6 +66,8 @@ def main(stage: Stage[ReportConfig]) -> None:
         parsed=stage.rows(PARSED),
         answer=config.dataset.answer,
         price=config.teacher.price,
+        ratings=stage.rows(RATINGS),
+        rated=stage.json(paths.RATINGS_METRICS),
         run={
             "seeds": seeds,
             "lambda": config.lambda_,

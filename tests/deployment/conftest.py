@@ -60,7 +60,7 @@ def conf(models: Path, family: str = "decoder", source: str = "decoder") -> Stud
 def serve_with(folder, inputs=INPUTS, decoding=DECODING, measured=None, metric="choice"):
     """Write how a student is asked into its folder."""
     serving = make_serving(inputs, metric, decoding, measured or {}, inputs["example"])
-    write_json(folder / "serving.json", serving.model_dump())
+    write_json(folder / "serving.json", serving.written())
 
 
 @pytest.fixture(scope="session")

@@ -95,18 +95,18 @@ def test_an_arm_that_needs_no_vectors_embeds_nothing_and_the_way_back_is_cached(
 
 def test_a_detail_of_an_entry_reruns_the_stages_that_read_it(workspace):
     detail = "conf/student/tiny.yaml:decoding.max_tokens=3"
-    reached = {"baseline", "feedback_predict", "evaluate@0", "card@0", "report"}
+    reached = {"baseline", "feedback_predict", "evaluate@0", "rate", "card@0", "report"}
     assert workspace.ran("exp", "run", "-S", detail) == reached
 
 
 def test_a_seed_more_trains_one_student_and_a_seed_less_only_reports(workspace):
-    new = {"train_student@1", "evaluate@1", "card@1", "report"}
+    new = {"train_student@1", "evaluate@1", "rate", "card@1", "report"}
     assert workspace.ran("exp", "run", "-S", "seeds=[0,1]") == new
     summary = workspace.read("metrics/summary.json")
     assert summary["student"]["seeds"] == 2
     assert "standard_error" in summary["student"]
     workspace.edit("params.yaml", seeds=[1])
-    assert workspace.ran("repro") == {"report"}
+    assert workspace.ran("repro") == {"rate", "report"}
     assert workspace.read("metrics/summary.json")["student"]["seeds"] == 1
     assert "seed=0" not in json.dumps(workspace.read("metrics/report.json"))
 

@@ -22,7 +22,8 @@ from tests.pipeline.graph import WHOLE, Pipeline
 
 CONFIGURED = [stage for stage in scripts.STAGES if stage != "code"]
 CARD = {"card"}
-EVALUATE = {"evaluate", "report"} | CARD
+RATE = {"rate", "report"} | CARD
+EVALUATE = {"evaluate"} | RATE
 TRAIN = {"train_student"} | EVALUATE
 REFERENCES = {"references"}
 AUGMENT = {"augment"} | TRAIN | REFERENCES
@@ -31,7 +32,7 @@ JUDGE = {"feedback_judge"} | FEEDBACK
 PREDICT = {"feedback_predict"} | JUDGE
 PARSE = {"parse"} | PREDICT
 TEACHER = {"teacher_generate"} | PARSE
-BASELINE = {"baseline"}
+BASELINE = {"baseline"} | RATE
 ZERO_SHOT = {"zero_shot", "report"}
 COMPLEXITY = {"complexity", "report"}
 GOLD_STUDENT = {"gold_student", "report"}
@@ -58,7 +59,7 @@ KNOBS = {
     "rationale_filter": FEEDBACK,
     "feedback": PREDICT,
     "feedback_student": PREDICT,
-    "judge": JUDGE,
+    "judge": JUDGE | RATE,
     "tau": FEEDBACK,
     "hard_at_tau": FEEDBACK,
     "hard_share": AUGMENT,
@@ -70,7 +71,7 @@ KNOBS = {
     "complexity": COMPLEXITY,
     "gold_student": GOLD_STUDENT,
     "zero_shot": ZERO_SHOT,
-    "seeds": {"report"},  # and the new seed's own stages: they are another matrix entry
+    "seeds": RATE,  # and the new seed's own stages: they are another matrix entry
 }
 """Which stages a change of each knob may rerun: section 3 of the design, as data."""
 

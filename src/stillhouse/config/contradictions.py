@@ -23,6 +23,9 @@ from stillhouse.core.errors import did_you_mean
 from stillhouse.core.templates import names_used
 from stillhouse.kinds.measures import measure_of
 
+RATINGS = (1.0, 5.0)
+"""The scale of the ratings of conversations."""
+
 
 class Chosen:
     """The knobs and the entries that they name; what could not be read is not there."""
@@ -329,6 +332,11 @@ def _zero_shot_can_be_asked(c: Chosen) -> Iterator[str]:
                 f"{c.knobs.dataset}`, {c.dataset.task}; it serves {', '.join(sorted(prompt.tasks))}"
             )
     asked = {who for who, _, _ in c.zero_shot}
+    if asked and c.dataset.is_chat:
+        yield (
+            "`zero_shot` asks for one reply, and a conversation has several; set `zero_shot: []`: the "
+            "teacher's are rated where the prompt's `splits` has `test`, the untrained student's always"
+        )
     needs_label = measure_of(c.dataset.answer.metric).needs_label
     if asked and needs_label and not c.dataset.has_labels("test"):
         yield (
@@ -365,6 +373,8 @@ def _gold_student_is_another(c: Chosen) -> Iterator[str]:
             f"`gold_student: true` trains the student, and `student: {c.knobs.student}` is served "
             "(family: served); set `gold_student: false`"
         )
+    if c.dataset.is_chat:
+        yield "`gold_student: true` is not for conversations; set `gold_student: false`"
     own = c.knobs.label_source == "gold" and c.knobs.label_filter == "none" and c.knobs.real
     if own and not c.knobs.lambda_ and not c.knobs.synthetic:
         yield (
@@ -492,7 +502,7 @@ def _judge_of_queries(c: Chosen) -> Iterator[str]:
 
 
 def _judge_can_be_asked(c: Chosen) -> Iterator[str]:
-    if not (c.asks_judge_of_answers or c.asks_judge_of_queries):
+    if not (c.asks_judge_of_answers or c.asks_judge_of_queries or c.dataset.is_chat):
         return
     problems = [] if c.judge.teacher else problems_of_judge(c.judge, c.teacher)
     for problem in problems:
@@ -562,12 +572,29 @@ def _chat(c: Chosen) -> Iterator[str]:
     if not c.dataset.is_chat:
         return
     rows = f"`dataset: {c.knobs.dataset}` has conversations"
+    if c.zero_shot:
+        yield (
+            f"{rows}, whose turns `zero_shot` does not ask; set `zero_shot: []` (the untrained "
+            "student converses anyway, the teacher where the prompt's `splits` have `test`)"
+        )
     if c.knobs.feedback != "none":
         yield f"{rows}, about which nobody gives feedback; set `feedback: none`"
     if c.knobs.synthetic:
         yield f"{rows}, to which no new queries are added; set `synthetic: 0`"
     if c.knobs.label_filter == "correct":
         yield f"{rows}, of whose replies none is right or wrong; set `label_filter: none`"
+
+
+def _chat_judge(c: Chosen) -> Iterator[str]:
+    if not c.dataset.is_chat:
+        return
+    if c.judge.form != "answer" or c.judge.scale != RATINGS:
+        low, high = c.judge.scale
+        yield (
+            f"replies to conversations are rated from 1 to 5, each by itself, and `judge: "
+            f"{c.knobs.judge}` has the form `{c.judge.form}` and scores from {low:g} to {high:g}; "
+            "set `judge: hhh`"
+        )
 
 
 def _chat_teacher(c: Chosen) -> Iterator[str]:
@@ -595,7 +622,9 @@ def _chat_student(c: Chosen) -> Iterator[str]:
             f"{named} has templates of its own, and conversations go through its chat template: "
             "set `templates: prompt`, or choose `student: smollm2_135m_chat`"
         )
-    if student.model.family != "decoder":
+    if student.is_served:
+        yield f"{named} is served (family: served), and only a student trained here is asked to chat"
+    elif student.model.family != "decoder":
         yield f"{named} is no decoder, and conversations are one text that goes on"
     if student.decoding.decode == "choices":
         yield f"{named} decodes among choices, and replies are free; set `decode: generate`"
@@ -604,7 +633,7 @@ def _chat_student(c: Chosen) -> Iterator[str]:
             f"{named} stops at a line break, which would end every reply at its first line; set "
             "`decoding.stop: []`"
         )
-    validation = student.training.validation
+    validation = student.training.validation if student.training else None
     if validation and validation.metric == "accuracy":
         yield (
             f"{named} is validated by `accuracy`, and no reply is wholly right; set "
@@ -641,6 +670,7 @@ RULES: tuple[Rule, ...] = (
     _candidates_to_choose_from,
     _candidate_can_be_asked,
     _chat,
+    _chat_judge,
     _chat_teacher,
     _chat_student,
 )

@@ -266,14 +266,14 @@ class DatasetConf(Conf):
     @property
     def is_chat(self) -> bool:
         """Whether rows are conversations. Their gold replies are optional, and judge nobody."""
-        return self.task == CHAT
+        return self.answer.metric == RATING
 
     @model_validator(mode="after")
     def _chat_is_messages_and_ratings(self) -> Self:
         of_chat = {
-            "`task: chat`": self.is_chat,
+            "`task: chat`": self.task == CHAT,
             "`fields.messages`": self.fields.messages is not None,
-            f"`answer.metric: {RATING}`": self.answer.metric == RATING,
+            f"`answer.metric: {RATING}`": self.is_chat,
         }
         missing = [name for name, given in of_chat.items() if not given]
         if missing and len(missing) < len(of_chat):

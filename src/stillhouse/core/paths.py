@@ -42,6 +42,7 @@ COMPLEXITY_JUDGE = CONF / "judge" / "complexity.yaml"
 COMPLEXITY_METRICS = Path("metrics/complexity.json")
 GOLD_STUDENT_METRICS = Path("metrics/gold_student.json")
 ZERO_SHOT_METRICS = Path("metrics/zero_shot.json")
+RATINGS_METRICS = Path("metrics/ratings.json")
 CONFUSION_PLOTS = Path("metrics/confusion")
 REPORT = Path("metrics/report.json")
 SUMMARY = Path("metrics/summary.json")

@@ -229,6 +229,15 @@ _PREDICTIONS = _table(
     _text("normalised", nullable=True),
     pa.field("score", pa.float64(), nullable=False),
 )
+RATINGS = _table(
+    "ratings",
+    _text("model"),
+    _text("id"),
+    pa.field("turn", pa.int32(), nullable=False),
+    pa.field("rating", pa.float64(), nullable=True),
+    key=("model", "id", "turn"),
+)
+"""What the judge says of each reply; empty where rows are single queries."""
 REFERENCES = _table(
     "references",
     _text("model"),

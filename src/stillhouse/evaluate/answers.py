@@ -3,10 +3,10 @@
 import resource
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from stillhouse.config.student import StudentCompute, StudentDecoding
 from stillhouse.evaluate.calibration import score_of
@@ -16,6 +16,7 @@ from stillhouse.students.serving import shown_score
 if TYPE_CHECKING:
     from stillhouse.students.folder import Student
 
+T = TypeVar("T")
 Rows = Sequence[Mapping[str, Any]]
 TIMED = 5
 """Rows that are asked one at a time."""
@@ -70,7 +71,18 @@ def size_of(student: "Student", folder: Path) -> dict[str, int]:
 def timed_answers(
     student: "Student", rows: Rows, decoding: StudentDecoding, compute: StudentCompute
 ) -> tuple[dict[str, Answered], dict[str, float | int | str]]:
-    """The answers to `rows`, and how fast the student is on this machine.
+    """The answers to `rows`, and how fast the student is on this machine, as `timed` has it."""
+
+    def ask(part: Rows, quiet: bool) -> dict[str, Answered]:
+        return answer_rows(student, part, decoding, compute, quiet=quiet)
+
+    return timed(student, rows, ask)
+
+
+def timed(
+    student: "Student", rows: Rows, ask: Callable[[Rows, bool], T]
+) -> tuple[T, dict[str, float | int | str]]:
+    """What `ask` gives for `rows`, and how fast the student is; its second argument is `quiet`.
 
     The second is for the run log, since no two runs agree: `rows_per_second` in batches;
     `ms_per_row` of rows asked one at a time, the median of a few; `peak_mb`, the most resident
@@ -79,10 +91,10 @@ def timed_answers(
     alone = []
     for row in rows[:TIMED]:  # first, so that the batches find everything warm
         started = time.perf_counter()
-        answer_rows(student, [row], decoding, compute, quiet=True)
+        ask([row], True)
         alone.append(time.perf_counter() - started)
     started = time.perf_counter()
-    answers = answer_rows(student, rows, decoding, compute)
+    answers = ask(rows, False)
     seconds = time.perf_counter() - started
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     unit = 1 if sys.platform == "darwin" else 1024  # getrusage(2): bytes there, else kilobytes

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from stillhouse.experiments.revisions import read_revision, require_same_rows
+from stillhouse.experiments.revisions import read_revision, scored_in_both
 from stillhouse.kinds.measures import ACCURACY, Measure
 from stillhouse.statistics.intervals import Interval
 from stillhouse.statistics.method import LEAST_SEEDS
@@ -38,9 +38,8 @@ class Compared:
 def compare_revisions(one: str, other: str) -> Compared:
     """Read both revisions' predictions and compare them by row."""
     before, after = read_revision(one), read_revision(other)
-    require_same_rows(before, after)
     measure = before.measure
-    found = compare(before.seeds, after.seeds, before.groups, scale=measure.scale)
+    found = compare(*scored_in_both(before, after), before.groups, scale=measure.scale)
     return Compared(before.name, after.name, found, measure)
 
 

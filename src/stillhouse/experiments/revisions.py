@@ -6,17 +6,18 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from stillhouse.config.dataset import Metric
+from stillhouse.config.dataset import RATING, Metric
 from stillhouse.core import paths
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.joins import by_id, require_ids
 from stillhouse.core.progress import announce
-from stillhouse.core.tables import EXAMPLES, ZERO_SHOT, Table, predictions
+from stillhouse.core.tables import EXAMPLES, RATINGS, ZERO_SHOT, Table, predictions
 from stillhouse.core.yaml import parse_yaml
 from stillhouse.evaluate.scoring import split_rows
 from stillhouse.experiments.git import WORKSPACE, read_text, resolve
 from stillhouse.kinds.measures import ACCURACY, Measure, measure_of
-from stillhouse.statistics.paired import ByRow, Scores
+from stillhouse.report.ratings import rated_scores
+from stillhouse.statistics.paired import ByRow, Scores, Seeds
 
 COMPARED = ("query", "label", "choices")
 
@@ -34,6 +35,13 @@ class Revision:
     """Those of other models that were asked for, by their names in the report."""
 
     @property
+    def scored(self) -> Mapping[str, float]:
+        """The test rows that have a score of each seed, which is all of them unless a judge says
+        what they are worth.
+        """
+        return next(iter(self.seeds.values()))
+
+    @property
     def groups(self) -> ByRow:
         """The group of each test row."""
         return {id_: row["group"] for id_, row in self.test.items()}
@@ -48,19 +56,37 @@ def read_revision(revision: str, models: Collection[str] = ()) -> Revision:
     """
     if revision == WORKSPACE:
         seeds = read_seeds()
-        if any(table.path.exists() for table in _tables(seeds)):
-            metric = _metric(revision, _text)
+        metric = _metric(revision, _text)
+        if any(table.path.exists() for table in _tables(seeds, metric)):
             return _read(revision, seeds, metric, Path(), models)
         announce("Nothing is built here, so HEAD stands for the workspace.")
         return read_revision("HEAD", models)
     commit = resolve(revision)
     seeds = seeds_of_commit(revision, commit)
     with TemporaryDirectory(prefix="stillhouse-") as folder:
-        tables = [*_tables(seeds), *map(_table_of, models)]
+        metric = _metric(revision, lambda path: read_text(commit, path))
+        tables = [*_tables(seeds, metric), *(_table_of(model, metric) for model in models)]
         wanted = dict.fromkeys(table.path for table in tables)
         copy_files(revision, commit, wanted, Path(folder))
-        metric = _metric(revision, lambda path: read_text(commit, path))
         return _read(revision, seeds, metric, Path(folder), models)
+
+
+def scored_in_both(one: Revision, other: Revision) -> tuple[Seeds, Seeds]:
+    """The scores of the test rows that both have scores of: of conversations, a judge rates some
+    and not others.
+    """
+    require_same_rows(one, other)
+    shared = [id_ for id_ in one.scored if id_ in other.scored]
+    if not shared:
+        raise StillhouseError(
+            f"No test row has a score in both {one.name!r} and {other.name!r}, so there is nothing "
+            "to compare."
+        )
+    first, second = (
+        {seed: {id_: scores[id_] for id_ in shared} for seed, scores in each.seeds.items()}
+        for each in (one, other)
+    )
+    return first, second
 
 
 def require_same_rows(one: Revision, other: Revision) -> None:
@@ -136,11 +162,14 @@ def copy_files(revision: str, commit: str, wanted: Iterable[Path], folder: Path)
         ) from error
 
 
-def _tables(seeds: list[int]) -> list[Table]:
-    return [EXAMPLES, *(predictions(f"seed={seed}") for seed in seeds)]
+def _tables(seeds: list[int], metric: Metric) -> list[Table]:
+    scored = [RATINGS] if metric == RATING else [predictions(f"seed={seed}") for seed in seeds]
+    return [EXAMPLES, *scored]
 
 
-def _table_of(model: str) -> Table:
+def _table_of(model: str, metric: Metric) -> Table:
+    if metric == RATING:
+        return RATINGS
     return ZERO_SHOT if ":" in model else predictions(model)
 
 
@@ -170,8 +199,14 @@ def _mapping(read: Callable[[Path], str | None], path: Path, revision: str) -> M
 def _read(
     revision: str, seeds: list[int], metric: Metric, folder: Path, models: Collection[str]
 ) -> Revision:
-    examples, *predicted = (table.of(folder) for table in _tables(seeds))
+    examples, *predicted = (table.of(folder) for table in _tables(seeds, metric))
     test = by_id(split_rows(examples.read_rows(), "test", metric), "examples")
+    if metric == RATING:
+        names = [*(f"seed={seed}" for seed in seeds), *models]
+        rated = rated_scores(predicted[0].read_rows(), names)
+        by_seed = {seed: rated[f"seed={seed}"] for seed in seeds}
+        others = {model: rated[model] for model in models}
+        return Revision(revision, by_seed, test, measure_of(metric), others)
     scores = {}
     for seed, table in zip(seeds, predicted, strict=True):
         name = f"predictions seed={seed} of {revision}"
@@ -184,7 +219,7 @@ def _read(
 
 
 def _scores_of(model: str, revision: str, test: Mapping[str, Any], folder: Path) -> Scores:
-    rows = _table_of(model).of(folder).read_rows()
+    rows = (ZERO_SHOT if ":" in model else predictions(model)).of(folder).read_rows()
     scores = {row["id"]: row["score"] for row in rows if row.get("model", model) == model}
     if scores.keys() != test.keys():
         how = f"`zero_shot: [{model}]`" if ":" in model else "`gold_student: true`"

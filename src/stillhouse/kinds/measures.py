@@ -8,7 +8,7 @@ rows is then an accuracy) or *graded*, such as the entity density of a summary.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from stillhouse.config.dataset import Metric
+from stillhouse.config.dataset import RATING, Metric
 from stillhouse.statistics.agreement import AGREEMENT
 from stillhouse.statistics.intervals import RIGHT_OR_WRONG, Scale
 
@@ -96,7 +96,16 @@ ENTITY_DENSITY = Measure(
     ),
 )
 
-GRADED: Mapping[Metric, Measure] = {"summary": ENTITY_DENSITY}
+RATED = Measure(
+    "rating",
+    "Rating",
+    digits=2,
+    scale=Scale(1.0, 5.0, step=0.25),  # of a conversation of four turns, one turn a grade better
+    needs_label=False,
+)
+"""What a judge says of a conversation's replies, on average; the stage `rate` asks it."""
+
+GRADED: Mapping[Metric, Measure] = {"summary": ENTITY_DENSITY, RATING: RATED}
 """The measures of the metrics whose scores are graded; all others' is accuracy."""
 NAMED = {measure.name: measure for measure in (ACCURACY, AGREEING, *GRADED.values())}
 """By the name that a report holds."""

@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from stillhouse.kinds.measures import NAMED
+from stillhouse.kinds.measures import NAMED, RATED
 from stillhouse.report.against import FREE, TEACHER, WORDS, not_beaten
 from stillhouse.report.summary import UNREAD, Metrics
 from stillhouse.statistics.agreement import AGREEMENT
@@ -210,7 +210,7 @@ def _best_free(found: Metrics) -> tuple[str, float] | None:
 
 def _validated(found: Metrics) -> Iterator[Advice]:
     student = found["student"]
-    if found["measure"] == AGREEMENT:
+    if found["measure"] in (AGREEMENT, RATED.name):  # nobody rates validation rows
         return
     compared = ("untrained",) if NAMED[found["measure"]].graded else ("untrained", "majority")
     own = {name: found["references"].get(name, {}) for name in compared}

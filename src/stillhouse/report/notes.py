@@ -3,12 +3,14 @@
 from collections.abc import Iterator, Mapping
 
 from stillhouse.kinds.measures import NAMED, Measure
+from stillhouse.report.ratings import unrated
 from stillhouse.report.summary import Metrics
 
 
 def notes(found: Metrics, seconds: Mapping[str, float]) -> Iterator[str]:
     """A sentence each: the rows, the intervals, the teacher by split, its cost, the seconds."""
     yield from _rows(found)
+    yield from unrated(found.get("ratings", {}))
     measured = NAMED[found["measure"]]
     if "scored_with" in found:
         yield f"Scored with {found['scored_with']}"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
+from types import MappingProxyType
 from typing import Any
 
 from stillhouse.config.dataset import Answer
@@ -12,11 +13,20 @@ from stillhouse.core.joins import by_id
 from stillhouse.core.tables import Row
 from stillhouse.evaluate.majority import majority_predictions
 from stillhouse.evaluate.scoring import labelled_rows
-from stillhouse.kinds.measures import ACCURACY, AGREEING, NAMED, OF_TEACHER, Measure, measure_of
+from stillhouse.kinds.measures import (
+    ACCURACY,
+    AGREEING,
+    NAMED,
+    OF_TEACHER,
+    RATED,
+    Measure,
+    measure_of,
+)
 from stillhouse.kinds.registry import kind_of
 from stillhouse.report.against import TEACHER, against, is_compared
 from stillhouse.report.curve import curve_facts
 from stillhouse.report.labels import FEW, by_label, confusion
+from stillhouse.report.ratings import rated_scores, with_ratings
 from stillhouse.statistics.agreement import AGREEMENT
 from stillhouse.statistics.intervals import Scale
 from stillhouse.statistics.paired import ByRow, Scores, Seeds, Side, aligned, measure
@@ -52,6 +62,8 @@ def everything(
     answer: Answer,
     price: Price,
     run: Metrics,
+    ratings: Sequence[Row] = (),
+    rated: Mapping[str, Metrics] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """All that a run measured, nested; shares lie between 0 and 1, other scores on their scale.
 
@@ -60,22 +72,27 @@ def everything(
     `predictions`: the rows of each of `models`; `references`: those of all references, each with
     its `model`; `zero_shot`: those of models asked as they are, likewise. All must be over exactly
     the test rows. `curves` and `confusions`: each seed's, as CSV. `parsed`: the teacher's
-    completions. `run`: what was run, kept as it is. `measure` names what the scores are
-    (`kinds.measures`): accuracy, or agreement with the teacher where no test row has a gold label,
-    or what the metric's graded scores measure.
+    completions. `run`: what was run, kept as it is. `ratings` and `rated`: of conversations the
+    judge's, and the figures of each model. `measure` names what the scores are (`kinds.measures`):
+    accuracy, or agreement with the teacher where no test row has a gold label, or what the metric's
+    graded scores measure.
     """
+    stages, evaluations = with_ratings(stages, evaluations, rated)
     tables: dict[str, list[Row]] = {name: list(rows) for name, rows in predictions.items()}
     if paths.BASELINE not in stages["baseline"]:
         del tables[paths.BASELINE]  # of a student that is served nobody has it as it was before
     for row in (*references, *zero_shot):
         tables.setdefault(row["model"], []).append(row)
-    scored = {
+    scored: dict[str, Scores] = {
         name: {id_: row["score"] for id_, row in by_id(rows, f"predictions {name}").items()}
         for name, rows in tables.items()
     }
     measured = scored_by(next(iter(evaluations.values())), answer)
     test = [row for row in examples if row["split"] == "test"]
-    if measured is AGREEING:  # where the teacher gave a label
+    judged = rated_scores(ratings, list(scored)) if measured is RATED else {}
+    of_teacher = judged.pop(TEACHER, None)
+    scored |= judged
+    if measured in (AGREEING, RATED):  # where the teacher gave a label, or the judge a rating
         test = [row for row in test if any(row["id"] in rows for rows in scored.values())]
     trained = labelled_rows(examples, "train")
     groups = {row["id"]: row["group"] for row in test}
@@ -85,7 +102,11 @@ def everything(
     asked = teacher(stages["parse"], stages["teacher"], price, {row["split"] for row in examples})
     if measured is ACCURACY and trained:
         others["majority"] = majority_scores(trained, test, answer)
-    if measured is not AGREEING and measured.of_teacher in asked["splits"].get("test", {}):
+    if of_teacher is not None:
+        others[TEACHER] = of_teacher
+    elif measured in (AGREEING, RATED):
+        pass  # nobody but the teacher itself, or the judge, says what the teacher is worth
+    elif measured.of_teacher in asked["splits"].get("test", {}):
         others[TEACHER] = teacher_scores(test, parsed, answer)
     scale = measured.scale
     own = student(list(evaluations.values()), measure(students, groups, scale), measured.name)
@@ -117,6 +138,8 @@ def everything(
         found["scored_with"] = scored_with
     if confused := confusion(confusions):
         found["confusion"] = confused  # DVC, which looks for plots in it, fails at an empty list
+    if rated:
+        found["ratings"] = rated
     if len(evaluations) > 1:
         found["seeds"] = {str(seed): flat(values) for seed, values in evaluations.items()}
     rounded_off: dict[str, Any] = rounded(found)

@@ -36,6 +36,31 @@ class Answered:
     """Whether the query's end was cut off."""
 
 
+@dataclass(frozen=True)
+class Reply:
+    """What a student generated behind a prompt, and whether it ended it by itself."""
+
+    text: str
+    ended: bool
+
+
+def predict_replies(
+    student: Student,
+    prompts: Prompts,
+    decoding: StudentDecoding,
+    compute: StudentCompute,
+    title: str | None = None,
+) -> dict[str, Reply]:
+    """What the student generates behind each prompt's tokens, by id; `title` heads the progress."""
+    _place(student, compute.device)
+    decoded = _decoding(student, prompts, decoding)
+
+    def predict(ids: Sequence[str]) -> list[Reply]:
+        return [Reply(draft.label(), draft.ended) for draft in decoded(ids)]
+
+    return _in_batches(prompts, predict, compute.eval_batch_size, title)
+
+
 def predict_labels(
     student: Student,
     queries: Mapping[str, str],
@@ -189,19 +214,31 @@ class _Draft:
         begun = self._text.lstrip() if self.decoding.stop else ""
         return any(mark in begun for mark in self.decoding.stop)
 
+    @property
+    def ended(self) -> bool:
+        """Whether it ended before the token limit ended it."""
+        begun = self._text.lstrip()
+        stopped = any(mark in begun for mark in self.decoding.stop)
+        return stopped or self.tokens[-1:] == [self.student.text.end]
+
     def label(self) -> str:
         return cut(self._text, self.decoding.stop)
 
 
 def _generating(student: Student, prompts: Prompts, decoding: StudentDecoding) -> Predict[str]:
+    decoded = _decoding(student, prompts, decoding)
+    return lambda ids: [draft.label() for draft in decoded(ids)]
+
+
+def _decoding(student: Student, prompts: Prompts, decoding: StudentDecoding) -> Predict[_Draft]:
     from stillhouse.modeling.decoding import decode
     from stillhouse.modeling.sampler import Sampler, stream
 
-    def predict(ids: Sequence[str]) -> list[str]:
+    def predict(ids: Sequence[str]) -> list[_Draft]:
         drafts = [_Draft(student, decoding, stream(None)) for _ in ids]
         asked = [prompts[id_] for id_ in ids]
         decode(student.model, asked, drafts, Sampler(), decoding.max_tokens)
-        return [draft.label() for draft in drafts]
+        return drafts
 
     return predict
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
@@ -46,8 +46,10 @@ class Serving(Conf):
     """How a student is asked."""
 
     format: int
-    query: OfRow
+    query: OfRow | Literal[""]
     """The dataset's template of a query, over the columns of a raw row."""
+    messages: Expression | None = None
+    """In its place, the messages of a conversation."""
     choices: Expression | tuple[Written, ...]
     columns: tuple[str, ...]
     """What the templates read, in the order of the dataset's source."""
@@ -69,8 +71,19 @@ class Serving(Conf):
     def fields(self) -> Fields:
         """The templates of a row; there is no label to read."""
         return Fields.model_construct(
-            query=self.query, label="", choices=self.choices, optional=self.optional
+            query=self.query,
+            messages=self.messages,
+            label="" if self.messages is None else None,
+            choices=self.choices,
+            optional=self.optional,
         )
+
+    def written(self) -> dict[str, Any]:
+        """Its values as the file holds them, `messages` only where queries are conversations."""
+        values = self.model_dump()
+        if self.messages is None:
+            del values["messages"]
+        return values
 
 
 def make_serving(
@@ -94,6 +107,7 @@ def make_serving(
                 name: inputs[name]
                 for name in ("query", "choices", "columns", "optional", "quoting", "separator")
             },
+            "messages": inputs.get("messages"),
             "labels": [render(each, {}, "choices").strip() for each in choices]
             if fixed and choices
             else None,

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from stillhouse.core.errors import StillhouseError
 from stillhouse.experiments.compare import WIDTH, p_value
-from stillhouse.experiments.revisions import Revision, read_revision, require_same_rows
+from stillhouse.experiments.revisions import Revision, read_revision, scored_in_both
 from stillhouse.kinds.measures import ACCURACY, Measure
 from stillhouse.statistics.intervals import Interval
 from stillhouse.statistics.method import LEAST_SEEDS
@@ -191,12 +191,11 @@ def _compared(
     if reference is None or revision is None:
         return None
     try:
-        require_same_rows(reference, revision)
+        scores = scored_in_both(reference, revision)
     except StillhouseError:
         return None  # a column whose rows have different datasets
     scale = revision.measure.scale
-    groups = revision.groups
-    return compare(reference.seeds, revision.seeds, groups, fixed=fixed, scale=scale)
+    return compare(*scores, revision.groups, fixed=fixed, scale=scale)
 
 
 @dataclass(frozen=True)

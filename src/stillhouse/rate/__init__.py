@@ -1,0 +1,1 @@
+"""Conversations: what a judge says of each reply."""
