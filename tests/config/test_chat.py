@@ -48,6 +48,10 @@ VALIDATED = {"validation": {"epochs": 1, "metric": "accuracy"}}
     [
         ({"params.yaml": {"synthetic": 5}}, "no new queries are added"),
         ({"params.yaml": {"synthetic": 5, "feedback": "hard"}}, "nobody gives feedback"),
+        ({"params.yaml": {"gold_student": True}}, "set `gold_student: false`"),
+        ({"params.yaml": {"zero_shot": ["teacher:plain"]}}, "set `zero_shot: \\[\\]`"),
+        ({"judge": {"scale": [1, 10]}}, "set `judge: hhh`"),
+        ({"judge": ENTRIES["judge/pair"]}, "has the form `pairwise`"),
         ({"params.yaml": {"label_filter": "correct"}}, "of whose replies none is right or wrong"),
         ({"student": {"templates": STUDENT["templates"]}}, "go through its chat template"),
         ({"student": {"model": STUDENT["model"] | {"family": "encoder_decoder"}}}, "is no decoder"),

@@ -15,7 +15,7 @@ from stillhouse.core.tables import COMPLETIONS, PROMPTS
 from stillhouse.store import writer
 from stillhouse.store.completion import Completion
 from stillhouse.teacher_generate.protocol import Failure
-from stillhouse.teacher_generate.rollout import converse
+from stillhouse.teacher_generate.rollout import converse, so_far
 from tests.teacher_generate.helpers import client, store, teacher
 from tests.teacher_generate.loopback import serve
 from tests.teacher_generate.scripts import Puppet, completion, install
@@ -150,6 +150,24 @@ def test_a_run_that_breaks_off_goes_on_in_the_middle(tmp_path, monkeypatch, afte
     found = converse(many(20), teacher(), REPLY, store(tmp_path))
     assert len(broken.asked) + len(rest.asked) == len(calm.asked)
     assert bytes_of(found, tmp_path / "a.parquet") == bytes_of(expected, tmp_path / "b.parquet")
+
+
+def test_what_the_store_has_of_conversations_is_known_without_asking(tmp_path, monkeypatch):
+    asked = chats(a=["1", "2"], b=["3"], c=["bad", "4"])
+    failed = Completion("", "stop", 1, 1)
+    puppet = Puppet(lambda r: failed if r.messages[-1].content == "bad" else tell(r))
+    install(monkeypatch, puppet)
+    kept = store(tmp_path)
+
+    def known():
+        return [(len(e.completions), e.ended) for e in so_far(asked, teacher(), REPLY, kept)]
+
+    assert known() == [(0, False)] * 3
+    converse(chats(a=["1"], c=["bad"]), teacher(), REPLY, kept)
+    assert known() == [(1, False), (0, False), (1, True)]
+    converse(asked, teacher(), REPLY, kept)
+    assert known() == [(2, True), (1, True), (1, True)]
+    assert len(puppet.asked) == 4
 
 
 def test_one_budget_holds_for_all_rounds(tmp_path, monkeypatch):

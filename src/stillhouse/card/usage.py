@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from stillhouse.card.markdown import block, code
 from stillhouse.card.measured import Measured
 from stillhouse.config.student import Asked
+from stillhouse.core.conversation import read_query
 from stillhouse.core.messages import Message, as_text
 from stillhouse.core.templates import render
-from stillhouse.students.asked import choices_for, messages, reply
+from stillhouse.students.asked import choices_for, conversation, messages, reply
 from stillhouse.students.folder import Manifest, ServedManifest
 from stillhouse.students.serving import Example, Serving
 
@@ -87,7 +88,7 @@ def _requests(serving: Serving) -> list[str]:
     row = _row(serving)
     value = next(iter(row.values()), None)
     plain = len(row) == 1 and isinstance(value, str)
-    written = serving.example.query if serving.example else _PLACEHOLDER
+    written = _first_turn(serving) or _PLACEHOLDER
     chat = {
         "model": "student",
         "messages": [{"role": "user", "content": value if plain else written}],
@@ -96,6 +97,14 @@ def _requests(serving: Serving) -> list[str]:
         f"curl -s http://127.0.0.1:8000{path} -d {shlex.quote(_json(body))}"
         for path, body in (("/predict", {"inputs": row}), ("/v1/chat/completions", chat))
     ]
+
+
+def _first_turn(serving: Serving) -> str | None:
+    """What the example asks; of a conversation its first turn."""
+    if serving.example is None:
+        return None
+    query = serving.example.query
+    return query if serving.messages is None else read_query(query).turns[0]
 
 
 def _json(value: object) -> str:
@@ -113,6 +122,12 @@ def _row_said(serving: Serving) -> str:
     said = f"A row has the column{'s' if len(serving.columns) > 1 else ''} {columns}."
     if serving.labels:
         said += f" Its label is one of {', '.join(map(code, serving.labels))}."
+    if serving.messages is not None:
+        return (
+            f"{said} A prediction is the list of the replies to the user's turns, each on the "
+            "student's own before it; over HTTP a chat so far gets its next reply. Replies have no "
+            "score."
+        )
     if example := serving.example:
         score = "" if example.score is None else f", with the score {example.score:.2f}"
         said += f" That of the row above is {code(example.prediction)}{score}."
@@ -146,7 +161,9 @@ def _cut(manifest: Manifest, example: Example) -> str:
 
 
 def snippet(manifest: Manifest, serving: Serving, example: Example) -> str:
-    """A program that gives the example's prediction, with transformers alone."""
+    """A program that gives the example's prediction, with transformers alone; of a conversation
+    the reply to its first turn.
+    """
     auto = "AutoModelForCausalLM" if manifest.family == "decoder" else "AutoModelForSeq2SeqLM"
     prompt = _messages if isinstance(manifest.templates, Asked) else _prompt
     lines = [
@@ -171,7 +188,10 @@ def _messages(manifest: Manifest, example: Example) -> list[str]:
     """Of a student that is asked with the run's prompt, by its chat template if it has one."""
     asked = manifest.templates
     assert isinstance(asked, Asked)
-    said = messages(asked, example.query, choices_for(asked, example.query), str)
+    if asked.chat:
+        said = conversation(asked, example.query, str).messages([])
+    else:
+        said = messages(asked, example.query, choices_for(asked, example.query), str)
     plain = as_text([Message(**message) for message in said])
     chat = "tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)"
     return [

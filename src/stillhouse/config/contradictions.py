@@ -334,8 +334,9 @@ def _zero_shot_can_be_asked(c: Chosen) -> Iterator[str]:
     asked = {who for who, _, _ in c.zero_shot}
     if asked and c.dataset.is_chat:
         yield (
-            "`zero_shot` asks for one reply, and a conversation has several; set `zero_shot: []`: the "
-            "teacher's are rated where the prompt's `splits` has `test`, the untrained student's always"
+            "`zero_shot` asks for one reply, and a conversation has several; set `zero_shot: []`. "
+            "The teacher's replies are rated where the prompt's `splits` has `test`, and the "
+            "untrained student's always"
         )
     needs_label = measure_of(c.dataset.answer.metric).needs_label
     if asked and needs_label and not c.dataset.has_labels("test"):
@@ -577,12 +578,22 @@ def _chat(c: Chosen) -> Iterator[str]:
             f"{rows}, whose turns `zero_shot` does not ask; set `zero_shot: []` (the untrained "
             "student converses anyway, the teacher where the prompt's `splits` have `test`)"
         )
+    if getattr(c.knobs, "gold_student", False):
+        yield f"{rows}, of which no student learns gold replies alone; set `gold_student: false`"
     if c.knobs.feedback != "none":
         yield f"{rows}, about which nobody gives feedback; set `feedback: none`"
     if c.knobs.synthetic:
         yield f"{rows}, to which no new queries are added; set `synthetic: 0`"
     if c.knobs.label_filter == "correct":
         yield f"{rows}, of whose replies none is right or wrong; set `label_filter: none`"
+
+
+def _chat_search(c: Chosen) -> Iterator[str]:
+    if c.dataset.is_chat and c.search.prompts:
+        yield (
+            f"`search: {c.knobs.search}` chooses by labels, and no reply to the conversations of "
+            f"`dataset: {c.knobs.dataset}` is right or wrong; set `search: none`"
+        )
 
 
 def _chat_judge(c: Chosen) -> Iterator[str]:
@@ -623,7 +634,7 @@ def _chat_student(c: Chosen) -> Iterator[str]:
             "set `templates: prompt`, or choose `student: smollm2_135m_chat`"
         )
     if student.is_served:
-        yield f"{named} is served (family: served), and only a student trained here is asked to chat"
+        yield f"{named} is served (family: served), and only a student that is trained here chats"
     elif student.model.family != "decoder":
         yield f"{named} is no decoder, and conversations are one text that goes on"
     if student.decoding.decode == "choices":
@@ -670,6 +681,7 @@ RULES: tuple[Rule, ...] = (
     _candidates_to_choose_from,
     _candidate_can_be_asked,
     _chat,
+    _chat_search,
     _chat_judge,
     _chat_teacher,
     _chat_student,

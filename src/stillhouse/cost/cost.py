@@ -18,6 +18,7 @@ from stillhouse.config.prompt import PromptConf
 from stillhouse.config.student import Asked, ServedModel, StudentConf, served_teacher
 from stillhouse.config.teacher import Price, TeacherConf
 from stillhouse.core import paths
+from stillhouse.core.conversation import read_query
 from stillhouse.core.files import read_json
 from stillhouse.core.sampling import share_size
 from stillhouse.core.tables import EXAMPLES, FEEDBACK_PREDICTIONS, PARSED, PROMPTS, Row
@@ -32,10 +33,12 @@ from stillhouse.cost.measured import (
 from stillhouse.evaluate.evaluate import VALIDATION
 from stillhouse.feedback_judge.ask import judge_prompts
 from stillhouse.feedback_judge.judging import JudgedRow, cases_of, rows_to_judge, to_ask
+from stillhouse.rate.rate import cases_of as cases_of_replies
 from stillhouse.store.store import Store
 from stillhouse.students.served import served_prompts
 from stillhouse.teacher_generate.plan import Plan, make_plan
 from stillhouse.teacher_generate.registry import backend
+from stillhouse.teacher_generate.rollout import next_turns, so_far
 from stillhouse.teacher_generate.spending import Tokens
 from stillhouse.teacher_generate.structured import enforced
 
@@ -116,9 +119,11 @@ def costs(chosen: Chosen, store: Store, *, judged_is_current: bool) -> list[Cost
     its prompts are known.
     """
     examples, prompts = EXAMPLES.read_rows(), PROMPTS.read()
+    knobs = chosen.knobs
+    if chosen.dataset.is_chat:
+        return [_conversations(chosen, prompts, store), _ratings(chosen, prompts, examples)]
     teacher = _teacher(chosen, prompts, examples, store)
     found = [teacher]
-    knobs = chosen.knobs
     rows = _trained_on(chosen, examples, prompts)
     if knobs.feedback in ("hard", "mixed"):
         found.append(_judge_of_answers(chosen, rows, examples, store, known=judged_is_current))
@@ -161,6 +166,36 @@ def _teacher(chosen: Chosen, prompts: pa.Table, examples: Sequence[Row], store: 
     }
     length = completion_tokens(plan, conf, files)
     return _cost("teacher", conf, plan, _by_split(plan, splits), length)
+
+
+def _conversations(chosen: Chosen, prompts: pa.Table, store: Store) -> Cost:
+    """The turns that the store lacks: those after one that ends its conversation are not asked."""
+    conf = enforced(chosen.teacher, chosen.prompt.reply)
+    rollouts = [
+        each for each in so_far(prompts, conf, chosen.prompt.reply, store) if not each.ended
+    ]
+    left = sum(len(each.asked.turns) - len(each.completions) for each in rollouts)
+    size = _mean_size(next_turns({str(n): each for n, each in enumerate(rollouts)}))
+    how = Rate(None, "every turn is asked on the replies before it, which its prompt holds, too")
+    return _at_most("teacher", conf, _Count(len(rollouts), left), size, how)
+
+
+def _ratings(chosen: Chosen, prompts: pa.Table, examples: Sequence[Row]) -> Cost:
+    """One verdict for each reply of the untrained student, of each seed, perhaps of the teacher."""
+    tested = {row["id"]: row["query"] for row in examples if row["split"] == "test"}
+    asked = tested.keys() & set(prompts["id"].to_pylist())
+    turns = {id_: len(read_query(query).turns) for id_, query in tested.items()}
+    students = (1 + len(chosen.knobs.seeds)) * sum(turns.values())
+    most = students + sum(turns[id_] for id_ in asked)
+    supposed = [
+        case
+        for id_, query in list(tested.items())[:LOOKED_AT]
+        for case in cases_of_replies("", id_, query, ["-"] * turns[id_])
+    ]
+    model = judging_model(chosen.judge, chosen.teacher)
+    size = _mean_size(judge_prompts(supposed, chosen.judge))
+    how = Rate(None, "one verdict for each reply to a test conversation; equal ones are one")
+    return _at_most("ratings", model, _Count(0, most), size, how)
 
 
 def _by_split(plan: Plan, splits: Sequence[str]) -> dict[str, Split]:

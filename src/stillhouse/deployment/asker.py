@@ -7,8 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stillhouse.config.dataset import UNLABELLED
-from stillhouse.config.student import StudentCompute, StudentDecoding
+from stillhouse.config.student import Asked, StudentCompute, StudentDecoding
 from stillhouse.core import paths
+from stillhouse.core.conversation import (
+    USER,
+    NoConversationError,
+    canonical,
+    read_messages,
+    read_query,
+)
 from stillhouse.core.errors import StillhouseError, did_you_mean
 from stillhouse.core.text import whole
 from stillhouse.ingest.empty import Reading, is_empty
@@ -33,6 +40,9 @@ class Query:
     choices: tuple[str, ...] = ()
     problem: str | None = None
     """Of a row that no query can be made of, such as an empty one."""
+    before: tuple[str, ...] | None = None
+    """In a chat the replies so far, so that the last turn alone is asked; None: all turns are, on
+    the student's own replies, and the prediction is the list of these."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +77,12 @@ class Asker:
         return load_student(self.model)
 
     @property
+    def chats(self) -> bool:
+        """Whether it replies to conversations, turn by turn."""
+        templates = self.manifest.templates
+        return isinstance(templates, Asked) and templates.chat
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """The columns that a query is made of."""
         return (QUERY,) if self.raw or self.serving is None else self.serving.columns
@@ -74,6 +90,8 @@ class Asker:
     @property
     def scores(self) -> str:
         """What scores are, in a few words."""
+        if self.chats:
+            return "replies have no score"
         if self.serving is None or not self.serving.choices:
             return "scores are probabilities of the whole text, not calibrated"
         if self.serving.calibration is None:
@@ -90,7 +108,11 @@ class Asker:
             )
 
     def of_text(self, text: str) -> Query:
-        """The query of a text: the student's one column, or, if `raw`, the query itself."""
+        """The query of a text: the student's one column, or, if `raw`, the query itself; where it
+        chats, the user's first turn.
+        """
+        if self.chats:
+            return self.of_messages([{"role": USER, "content": text}])
         if len(self.columns) != 1:
             raise StillhouseError(
                 f"A query is made of {len(self.columns)} columns: {', '.join(self.columns)}. Give "
@@ -104,6 +126,16 @@ class Asker:
         given = whole(dict(values))
         return self._written(given) if self.raw else self._made(given, where)
 
+    def of_messages(self, messages: object) -> Query:
+        """The query of a chat so far, whose last message the student replies to."""
+        try:
+            conversation = read_messages(whole(messages))
+        except NoConversationError as error:
+            return Query("", problem=str(error))
+        if len(conversation.replies) == len(conversation.turns):
+            return Query("", problem="the last message is not the user's")
+        return Query(conversation.query, before=conversation.replies)
+
     def as_written(self, text: str) -> Query:
         """The query of a text that is one already, as the dataset writes it."""
         return self._written({QUERY: text})
@@ -114,6 +146,11 @@ class Asker:
             return Query("", problem=f"its `{QUERY}` is empty" if text else f"has no `{QUERY}`")
         if not isinstance(choices, list | tuple):
             return Query("", problem=f"its `{CHOICES}` are no list")
+        if self.chats:
+            try:
+                return Query(read_query(str(text)).query)
+            except NoConversationError:
+                return self.of_messages([{"role": USER, "content": str(text)}])
         labels = (self.serving.labels if self.serving else None) or ()
         return Query(str(text), tuple(map(str, choices)) or labels)
 
@@ -144,11 +181,37 @@ class Asker:
         """
         asked = {str(n): each for n, each in enumerate(queries) if each.problem is None}
         found: dict[str, Answer] = {}
+        if self.chats:
+            found, asked = self._replied(asked), {}
         for with_choices in (True, False):
             part = {n: each for n, each in asked.items() if bool(each.choices) == with_choices}
             if part:
                 found |= self._answered(part, with_choices=with_choices, rationale=rationale)
         return [found.get(str(n)) or Answer(problem=each.problem) for n, each in enumerate(queries)]
+
+    def _replied(self, queries: Mapping[str, Query]) -> dict[str, Answer]:
+        from stillhouse.students.rollout import converse
+
+        texts = {n: each.text for n, each in queries.items()}
+        before = {n: each.before or () for n, each in queries.items()}
+        found = converse(
+            self.student, texts, self._decoding, self.compute, before=before, quiet=True
+        )
+        answers = {}
+        for n, query in queries.items():
+            answered, said = found[n], found[n].texts
+            left = answered.turns - len(said)
+            if query.before is not None and left:
+                limit = self.manifest.max_query_tokens
+                told = f"the chat so far is longer than the student sees (max_query_tokens {limit})"
+                answers[n] = Answer(problem=told)
+                continue
+            answers[n] = Answer(
+                prediction=canonical(said) if query.before is None else said[-1],
+                truncated=answered.truncated or left > 0,
+                tokens=answered.tokens,
+            )
+        return answers
 
     def _answered(
         self, queries: Mapping[str, Query], *, with_choices: bool, rationale: bool

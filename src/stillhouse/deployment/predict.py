@@ -9,6 +9,7 @@ from queue import Empty, SimpleQueue
 from typing import TextIO
 
 from stillhouse.core import paths
+from stillhouse.core.conversation import ASSISTANT, USER
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.progress import announce, progress
 from stillhouse.core.text import printable
@@ -210,12 +211,16 @@ def _waiting(rows: Iterator[RawRow], size: int) -> Iterator[list[RawRow]]:
 
 
 def predict_at_prompt(asker: Asker, wanted: Wanted, say: Say, ask: Callable[[], str]) -> None:
-    """Answer what is typed, line by line, until there is no more; `ask` shows a prompt."""
+    """Answer what is typed, line by line, until there is no more; `ask` shows a prompt.
+
+    A student of conversations sees what was said before.
+    """
     _ = asker.student  # once, before the first question
-    (column, *more) = asker.columns
+    (column, *more) = ("message",) if asker.chats else asker.columns
     if more:
         asker.of_text("")  # which says what to do
     announce(f"A {column} a line; end with Ctrl-D. {asker.scores.capitalize()}.")
+    chat: list[dict[str, str]] = []
     while True:
         try:
             text = ask()
@@ -223,7 +228,11 @@ def predict_at_prompt(asker: Asker, wanted: Wanted, say: Say, ask: Callable[[], 
             announce("")  # the line of the prompt ends
             return
         if text.strip():
-            (answer,) = asker.answers([asker.of_text(text)], rationale=wanted.rationale)
+            turn = {"role": USER, "content": text}
+            query = asker.of_messages([*chat, turn]) if asker.chats else asker.of_text(text)
+            (answer,) = asker.answers([query], rationale=wanted.rationale)
+            if answer.prediction is not None:
+                chat += [turn, {"role": ASSISTANT, "content": answer.prediction}]
             say(tables.line(wanted.of([answer])[0]))
             if answer.truncated or answer.problem:
                 _note(asker, [answer], ["the text"])

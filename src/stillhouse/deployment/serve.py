@@ -225,7 +225,8 @@ def _model(name: str) -> dict[str, Any]:
 async def _chat(request: web.Request) -> web.StreamResponse:
     """The last user message is the query: the student's one column, else as the dataset writes it.
 
-    What comes before it, a system message or earlier turns, the student has never learnt to read.
+    What comes before it, a system message or earlier turns, a student of labels has never learnt to
+    read; one of conversations replies to all of it.
     """
     body, name = await _body(request), request.app[_OPTIONS].name
     if body.get("model") != name:
@@ -238,13 +239,24 @@ async def _chat(request: web.Request) -> web.StreamResponse:
     if (body.get("response_format") or {"type": "text"}) != {"type": "text"}:
         raise Refused("`response_format` is not for this model: it answers with a label.")
     asker = request.app[_ASKER]
-    text = _last_user_message(body.get("messages"))
-    query = asker.of_text(text) if len(asker.columns) == 1 else asker.as_written(text)
-    if query.problem:
-        raise Refused(f"No query can be made of the last message: {query.problem}.", 422)
+    query = _of_chat(asker, body.get("messages"))
     (answer,) = await request.app[_BATCHES].ask([query], False)
+    if answer.problem:
+        raise Refused(f"No reply: {answer.problem}.", 422)
     made = _completion(name, answer, f"chatcmpl-{next(_NUMBERS)}")
     return await _streamed(request, made) if _flag(body, "stream") else _json(made)
+
+
+def _of_chat(asker: Asker, messages: Any) -> Query:
+    text = _last_user_message(messages)
+    if asker.chats:
+        query = asker.of_messages([*messages[:-1], {"role": "user", "content": text}])
+    else:
+        query = asker.of_text(text) if len(asker.columns) == 1 else asker.as_written(text)
+    if query.problem:
+        of = "messages" if asker.chats else "last message"
+        raise Refused(f"No query can be made of the {of}: {query.problem}.", 422)
+    return query
 
 
 def _last_user_message(messages: Any) -> str:

@@ -217,11 +217,11 @@ def notes(asker: Asker, answers: Sequence[Answer], places: Sequence[str]) -> Ite
     if cut:
         limit = asker.manifest.max_query_tokens
         yield (
-            f"{len(cut):,} of {total} lost the end of the query, which is longer than the student "
-            f"sees (max_query_tokens is {limit}): {_listed(cut)}"
+            f"{len(cut):,} of {total} lost the end of the {'chat' if asker.chats else 'query'}, "
+            f"which is longer than the student sees (max_query_tokens is {limit}): {_listed(cut)}"
         )
     unscored = sum(each.score is None and each.problem is None for each in answers)
-    if unscored:
+    if unscored and not asker.chats:
         yield f"{unscored:,} of {total} without a score: the prediction is none of the choices"
     if len(answers) > unscored + sum(problems.values()):
         yield asker.scores

@@ -38,6 +38,9 @@ def evaluate_chat(
         return converse(student, queries, decoding, compute, quiet=quiet)
 
     found, speed = timed(student, split_rows(examples, "test", RATING), ask)
+    # An answer is a reply here, as the teacher's are counted.
+    replies = sum(len(answered.replies) for answered in found.values())
+    speed["rows_per_second"] = round(float(speed["rows_per_second"]) * replies / len(found), 1)
     return [_row(id_, answered) for id_, answered in found.items()], _metrics(found), speed
 
 

@@ -64,7 +64,8 @@ def _of_row(
     for model in models:
         if model.rows is not None:
             _require_same(model, id_, asked, generated)
-        text = shown.reply(model.replies[id_], f"the reply of {model.name!r} to row {id_!r}")
+        where = f"the reply of {model.name!r} to row {id_!r}"
+        text = shown.reply(model.replies[id_], where, rows[id_])
         rating_id = _rating_id(seed, id_, asked, text)
         earlier = found[rating_id][1].models if rating_id in found else ()
         rated = Rated(

@@ -9,9 +9,17 @@ from typing import Any
 
 from stillhouse.core.errors import StillhouseError, did_you_mean
 from stillhouse.core.joins import by_id
-from stillhouse.core.tables import FEEDBACK_PREDICTIONS, PARSED, VERDICTS
+from stillhouse.core.tables import (
+    EXAMPLES,
+    FEEDBACK_PREDICTIONS,
+    PARSED,
+    RATINGS,
+    VERDICTS,
+    predictions,
+)
 from stillhouse.feedback_split.difficulty import EQUAL, METRIC
 from stillhouse.ingest.files import RawRow, read_file
+from stillhouse.rate.replies import TEACHER
 from stillhouse.ratings.key import Key
 from stillhouse.ratings.shown import fingerprint, reply
 from stillhouse.ratings.sources import reply_column
@@ -30,11 +38,14 @@ class Judged:
 def judge_scores(key: Key, file: Path | None) -> Judged | None:
     """The scores in `file`, else in the project's verdicts; None where there are none.
 
-    The verdicts are of the teacher's labels and the student's predictions on training rows. They
-    count where these are the replies that were rated.
+    The verdicts are of the teacher's labels and the student's predictions on training rows, the
+    ratings of conversations of the replies to test rows. They count where these are the replies
+    that people rated.
     """
     if file is not None:
         return Judged(str(file), _means(_of_file(key, file)))
+    if RATINGS.path.exists() and (scores := _means(_of_ratings(key))):
+        return Judged(str(RATINGS.path), scores)
     tables = (VERDICTS, PARSED, FEEDBACK_PREDICTIONS)
     if not all(table.path.exists() for table in tables):
         return None
@@ -59,6 +70,32 @@ def _of_verdicts(key: Key) -> Iterable[tuple[str, float]]:
                 rating_id = ids.get((row, fingerprint(reply(answer, name))))
                 if rating_id is not None:
                     yield rating_id, verdict[name]
+
+
+def _of_ratings(key: Key) -> Iterable[tuple[str, float]]:
+    """The judge's rating of each turn of the conversations that people rated."""
+    ratings = [row for row in RATINGS.read_rows() if row["rating"] is not None]
+    if not ratings:
+        return
+    ids, examples = _by_reply(key), by_id(EXAMPLES.read_rows(), EXAMPLES.name)
+    said = {model: _replies_of(model) for model in {row["model"] for row in ratings}}
+    for row in ratings:
+        id_, replies = row["id"], said[row["model"]]
+        if id_ in replies and id_ in examples:
+            text = reply(replies[id_], row["model"], examples[id_])
+            rating_id = ids.get((id_, fingerprint(text)))
+            if rating_id is not None:
+                yield rating_id, row["rating"]
+
+
+def _replies_of(model: str) -> dict[str, str]:
+    """The replies that the stage `rate` showed the judge, by id."""
+    if model == TEACHER:
+        parsed = [row for row in PARSED.read_rows() if row["sample"] == 0]
+        return {row["id"]: row["label"] for row in parsed if row["label"] is not None}
+    table = predictions(model)
+    predicted = table.read_rows() if table.path.exists() else []
+    return {row["id"]: row["prediction"] for row in predicted}
 
 
 def _of_file(key: Key, file: Path) -> Iterable[tuple[str, float]]:

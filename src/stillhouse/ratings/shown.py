@@ -4,8 +4,16 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+from stillhouse.core.conversation import (
+    Conversation,
+    NoConversationError,
+    read_query,
+    read_replies,
+    transcript,
+)
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.text import whole
 
@@ -21,26 +29,43 @@ _FORMULA = re.compile("'*(?:[\t\r\n]|\\s*[=+\\-@＝＋－＠])")
 
 def conversation(row: Mapping[str, Any], *, generated: bool) -> str:
     """What is replied to: a row's `messages` up to the last that is not the assistant's, or else
-    its `query`.
+    its `query`, of a conversation the messages that this holds.
 
     `generated`: the replies hold all turns of the assistant, so the row's own are left out.
     """
     messages = row.get("messages")
     if not messages:
-        return plain(row["query"])
+        own = _conversation_of(row)
+        return plain(row["query"]) if own is None else _transcript([*transcript(own)])
     turns = _turns(messages, f"the messages of row {row['id']!r}")
     while turns and turns[-1][0] == "assistant":
         turns.pop()
     return _transcript([turn for turn in turns if not generated or turn[0] != "assistant"])
 
 
-def reply(value: object, where: str) -> str:
-    """A reply as text: a text, a number, or a list of messages as a transcript."""
+def reply(value: object, where: str, row: Mapping[str, Any] | None = None) -> str:
+    """A reply as text: a text, a number, or a list of messages as a transcript.
+
+    Of a `row` that is a conversation a text is the list of its replies.
+    """
     if isinstance(value, str):
-        return plain(value)
+        own = _conversation_of(row) if row else None
+        said = read_replies(value) if own else None
+        if own is None or not said:
+            return plain(value)
+        spoken = replace(own, system=None, turns=own.turns[: len(said)])
+        return plain(said[0]) if len(own.turns) == 1 else _transcript([*transcript(spoken, said)])
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return str(value)
     return _transcript(_turns(value, where))
+
+
+def _conversation_of(row: Mapping[str, Any]) -> Conversation | None:
+    """The conversation that a row's query holds, if it does."""
+    try:
+        return read_query(row["query"]) if row.get("query") else None
+    except NoConversationError:
+        return None
 
 
 def plain(text: str) -> str:

@@ -9,8 +9,15 @@ from dataclasses import dataclass
 from io import StringIO
 from typing import Any
 
-from stillhouse.config.dataset import Answer
+from stillhouse.config.dataset import RATING, Answer
 from stillhouse.core import paths
+from stillhouse.core.conversation import (
+    ASSISTANT,
+    NoConversationError,
+    read_query,
+    read_replies,
+    transcript,
+)
 from stillhouse.core.errors import StillhouseError, did_you_mean
 from stillhouse.core.joins import by_id, require_ids
 from stillhouse.core.messages import Message, as_text
@@ -21,13 +28,15 @@ from stillhouse.core.tables import (
     EXEMPLARS,
     PARSED,
     PROMPTS,
+    RATINGS,
     TRAINING,
     Row,
     Table,
     predictions,
 )
-from stillhouse.kinds.measures import ACCURACY, Measure, measure_of
+from stillhouse.kinds.measures import ACCURACY, RATED, Measure, measure_of
 from stillhouse.kinds.registry import kind_of
+from stillhouse.rate.rate import conversation_ratings
 from stillhouse.report.summary import models
 
 SHOWN = 300
@@ -78,6 +87,8 @@ def joined_rows(answer: Answer, seeds: Sequence[int]) -> list[Row]:
     parsed = {(row["id"], row["sample"]): row for row in _read(PARSED, examples)}
     training = _by_id(TRAINING, examples, others=True)  # synthetic rows are no rows of the dataset
     predicted = {name: _by_id(predictions(name), examples) for name in models(seeds)}
+    if answer.metric == RATING:
+        predicted = {name: _rated(name, rows, examples) for name, rows in predicted.items()}
     found, graded = [], measure_of(answer.metric).graded
     for id_, example in sorted(examples.items(), key=lambda item: item[1]["split"] == EXEMPLAR):
         written = [
@@ -142,10 +153,11 @@ def filtered(rows: Sequence[Row], wanted: Filter, measure: Measure = ACCURACY) -
 def as_lines(row: Row, *, whole: bool, measure: Measure = ACCURACY) -> Iterator[str]:
     """A row for the terminal; long values are cut unless they are wanted whole."""
     shares = sum(exemplar["label"] == row["gold"] for exemplar in row["exemplars"])
+    read = _spoken if measure is RATED else str
     yield f"# {row['id']}  {row['split']}"
-    yield from _entry("query", row["query"], whole)
+    yield from _entry("query", read(row["query"]), whole)
     yield from _entry("choices", " | ".join(row["choices"]), whole)
-    yield from _entry("gold", row["gold"], whole)
+    yield from _entry("gold", row["gold"] and read(row["gold"]), whole)
     if row["exemplars"]:
         ids = ", ".join(exemplar["id"] for exemplar in row["exemplars"])
         yield from _entry("exemplars", f"{ids} ({shares} with the gold label)", whole)
@@ -153,24 +165,25 @@ def as_lines(row: Row, *, whole: bool, measure: Measure = ACCURACY) -> Iterator[
         yield from _entry("prompt", _prompt(row), whole)
     for completion in row["completions"]:
         yield from _entry("reasoning", completion["reasoning"], whole)
-        yield from _entry("completion", completion["text"].strip() or "(empty)", whole)
+        yield from _entry("completion", read(completion["text"].strip()) or "(empty)", whole)
         if "status" in completion:
             yield from _entry("status", completion["status"], whole)
-            yield from _entry("label", completion["label"], whole)
+            label = completion["label"]
+            yield from _entry("label", label and read(label), whole)
             yield from _entry("rationale", completion["rationale"], whole)
     if row["agrees"] is not None:
         yield from _entry("teacher", "agrees" if row["agrees"] else "disagrees", whole)
     if row["trained"]:
-        yield from _entry("trained on", row["trained"]["label"], whole)
+        yield from _entry("trained on", read(row["trained"]["label"]), whole)
         yield from _entry("with", row["trained"]["rationale"], whole)
     said = ("right", "wrong") if row["gold"] else ("as the teacher", "unlike the teacher")
     for name, found in row["predictions"].items():
-        right = dict(zip((1.0, 0.0), said, strict=True)).get(
-            found["score"], f"score {found['score']:g}"
-        )
-        if measure.graded:
-            right = f"{measure.lead}{measure.shown(found['score'])}"
-        yield from _entry(name, f"{found['prediction']} ({right})", whole)
+        score = found["score"]
+        right = "no rating"
+        if score is not None:
+            right = dict(zip((1.0, 0.0), said, strict=True)).get(score, f"score {score:g}")
+            right = f"{measure.lead}{measure.shown(score)}" if measure.graded else right
+        yield from _entry(name, f"{read(found['prediction'])} ({right})", whole)
 
 
 def as_json_lines(rows: Iterable[Row]) -> Iterator[str]:
@@ -214,6 +227,25 @@ def as_csv(rows: Sequence[Row]) -> str:
     writer.writeheader()
     writer.writerows(lines)
     return text.getvalue()
+
+
+def _rated(
+    model: str, rows: Mapping[str, Mapping[str, Any]], examples: Mapping[str, Any]
+) -> dict[str, Mapping[str, Any]]:
+    """Predictions with the judge's ratings of these conversations as their scores, None where it
+    gave none.
+    """
+    ratings = conversation_ratings(_read(RATINGS, examples)).get(model, {})
+    return {id_: {**row, "score": ratings.get(id_)} for id_, row in rows.items()}
+
+
+def _spoken(text: str) -> str:
+    """A conversation's messages, or its replies, as people read them; another text as it is."""
+    try:
+        said = [*transcript(read_query(text))]
+    except NoConversationError:
+        said = [(ASSISTANT, reply) for reply in read_replies(text) or ()]
+    return "\n".join(f"{role}: {content}" for role, content in said) or text
 
 
 def _trained(row: Row) -> list[dict[str, Any]]:

@@ -1,7 +1,8 @@
 """A student's replies to conversations: turn by turn, on its own earlier replies."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from stillhouse.config.student import StudentCompute, StudentDecoding
@@ -41,16 +42,18 @@ def converse(
     decoding: StudentDecoding,
     compute: StudentCompute,
     *,
+    before: Mapping[str, Sequence[str]] = MappingProxyType({}),
     quiet: bool = False,
 ) -> dict[str, Answered]:
     """The student's replies to each conversation, by id; never the dataset's own.
 
-    A reply that the token limit cuts stands as it is. A conversation ends before the turn that has
+    `before`: the replies that somebody in a chat with it has had to the first turns. A reply that
+    the token limit cuts stands as it is. A conversation ends before the turn that has
     more than `max_query_tokens` before it.
     """
     text = student.text
     turns = {id_: len(read_query(query).turns) for id_, query in queries.items()}
-    found: dict[str, list[Reply]] = {id_: [] for id_ in queries}
+    found = {id_: [Reply(reply, True) for reply in before.get(id_, ())] for id_ in queries}
     tokens = dict.fromkeys(queries, 0)
     waiting = set(queries)
     for number in range(max(turns.values(), default=0)):
@@ -58,13 +61,14 @@ def converse(
         asked = {
             id_: text.next_turn(queries[id_], [reply.text for reply in found[id_]])
             for id_ in sorted(waiting)
+            if len(found[id_]) == number
         }
         prompts = {id_: prompt for id_, prompt in asked.items() if prompt is not None}
         title = None if quiet else f"Turn {number + 1}"
         for id_, reply in predict_replies(student, prompts, decoding, compute, title).items():
             found[id_].append(reply)
             tokens[id_] += len(prompts[id_])
-        waiting = set(prompts)
+        waiting -= asked.keys() - prompts.keys()
     return {
         id_: Answered(
             tuple(replies),

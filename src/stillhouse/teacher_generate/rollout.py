@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from stillhouse.config.prompt import Reply
 from stillhouse.config.teacher import TeacherConf
@@ -17,7 +18,8 @@ from stillhouse.core.progress import announce
 from stillhouse.core.tables import COMPLETIONS, PROMPTS, Row
 from stillhouse.kinds.markup import before_end_token
 from stillhouse.store.store import Store
-from stillhouse.teacher_generate.generate import Generated, generate
+from stillhouse.teacher_generate.generate import Generated, generate, without_reasoning
+from stillhouse.teacher_generate.plan import make_plan
 from stillhouse.teacher_generate.spending import Ledger
 
 
@@ -89,6 +91,21 @@ def converse(
     rows = [each.row(id_) for id_, each in rollouts.items()]
     metrics = _metrics([each.metrics for each in rounds]) | {"rows": len(rows)}
     return Generated(pa.Table.from_pylist(rows, COMPLETIONS.schema), metrics)
+
+
+def so_far(prompts: pa.Table, conf: TeacherConf, reply: Reply, store: Store) -> list[Rollout]:
+    """Each conversation as far as the store has it; nobody is asked."""
+    rollouts = {row["id"]: Rollout(of_turns(row["messages"])) for row in prompts.to_pylist()}
+    waiting = rollouts
+    while waiting:
+        found = make_plan(next_turns(waiting), conf, store).found
+        known = pc.is_valid(found["text"]).to_pylist()
+        answered = [id_ for id_, there in zip(waiting, known, strict=True) if there]
+        completions = without_reasoning(found.filter(pa.array(known, pa.bool_())))
+        for id_, completion in zip(answered, completions.to_pylist(), strict=True):
+            waiting[id_].take(completion, reply)
+        waiting = {id_: waiting[id_] for id_ in answered if not waiting[id_].ended}
+    return list(rollouts.values())
 
 
 def next_turns(rollouts: Mapping[str, Rollout]) -> pa.Table:
