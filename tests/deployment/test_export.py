@@ -8,6 +8,7 @@ from stillhouse.config.prompt import PromptConf
 from stillhouse.config.student import Asked
 from stillhouse.config.whole import load_entry
 from stillhouse.core import paths
+from stillhouse.core.conversation import read_messages
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.files import write_json
 from stillhouse.core.tables import EXAMPLES, TRAINING, VALIDATION
@@ -28,6 +29,7 @@ from stillhouse.students.text import StudentText
 from stillhouse.students.weights import read_tokenizer
 from tests.config.project import write_project
 from tests.conftest import REPOSITORY
+from tests.core.test_conversation import said
 from tests.students.test_asked import CHATML, asked, dataset, query_of
 
 TEXT = st.text(min_size=1, max_size=40).filter(str.strip)
@@ -225,3 +227,15 @@ def test_mistakes_are_said(project):
     VALIDATION.write_rows([])
     with pytest.raises(StillhouseError, match="has no validation rows"):
         export(validation=project / "valid.jsonl")
+
+
+def test_a_conversation_is_written_whole_as_a_student_is_asked():
+    asked = Asked(
+        system="Be kind.", query="Q: {{ query }}", target="{{ label }}", values={}, choices=(),
+        chat=True,
+    )  # fmt: skip
+    spoken = read_messages(said("Hi!", "Hello.", "Who?", "Me.", system="You cook."))
+    row = {"id": "a", "query": spoken.query, "label": spoken.label, "rationale": None}
+    (found,) = conversations([row], as_asked(asked), ESTIMATED.count)
+    expected = said("Q: Hi!", "Hello.", "Q: Who?", "Me.", system="Be kind.\n\nYou cook.")
+    assert found.messages == expected

@@ -12,7 +12,8 @@ from stillhouse.core.errors import StillhouseError
 from stillhouse.core.files import read_json, write_text
 from stillhouse.core.tables import EXAMPLES, TRAINING, VALIDATION
 from stillhouse.core.text import size
-from stillhouse.students.asked import choices_for, messages, reply
+from stillhouse.students.asked import choices_for, conversation, messages, reply
+from stillhouse.students.conversations import replies_of
 from stillhouse.teacher_generate.estimate import BYTES_PER_TOKEN
 from stillhouse.teacher_generate.spending import MESSAGE_TOKENS
 
@@ -80,6 +81,8 @@ def as_asked(asked: Asked) -> Say:
     """Rows as a student with `templates: prompt` is asked, which learns labels alone."""
 
     def say(row: Row) -> Messages:
+        if asked.chat:
+            return conversation(asked, row["query"], str).messages(replies_of(row["label"]))
         choices = choices_for(asked, row["query"])
         said = reply(asked, row["label"], choices)
         prompt = messages(asked, row["query"], choices, str)
@@ -217,6 +220,12 @@ def hand_over(
     rows, examples = TRAINING.read_rows(), EXAMPLES.read_rows()
     require_split(rows, examples, ("train", "unlabelled"))
     asked = read_json(paths.ASKED) if paths.ASKED.exists() else {}
+    if dataset.is_chat and not (asked and not rationales and system is None):
+        raise StillhouseError(
+            f"`dataset: {knobs.dataset}` has conversations, which are written as the run's prompt "
+            "asks a student. Leave out --system and --rationales, and take a prompt with a "
+            "`student` text."
+        )
     if asked and not rationales and system is None:
         say = as_asked(Asked.model_validate(asked))
         how = f"As the run's prompt asks a student ({paths.ASKED})"
