@@ -11,11 +11,15 @@ CHOICES = {
 }
 SUMMARISING = ("vanilla", "elaborate")
 """The prompts that serve the task `summary`, too."""
+CHATTING = ("chat_rated",)
+"""Those that serve conversations alone (tests/prompt/test_chat.py)."""
 ANSWER = Answer(metric="exact", markers=("So the answer is", "Answer:"))
 
 
 def tasks_of(name):
     """The kinds of tasks that a shipped prompt serves."""
+    if name in CHATTING:
+        return ()
     return (*TASKS, "summary") if name in SUMMARISING else TASKS
 
 

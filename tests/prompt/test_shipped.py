@@ -15,9 +15,9 @@ from stillhouse.parse.completion import parse_completion
 from stillhouse.parse.form import Form, reply_form
 from stillhouse.prompt.render import render_prompts
 from tests.conftest import REPOSITORY
-from tests.prompt.rows import ANSWER, CHOICES, TASKS, example, exemplars_table, text
+from tests.prompt.rows import ANSWER, CHATTING, CHOICES, TASKS, example, exemplars_table, text
 
-SHIPPED = names("prompt", REPOSITORY)
+SHIPPED = sorted(set(names("prompt", REPOSITORY)) - set(CHATTING))
 ZERO_SHOT = {"vanilla", "elaborate"}
 WITH_EXEMPLARS = sorted(set(SHIPPED) - ZERO_SHOT)
 
@@ -267,3 +267,12 @@ def test_a_datasets_query_letters_more_choices_than_it_has(name, columns):
     query = load_entry(DatasetConf, name, REPOSITORY).fields.query
     rendered = template(query, {"question": "Q"} | columns, "here")
     assert "(e) five\n(f) six\n(g) seven" in rendered
+
+
+def test_rated_conversations_are_those_of_vanilla_with_the_test_rows():
+    rated, vanilla = (
+        load_entry(PromptConf, name, REPOSITORY) for name in ("chat_rated", "vanilla")
+    )
+    assert rated.tasks == {"chat": vanilla.tasks["chat"]}
+    assert rated.splits == ("train", "test")
+    assert rated.reply.of("chat") == vanilla.reply.of("chat")

@@ -281,7 +281,7 @@ def test_it_can_be_what_the_others_are_compared_with(monkeypatch):
         ({"title": "T", "model": "gold"}, "go together"),
         ({"title": "T", "of": "bath", "model": "gold"}, "Did you mean 'both'"),
         ({"title": "T", "of": "both", "model": "gold", "knobs": {"k": 1}}, "leave out its own"),
-        ({"title": "T", "of": "both", "model": "teacher"}, "pattern"),
+        ({"title": "T", "of": "both", "model": "teachers"}, "pattern"),
     ],
 )
 def test_a_row_says_whose_model_it_shows(line, said):
@@ -318,3 +318,14 @@ def test_complexity_stands_beside_the_gaps_that_it_may_explain(runs, monkeypatch
     texts = [element.text for element in drawn.iter() if element.text]
     assert "A & B" in texts
     assert "100% 1.25" in texts
+
+
+def test_what_people_rated_stands_by_itself(runs):
+    published = {"source": "A paper", "figure": "people", "values": {"both": {"all": 3.71}}}
+    given = study(published=published)
+    conditions = given.conditions("s", small=False)
+    made = table.results("s", given, [found(c) for c in conditions], small=False)
+    scores, rated = table.markdown(made).split("What people rated, as published.")
+    assert "3.71" not in scores
+    assert "3.71" in rated
+    assert 'r="6"' not in svg(made)  # no ring of a published score

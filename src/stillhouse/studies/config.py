@@ -27,7 +27,9 @@ Overrides = Annotated[dict[str, Any], AfterValidator(_known)]
 
 
 STUDENT = "student"
-Model = Annotated[str, Field(pattern=r"^(student|untrained|gold|(teacher|student):[\w.-]+)$")]
+Model = Annotated[
+    str, Field(pattern=r"^(student|untrained|gold|teacher|(teacher|student):[\w.-]+)$")
+]
 
 
 class Line(Conf):
@@ -42,8 +44,8 @@ class RowLine(Line):
 
     of: Key | None = None
     model: Model = STUDENT
-    """`student`, or whose scores of the same runs: `untrained`, `gold` (knob `gold_student`), or a
-    model of the knob `zero_shot`, such as `teacher:vanilla`."""
+    """`student`, or whose scores of the same runs: `untrained`, `gold` (knob `gold_student`), a
+    model of the knob `zero_shot`, such as `teacher:vanilla`, or of conversations `teacher`."""
 
     @model_validator(mode="after")
     def _of_goes_with_model(self) -> Self:
@@ -63,8 +65,9 @@ class Published(Conf):
 
     source: str
     """Which table of which paper."""
-    figure: Literal["score", "cost"] = "score"
-    """What is published: what the students are scored by, or the money for 1,000 answers."""
+    figure: Literal["score", "cost", "people"] = "score"
+    """What is published: what the students are scored by, the money for 1,000 answers, or what
+    people rated, which stands by itself."""
     values: dict[Key, dict[Key, float]]
 
 

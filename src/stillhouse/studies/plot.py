@@ -67,7 +67,7 @@ def _axis(found: Results) -> _Axis:
     """
     measure, scale = found.measure, found.measure.scale
     scores = [cell.side.score.high for cell in found.cells.values() if cell.side]
-    scores += [on_scale(published, measure) for published in found.published.values()]
+    scores += [on_scale(published, measure) for published in found.published_scores.values()]
     most = max(scores, default=scale.high)
     if not measure.graded:
         return _Axis(0.0, min(1.0, max(0.2, math.ceil(5 * most) / 5)), measure)
@@ -81,7 +81,7 @@ def _points(found: Results, place: int, colour: str, axis: _Axis) -> list[str]:
     parts = []
     for number, column in enumerate(found.columns):
         titles = (found.rows[place], column)
-        cell, published = found.cells.get(titles), found.published.get(titles)
+        cell, published = found.cells.get(titles), found.published_scores.get(titles)
         x = LEFT + GROUP * (number + (place + 1) / (len(found.rows) + 1))
         if cell and cell.side:
             ends = cell.side.score

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from statistics import fmean
+from typing import Literal
 
 from rich import box
 from rich.console import Console
@@ -75,8 +76,13 @@ class Results:
     """Shares in percent; also where there is no cell."""
     measure: Measure = ACCURACY
     """What the scores of all conditions are."""
-    published_cost: bool = False
-    """Whether what is published is the money for 1,000 answers, not a score."""
+    figure: Literal["score", "cost", "people"] = "score"
+    """What is published."""
+
+    @property
+    def published_scores(self) -> Mapping[Titles, float]:
+        """What is published, where it is what the students here are scored by."""
+        return self.published if self.figure == "score" else {}
 
 
 def results(name: str, study: Study, found: Sequence[Found], *, small: bool) -> Results:
@@ -120,7 +126,7 @@ def results(name: str, study: Study, found: Sequence[Found], *, small: bool) -> 
             for row, figures in (published.values if published else {}).items()
             for column, figure in figures.items()
         },
-        published_cost=bool(published and published.figure == "cost"),
+        figure=published.figure if published else "score",
         measure=measured,
     )
 
@@ -222,6 +228,7 @@ def parts(found: Results) -> list[str | Table]:
         *_comparisons(found),
         *_costs(found),
         *_complexities(found),
+        *_people(found),
         *_notes(found),
     ]
 
@@ -258,7 +265,7 @@ def as_csv(found: Results) -> str:
     name = found.measure.name
     writer.writerow([heading.replace("accuracy", name) for heading in CSV])
     for titles, cell in found.cells.items():
-        published = found.published.get(titles)
+        published = found.published_scores.get(titles)
         score = None if published is None else on_scale(published, found.measure)
         writer.writerow([*_csv_line(cell, titles), *_rounded(score)])
     return text.getvalue()
@@ -266,11 +273,10 @@ def as_csv(found: Results) -> str:
 
 def _grid(found: Results) -> Table:
     def cell(row: str, column: str) -> str:
-        here, published = found.cells.get((row, column)), found.published.get((row, column))
+        here, published = found.cells.get((row, column)), found.published_scores.get((row, column))
         measured = found.measure
         shown = [_mean(here, measured) if here.side else here.found.state] if here else []
         digits = 2 if measured.digits is None else measured.digits
-        published = None if found.published_cost else published
         shown += [] if published is None else [f"(published {published:.{digits}f})"]
         return " ".join(shown)
 
@@ -281,7 +287,7 @@ def _grid(found: Results) -> Table:
 def _costs(found: Results) -> list[str | Table]:
     """What 1,000 answers of each model cost, where its entry has a price, and what is published."""
     costs = {titles: cell.cost for titles, cell in found.cells.items() if cell.cost}
-    published = found.published if found.published_cost else {}
+    published = found.published if found.figure == "cost" else {}
     if not costs and not published:
         return []
 
@@ -293,6 +299,18 @@ def _costs(found: Results) -> list[str | Table]:
 
     lines = [[row, *(cell(row, column) for column in found.columns)] for row in found.rows]
     heading = "Money for 1,000 answers, from counted tokens and the entries' prices by the token."
+    return [heading, Table(["", *found.columns], lines)]
+
+
+def _people(found: Results) -> list[str | Table]:
+    if found.figure != "people":
+        return []
+    said = {titles: f"{value:.2f}" for titles, value in found.published.items()}
+    lines = [[row, *(said.get((row, c), "") for c in found.columns)] for row in found.rows]
+    heading = (
+        "What people rated, as published. `stillhouse ratings export` makes blind sheets of these "
+        "runs' conversations, and `import` puts what your raters say beside the judge."
+    )
     return [heading, Table(["", *found.columns], lines)]
 
 
