@@ -21,9 +21,11 @@ METRIC = {
     "report",
     "teacher_select",
     "zero_shot",
+    "gold_student",
 }
 ASK = {
     *("teacher_select", "teacher_generate", "zero_shot", "feedback_judge", "augment", "evaluate"),
+    "complexity",
 }
 REACHED = {
     "def rows(split):\n    yield {}\n": {"ingest"},

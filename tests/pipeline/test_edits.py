@@ -12,9 +12,10 @@ from tests.conftest import REPOSITORY
 from tests.pipeline.test_static import CONFIGURED
 
 PACKAGE = "src/stillhouse"
-PREDICT = {"evaluate", "baseline", "feedback_predict", "augment"}
+PREDICT = {"evaluate", "baseline", "feedback_predict", "gold_student", "augment"}
 ASK = {
     *("teacher_select", "teacher_generate", "zero_shot", "feedback_judge", "augment", "evaluate"),
+    "complexity",
 }
 
 
@@ -59,7 +60,8 @@ EDITS = {
         "train_student/objective.py",
         "means[0] + lambda_",
         "means[0] + 2 * lambda_",
-        {"train_student", "feedback_predict", "augment"},  # whose students are trained, too
+        # whose students are trained, too
+        {"train_student", "feedback_predict", "gold_student", "augment"},
     ),
     "how students predict": Edit(
         "students/predict.py", "text = text.lstrip()", "text = text.strip()", PREDICT
@@ -68,10 +70,13 @@ EDITS = {
         "retrieve/nearest.py", "MARGIN = 16", "MARGIN = 17", {"retrieve"}
     ),
     "the parser": Edit(
-        "parse/statements.py", "MOST = 20", "MOST = 21", {"parse", "augment", "teacher_select"}
+        "parse/statements.py",
+        "MOST = 20",
+        "MOST = 21",
+        {"parse", "augment", "teacher_select", "zero_shot"},
     ),
     "a judge's model": Edit(
-        "config/judge.py", "} as a judge", "} judging", {"feedback_judge", "augment"}
+        "config/judge.py", "} as a judge", "} judging", {"feedback_judge", "augment", "complexity"}
     ),
     "a backend's retry": Edit("teacher_generate/openai_api/retrying.py", "2.0 **", "3.0 **", ASK),
     "a default that stages read": Edit(
@@ -81,6 +86,7 @@ EDITS = {
         {
             *("ingest", "prompt", "parse", "feedback_judge", "feedback_split", "augment"),
             *("baseline", "evaluate", "card", "retrieve", "references", "report", "teacher_select"),
+            *("teacher_generate", "zero_shot", "gold_student"),
         },
     ),
     "what every stage runs in": Edit(
