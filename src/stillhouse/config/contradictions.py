@@ -404,16 +404,6 @@ def _served_student_is_whole(c: Chosen) -> Iterator[str]:
             f"`feedback: {c.knobs.feedback}` has the student trained and asked here: {said} its "
             "weights are elsewhere; set `feedback: none`, or choose another student"
         )
-    if untrained := [f"{who}:{name}" for who, name, _ in c.zero_shot if who == "student"]:
-        yield (
-            f"`zero_shot` names {untrained[0]!r}, the student before training: {said} nobody here "
-            "has it as it was; leave it out"
-        )
-    if getattr(c.knobs, "gold_student", False):
-        yield (
-            f"`gold_student: true` trains the run's own student: {said} its weights are elsewhere; "
-            "set `gold_student: false`"
-        )
     seeds: tuple[int, ...] = getattr(c.knobs, "seeds", ())
     if len(seeds) > 1:
         yield (
