@@ -436,8 +436,11 @@ def test_where_completions_are(tmp_path, monkeypatch):
     root = tmp_path / "repository"
     monkeypatch.setenv("DVC_ROOT", str(root))
     assert Store.default().live == root / ".stillhouse/store/segments"
-    for folder in (Path("data/store"), root / "data/store"):
+    folders = [
+        top / folder for folder in ("data/store", "data/raw/completions") for top in (Path(), root)
+    ]
+    for folder in folders:
         folder.mkdir(parents=True)
-    assert set(Store.default().published) == {Path("data/store"), root / "data/store"}
+    assert set(Store.default().published) == set(folders)
     monkeypatch.setenv("STILLHOUSE_STORE", str(tmp_path / "shared"))
     assert Store.default().live == tmp_path / "shared/segments"

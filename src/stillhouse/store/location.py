@@ -6,6 +6,8 @@ from pathlib import Path
 from stillhouse.core.log import state_directory
 
 PUBLISHED = Path("data/store")
+SHIPPED = Path("data/raw/completions")
+"""Completions that come with a repository, few and small enough for Git."""
 
 
 def live_folder() -> Path:
@@ -19,6 +21,9 @@ def live_folder() -> Path:
 
 
 def published_folders() -> list[Path]:
-    """`data/store` of the working tree, and of the repository that a queued experiment is of."""
-    candidates = [PUBLISHED, Path(os.environ.get("DVC_ROOT") or ".") / PUBLISHED]
+    """What is published and shipped, of the working tree and of the repository that a queued
+    experiment is of.
+    """
+    roots = (Path(), Path(os.environ.get("DVC_ROOT") or "."))
+    candidates = [root / folder for folder in (PUBLISHED, SHIPPED) for root in roots]
     return list({path.resolve(): path for path in candidates if path.is_dir()}.values())
