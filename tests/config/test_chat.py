@@ -84,3 +84,14 @@ def test_a_teacher_that_cannot_go_on_is_said(tmp_path, changes, said):
     file.write_text(dump_yaml(read_yaml(file) | changes))
     with pytest.raises(StillhouseError, match=said):
         load_all(root)
+
+
+def test_a_search_asks_for_single_replies_and_is_refused(tmp_path):
+    root = project(tmp_path, **{"params.yaml": {"search": "two"}})
+    search = {
+        "description": "Two ways", "prompts": ["plain"], "decoding": {"temperature": [0, 0.5]},
+        "rows": 10, "halving": None,
+    }  # fmt: skip
+    (root / "conf/search/two.yaml").write_text(dump_yaml(search))
+    with pytest.raises(StillhouseError, match="a conversation has several; set `search: none`"):
+        load_all(root)

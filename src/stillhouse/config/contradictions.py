@@ -522,6 +522,11 @@ def _rows_to_search_on(c: Chosen) -> Iterator[str]:
 def _candidates_to_choose_from(c: Chosen) -> Iterator[str]:
     if not c.search.prompts:
         return
+    if c.dataset.is_chat:
+        yield (
+            f"`search: {c.knobs.search}` asks for one reply a row, and a conversation has several; "
+            "set `search: none`"
+        )
     if len(c.search.candidates(c.teacher.decoding)) < 2:
         yield (
             f"`search: {c.knobs.search}` has one candidate, so there is nothing to choose; name "
