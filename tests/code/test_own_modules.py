@@ -25,7 +25,7 @@ METRIC = {
 }
 ASK = {
     *("teacher_select", "teacher_generate", "zero_shot", "feedback_judge", "augment", "evaluate"),
-    "complexity",
+    *("complexity", "rate"),
 }
 REACHED = {
     "def rows(split):\n    yield {}\n": {"ingest"},

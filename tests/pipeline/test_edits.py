@@ -15,7 +15,7 @@ PACKAGE = "src/stillhouse"
 PREDICT = {"evaluate", "baseline", "feedback_predict", "gold_student", "augment"}
 ASK = {
     *("teacher_select", "teacher_generate", "zero_shot", "feedback_judge", "augment", "evaluate"),
-    "complexity",
+    *("complexity", "rate"),
 }
 
 
@@ -76,7 +76,8 @@ EDITS = {
         {"parse", "augment", "teacher_select", "zero_shot"},
     ),
     "a judge's model": Edit(
-        "config/judge.py", "} as a judge", "} judging", {"feedback_judge", "augment", "complexity"}
+        "config/judge.py", "} as a judge", "} judging",
+        {"feedback_judge", "augment", "complexity", "rate"},
     ),
     "a backend's retry": Edit("teacher_generate/openai_api/retrying.py", "2.0 **", "3.0 **", ASK),
     "a default that stages read": Edit(
@@ -86,7 +87,7 @@ EDITS = {
         {
             *("ingest", "prompt", "parse", "feedback_judge", "feedback_split", "augment"),
             *("baseline", "evaluate", "card", "retrieve", "references", "report", "teacher_select"),
-            *("teacher_generate", "zero_shot", "gold_student"),
+            *("teacher_generate", "zero_shot", "gold_student", "rate"),
         },
     ),
     "what every stage runs in": Edit(
