@@ -51,6 +51,7 @@ FROM_WHEEL = {
     "boolq_small": ({"train": 2458, "test": 812}, 0, 0),
     "commonsense_qa_small": ({"train": 911, "test": 304}, 6, 0),
     "medmcqa_subject": ({"train": 2453, "test": 500}, 0, 0),
+    "movie_reviews": ({"train": 3411, "test": 400, "unlabelled": 600}, 25000, 0),
     "privacy_qa": ({"train": 8461, "test": 2462}, 0, 0),
     "social_iqa": ({"train": 1566, "test": 388}, 0, 0),
 }

@@ -46,7 +46,7 @@ def test_a_table_becomes_a_project(stillhouse, tmp_path, capsys, monkeypatch):
     values = yaml.safe_load(student)
     assert values["decoding"]["decode"] == "choices"
     assert values["training"]["validation"] == {"epochs": 1, "patience": 3}
-    assert "# The embedded default" in student  # comments are the package's still
+    assert "# On a CPU the backward pass" in student  # comments are the package's still
     assert "PYTHONPATH" not in (project / "dvc.yaml").read_text(encoding="utf-8")
     monkeypatch.chdir(project)
     check_all()
