@@ -12,6 +12,7 @@ from stillhouse.config.student import Asked
 from stillhouse.config.whole import load_all, load_entry
 from stillhouse.core import paths, tables
 from stillhouse.core.errors import StillhouseError
+from stillhouse.core.files import write_json
 from stillhouse.core.templates import letter
 from stillhouse.prompt.asked import asked_of_student
 from stillhouse.prompt.render import render_prompts
@@ -260,6 +261,7 @@ def test_the_stages_ask_the_student_with_the_runs_prompt(tmp_path, monkeypatch):
     tables.EXAMPLES.write_rows(rows)
     tables.EXEMPLARS.write_rows([])
     tables.TEACHER_LABELS.write_rows([])
+    write_json(paths.SELECTED, {})
     run("prompt", "baseline")
     assert json.loads(paths.ASKED.read_text()) == {
         "system": "Short: {{ metric }}.", "query": "Q: {{ query }}", "target": "{{ label }}",

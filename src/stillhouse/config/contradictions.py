@@ -568,27 +568,12 @@ def _chat(c: Chosen) -> Iterator[str]:
     if not c.dataset.is_chat:
         return
     rows = f"`dataset: {c.knobs.dataset}` has conversations"
-    if c.zero_shot:
-        yield (
-            f"{rows}, whose turns `zero_shot` does not ask; set `zero_shot: []` (the untrained "
-            "student converses anyway, the teacher where the prompt's `splits` have `test`)"
-        )
-    if getattr(c.knobs, "gold_student", False):
-        yield f"{rows}, of which no student learns gold replies alone; set `gold_student: false`"
     if c.knobs.feedback != "none":
         yield f"{rows}, about which nobody gives feedback; set `feedback: none`"
     if c.knobs.synthetic:
         yield f"{rows}, to which no new queries are added; set `synthetic: 0`"
     if c.knobs.label_filter == "correct":
         yield f"{rows}, of whose replies none is right or wrong; set `label_filter: none`"
-
-
-def _chat_search(c: Chosen) -> Iterator[str]:
-    if c.dataset.is_chat and c.search.prompts:
-        yield (
-            f"`search: {c.knobs.search}` chooses by labels, and no reply to the conversations of "
-            f"`dataset: {c.knobs.dataset}` is right or wrong; set `search: none`"
-        )
 
 
 def _chat_judge(c: Chosen) -> Iterator[str]:
@@ -676,7 +661,6 @@ RULES: tuple[Rule, ...] = (
     _candidates_to_choose_from,
     _candidate_can_be_asked,
     _chat,
-    _chat_search,
     _chat_judge,
     _chat_teacher,
     _chat_student,

@@ -162,10 +162,11 @@ class PromptConf(Conf):
 
     @model_validator(mode="after")
     def _replies_of_chats_are_texts(self) -> Self:
-        if CHAT in self.tasks and (self.reply.content, self.reply.form) != ("label", "marker"):
+        reply = self.reply.of(CHAT)
+        if CHAT in self.tasks and (reply.content, reply.form) != ("label", "marker"):
             raise ValueError(
                 "tasks.chat: the replies of a conversation are texts as they are; give a prompt "
-                "for chats `reply: label`, of form `marker`"
+                "for chats `reply: label`, of form `marker`, perhaps below `reply.tasks`"
             )
         return self
 

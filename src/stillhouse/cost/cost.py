@@ -170,10 +170,9 @@ def _teacher(chosen: Chosen, prompts: pa.Table, examples: Sequence[Row], store: 
 
 def _conversations(chosen: Chosen, prompts: pa.Table, store: Store) -> Cost:
     """The turns that the store lacks: those after one that ends its conversation are not asked."""
-    conf = enforced(chosen.teacher, chosen.prompt.reply)
-    rollouts = [
-        each for each in so_far(prompts, conf, chosen.prompt.reply, store) if not each.ended
-    ]
+    reply = chosen.prompt.reply.of(chosen.dataset.task)
+    conf = enforced(chosen.teacher, reply)
+    rollouts = [each for each in so_far(prompts, conf, reply, store) if not each.ended]
     left = sum(len(each.asked.turns) - len(each.completions) for each in rollouts)
     size = _mean_size(next_turns({str(n): each for n, each in enumerate(rollouts)}))
     how = Rate(None, "every turn is asked on the replies before it, which its prompt holds, too")

@@ -117,10 +117,10 @@ def save_served(folder: Path, conf: StudentConf) -> None:
         format=FORMAT, family=SERVED, model=conf.model, templates=conf.templates
     )
     with atomic_directory(folder) as temporary:
-        write_json(temporary / paths.MANIFEST, manifest.model_dump())
+        write_json(temporary / paths.MANIFEST, _as_written(manifest))
 
 
-def _as_written(manifest: Manifest) -> dict[str, Any]:
+def _as_written(manifest: Manifest | ServedManifest) -> dict[str, Any]:
     """Its values; of a student without conversations nothing says that it has none."""
     values = manifest.model_dump()
     if not values["templates"].get("chat"):
