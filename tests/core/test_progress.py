@@ -55,11 +55,16 @@ for total in (0, 3):
 """
 
 
+QUIET = {"TQDM_DISABLE", "HF_HUB_DISABLE_PROGRESS_BARS"}
+"""Which a stage sets that ran in this process before."""
+
+
 def run(stderr, **environment):
+    kept = {name: value for name, value in os.environ.items() if name not in QUIET}
     return subprocess.Popen(
         [sys.executable, "-c", BARS],
         stderr=stderr,
-        env=os.environ | environment,
+        env=kept | environment,
     )
 
 
