@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from stillhouse.core import paths, tables
+from stillhouse.core.files import write_json
 from tests.config.project import write_project
 from tests.pipeline.scripts import SOURCE, run, script
 
@@ -39,6 +40,8 @@ def project(tmp_path, monkeypatch):
         tables.COMPLETIONS.write_rows(completions)
         tables.EXEMPLARS.write_rows([])
         tables.FEEDBACK_PREDICTIONS.write_rows([])
+        write_json(paths.SELECTED, {})
+        write_json(paths.FEEDBACK_STUDENT, {})
 
     return start
 

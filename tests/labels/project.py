@@ -22,7 +22,8 @@ TEACHER = (
 """Right but for what is sound."""
 BEFORE = ("ingest", "embed", "retrieve", "teacher_select", "prompt", "teacher_generate", "parse")
 TRAIN = ("feedback_predict", "feedback_judge", "feedback_split", "augment", "train_student@0")
-SCORE = ("references", "baseline", "zero_shot", "gold_student", "evaluate@0", "card@0", "report")
+SCORE = ("references", "baseline", "zero_shot", "gold_student", "complexity")
+SCORE += ("evaluate@0", "rate", "card@0", "report")
 
 
 def text(number: int) -> str:

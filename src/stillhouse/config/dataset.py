@@ -23,9 +23,9 @@ from stillhouse.core.errors import did_you_mean
 from stillhouse.core.templates import columns_read
 from stillhouse.hooks.reference import is_reference
 
-OfQueries = Literal["multiple_choice", "nli", "math", "classification", "text", "summary"]
+OfQueries = Literal["multiple_choice", "nli", "math", "classification", "text"]
 """The tasks whose rows are single queries, each with a label."""
-Task = Literal[OfQueries, "chat"]
+Task = Literal[OfQueries, "summary", "chat"]
 CHAT: Literal["chat"] = "chat"
 RATING = "rating"
 """The metric of conversations: what a judge says of each reply."""
