@@ -35,16 +35,17 @@ WITHOUT_FEEDBACK = {
 }
 """Stages that a knob does not reach with `feedback: none`: the table before them stays empty."""
 
-WITHOUT_SEARCH = {"teacher": {"prompt", "baseline"}}
+WITHOUT_SEARCH = {"teacher": {"prompt", "baseline", "gold_student"}}
 """Stages that a knob reaches through what a search chooses: without one that stays empty."""
 
 WITHOUT_PROMPT = {"embedder", "exemplars", "k", "prompt"}
-"""Knobs that do not reach `baseline`, whose student has templates of its own."""
+"""Knobs that do not reach these, whose student has templates of its own."""
 
 
 def reached(knob):
     unreached = WITHOUT_FEEDBACK.get(knob, set()) | WITHOUT_SEARCH.get(knob, set())
-    return KNOBS[knob] - unreached - ({"baseline"} if knob in WITHOUT_PROMPT else set())
+    of_prompt = {"baseline", "gold_student"} if knob in WITHOUT_PROMPT else set()
+    return KNOBS[knob] - unreached - of_prompt
 
 
 def of_seed(stages, seed=0):
@@ -137,9 +138,9 @@ def test_equal_output_ends_the_wave(workspace):
     workspace.edit("params.yaml", exemplar_seed=1, tau=2.0)  # retrieve and feedback_split
     code = workspace.path / "src/stillhouse/parse/statements.py"
     code.write_text(code.read_text().replace("MOST = 20", "MOST = 21"))  # parse
-    # augment parses, too; the card names every knob
+    # augment and zero_shot parse, too; the card names every knob
     reached = {"code", "ingest", "retrieve", "teacher_select", "parse", "feedback_split"}
-    reached |= {"augment", "card@0"}
+    reached |= {"augment", "zero_shot", "card@0"}
     assert workspace.ran("repro") == reached
 
 
@@ -171,7 +172,8 @@ def test_feedback_is_given_once_and_a_new_tau_asks_nobody(workspace):
     assert workspace.read("metrics/augment.json")["synthetic"] == 4
     before = asked()
     workspace.edit("params.yaml", tau=1.0)  # as many are hard
-    assert workspace.ran("repro") - {"card@0"} == {"feedback_split"}  # the card names every knob
+    # The card names every knob, and what is hard between two rounds follows from tau.
+    assert workspace.ran("repro") - {"card@0"} == {"feedback_split", "augment"}
     assert asked() == before
     workspace.edit("params.yaml", synthetic=6)
     assert workspace.ran("repro") == of_seed(AUGMENT)

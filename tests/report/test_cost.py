@@ -82,6 +82,9 @@ def test_what_is_gained_is_said_in_one_line():
     assert gained(report(), fast) == (
         "It has 89% of the teacher's accuracy, at 20 times its speed and 0.4% of its cost."
     )
+    served = report()
+    served["against"]["teacher:vanilla"] |= {"other": 0.95}  # all of whose answers were stored
+    assert "20 times its speed" in (gained(served, fast) or "")
     assert gained(contest(100, untrained=5, student=80), fast) is None
 
 

@@ -87,8 +87,10 @@ def gained(found: Metrics, rates: Rates) -> str | None:
         return None
     told = f"It has {figures['student'] / figures['other']:.0%} of the teacher's accuracy"
     ratios = []
-    if {name, STUDENT} <= rates.seconds.keys():
-        ratios.append((rates.seconds[name] / rates.seconds[STUDENT], "its speed"))
+    # Where the store served all of a prompt's answers, the teacher is as fast as when it labelled.
+    seconds = rates.seconds.get(name, rates.seconds.get(TEACHER))
+    if seconds and STUDENT in rates.seconds:
+        ratios.append((seconds / rates.seconds[STUDENT], "its speed"))
     each = {who: rates.money(who, tokens[who]) for who in (name, STUDENT) if who in tokens}
     costs = each.get(name), each.get(STUDENT)
     shown = [f"{times:,.0f} times {what}" for times, what in ratios if times >= 2]
