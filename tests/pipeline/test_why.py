@@ -23,10 +23,8 @@ def test_why_names_the_definition_the_knob_and_the_table(workspace):
     assert "parse.statements.MOST has changed" in said
     assert 'conf/prompt/tiny.yaml: reply: "rationale_then_label" → "label"' in said
     assert "data/examples.parquet is missing" in said
-    assert (
-        "after embed, ingest, prompt, retrieve, teacher_generate, teacher_select: `stillhouse why STAGE`"
-        in said
-    )
+    before = "embed, ingest, prompt, retrieve, teacher_generate, teacher_select"
+    assert f"after {before}: `stillhouse why STAGE`" in said
     assert "k: 2 → 3" in workspace.stillhouse("why", "retrieve")
     assert "lambda: 1.0 → 0.5" in workspace.stillhouse("why", "train_student")
 
