@@ -5,7 +5,7 @@ Run it with `dvc repro complexity`.
 
 from typing import Any
 
-from stillhouse.complexity.complexity import rate_complexity
+from stillhouse.complexity.complexity import JUDGE, rate_complexity
 from stillhouse.config.judge import JudgeConf, judging_model
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.config.whole import load_entry
@@ -20,9 +20,10 @@ class ComplexityConfig(StageConfig):
 
 
 def main(stage: Stage[ComplexityConfig]) -> None:
+    stage.input(paths.CONF / "judge")
     rows, metrics = list[Row](), dict[str, Any]()
     if stage.config.complexity:
-        judge = load_entry(JudgeConf, stage.input(paths.COMPLEXITY_JUDGE).stem)
+        judge = load_entry(JudgeConf, JUDGE)
         model = judging_model(judge, stage.config.teacher)
         rows, metrics = rate_complexity(stage.rows(EXAMPLES), judge, model)
     stage.write(COMPLEXITY, rows)

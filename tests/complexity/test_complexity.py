@@ -2,11 +2,15 @@
 
 from typing import Any
 
+import pytest
+
 from stillhouse.complexity.complexity import rate_complexity
 from stillhouse.config.judge import JudgeConf, judging_model
-from stillhouse.config.whole import load_entry
+from stillhouse.config.whole import load_all, load_entry
+from stillhouse.core.errors import StillhouseError
 from stillhouse.core.tables import COMPLEXITY
 from stillhouse.store.store import Store
+from tests.config.project import write_project
 from tests.conftest import REPOSITORY
 from tests.evaluate.test_scoring import row
 from tests.teacher_generate.helpers import teacher
@@ -51,3 +55,9 @@ def test_without_any_score_there_is_no_mean(tmp_path, monkeypatch):
     monkeypatch.setattr("tests.complexity.test_complexity.SAID", "Who knows?")
     _, metrics = rated(tmp_path)
     assert metrics == {"rows": 4, "rated": 0}
+
+
+def test_without_the_judge_of_complexity_it_is_refused_before_anything_runs(tmp_path):
+    root = write_project(tmp_path, complexity=True)
+    with pytest.raises(StillhouseError, match="`stillhouse add judge complexity` brings it"):
+        load_all(root)

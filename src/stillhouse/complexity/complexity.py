@@ -12,6 +12,9 @@ from stillhouse.statistics.graded import bounded_interval
 from stillhouse.statistics.intervals import as_metrics
 from stillhouse.store.store import Store
 
+JUDGE = "complexity"
+"""Its entry in conf/judge."""
+
 
 def rate_complexity(
     examples: Iterable[Row], judge: JudgeConf, model: TeacherConf, store: Store | None = None

@@ -361,6 +361,15 @@ def _zero_shot_can_be_asked(c: Chosen) -> Iterator[str]:
         )
 
 
+def _complexity_has_a_judge(c: Chosen) -> Iterator[str]:
+    judge = Path("conf/judge/complexity.yaml")
+    if getattr(c.knobs, "complexity", False) and not (c.root / judge).exists():
+        yield (
+            f"`complexity: true` asks the judge of {judge}, which does not exist; `stillhouse add "
+            "judge complexity` brings it, or set `complexity: false`"
+        )
+
+
 def _gold_student_is_another(c: Chosen) -> Iterator[str]:
     if not getattr(c.knobs, "gold_student", False):
         return
@@ -647,6 +656,7 @@ RULES: tuple[Rule, ...] = (
     _prefix_tells_the_tasks_apart,
     _prompt_asks_the_student,
     _zero_shot_can_be_asked,
+    _complexity_has_a_judge,
     _gold_student_is_another,
     _validation_rows,
     _served_student_is_whole,

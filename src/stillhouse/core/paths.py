@@ -38,7 +38,6 @@ TRAIN_METRICS = Path("metrics/train")
 CALIBRATION_METRICS = Path("metrics/calibration")
 EVAL_METRICS = Path("metrics/eval")
 REFERENCES_METRICS = Path("metrics/references.json")
-COMPLEXITY_JUDGE = CONF / "judge" / "complexity.yaml"
 COMPLEXITY_METRICS = Path("metrics/complexity.json")
 GOLD_STUDENT_METRICS = Path("metrics/gold_student.json")
 ZERO_SHOT_METRICS = Path("metrics/zero_shot.json")
