@@ -3,15 +3,13 @@
 Run it with `dvc repro evaluate`.
 """
 
-from collections.abc import Sequence
-
 from stillhouse.config.compute import OpenAICompute
 from stillhouse.config.dataset import RATING, DatasetConf
 from stillhouse.config.student import StudentCompute, StudentConf
 from stillhouse.core import paths
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.log import record
-from stillhouse.core.tables import EXAMPLES, TEACHER_LABELS, Row, predictions
+from stillhouse.core.tables import EXAMPLES, TEACHER_LABELS, predictions
 from stillhouse.evaluate.agreement import as_agreement, by_label, is_agreement, with_teacher_labels
 from stillhouse.evaluate.answers import answer_rows, answered_example, size_of, timed_answers
 from stillhouse.evaluate.calibration import calibrate
@@ -23,7 +21,6 @@ from stillhouse.stage import Stage, StageConfig, run_stage
 from stillhouse.students.folder import (
     Manifest,
     ServedManifest,
-    Student,
     load_student,
     read_any_manifest,
 )
@@ -41,23 +38,26 @@ def main(stage: Stage[EvaluateConfig]) -> None:
     folder, inputs = stage.input(paths.student_model(seed)), stage.json(paths.INPUTS)
     manifest, examples = read_any_manifest(folder), stage.rows(EXAMPLES)
     decoding, compute = stage.config.student.decoding, stage.config.student.compute
-    if answer.metric == RATING and isinstance(compute, StudentCompute):
-        of_conversations(stage, load_student(folder), examples, compute)
-        return
     compared = with_teacher_labels(examples, stage.rows(TEACHER_LABELS), answer)
     test, validation = scored_rows(compared, answer)
     if isinstance(manifest, Manifest) and isinstance(compute, StudentCompute):
         student, how = load_student(folder), (decoding, compute)
-        answers, speed = timed_answers(student, test, *how)
-        record("student", seed=seed, **speed)
-        answers |= answer_rows(student, validation, *how)
-        labels = {id_: answered.label for id_, answered in answers.items()}
-        rows, metrics = score_student(student, labels, compared, answer)
         size = size_of(student, folder)
-        # Only gold labels say what a score is worth.
-        gold, known = (labelled_rows(examples, split) for split in ("test", "validation"))
-        scores, plot = calibrate(answers, gold, known, answer)
-        example = answered_example(student, inputs["example"], *how, scores.get("temperature"))
+        if answer.metric == RATING:  # turn by turn: no class, and no score of its own
+            rows, metrics, speed = evaluate_chat(student, examples, *how)
+            scores, plot = calibrate({}, [], [], answer)
+            example = chat_example(student, inputs["example"], *how)
+        else:
+            answers, speed = timed_answers(student, test, *how)
+            answers |= answer_rows(student, validation, *how)
+            labels = {id_: answered.label for id_, answered in answers.items()}
+            rows, metrics = score_student(student, labels, compared, answer)
+            # Only gold labels say what a score is worth.
+            gold, known = (labelled_rows(examples, split) for split in ("test", "validation"))
+            scores, plot = calibrate(answers, gold, known, answer)
+            temperature = scores.get("temperature")
+            example = answered_example(student, inputs["example"], *how, temperature)
+        record("student", seed=seed, **speed)
     elif isinstance(manifest, ServedManifest) and isinstance(compute, OpenAICompute):
         served = ServedStudent(manifest, decoding, compute, stage.config.student.price)
         replies = served.ask([*test, *validation], purpose="student")
@@ -75,29 +75,6 @@ def main(stage: Stage[EvaluateConfig]) -> None:
     stage.write_json(paths.calibration_metrics(seed), scores)
     stage.write_text(paths.calibration_plot(seed), plot)
     serving = make_serving(inputs, answer.metric, decoding, scores, example)
-    stage.write_json(paths.student_serving(seed), serving.written())
-
-
-def of_conversations(
-    stage: Stage[EvaluateConfig],
-    student: Student,
-    examples: Sequence[Row],
-    compute: StudentCompute,
-) -> None:
-    """The same of a student that replies turn by turn: no class, and no score of its own."""
-    seed, answer = stage.seed, stage.config.dataset.answer
-    folder, inputs = stage.input(paths.student_model(seed)), stage.json(paths.INPUTS)
-    how = (stage.config.student.decoding, compute)
-    rows, metrics, speed = evaluate_chat(student, examples, *how)
-    record("student", seed=seed, **speed)
-    stage.write(predictions(f"seed={seed}"), rows)
-    stage.write_json(paths.eval_metrics(seed), metrics | size_of(student, folder))
-    stage.write_text(paths.confusion_plot(seed), confusion_csv([], [], answer))
-    scores, plot = calibrate({}, [], [], answer)
-    stage.write_json(paths.calibration_metrics(seed), scores)
-    stage.write_text(paths.calibration_plot(seed), plot)
-    example = chat_example(student, inputs["example"], *how)
-    serving = make_serving(inputs, answer.metric, how[0], scores, example)
     stage.write_json(paths.student_serving(seed), serving.written())
 
 

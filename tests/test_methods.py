@@ -11,7 +11,13 @@ from stillhouse.config.prompt import PromptConf
 from stillhouse.config.whole import load_all
 from tests.conftest import REPOSITORY
 
-BASE = {"dataset": "svamp_hsieh", "teacher": "qwen2_5_coder_1_5b", "student": "t5_v1_1_base"}
+BASE = {
+    "gold_student": "false",
+    "zero_shot": "[]",
+    "dataset": "svamp_hsieh",
+    "teacher": "qwen2_5_coder_1_5b",
+    "student": "t5_v1_1_base",
+}
 SETTING = re.compile(r"-S '?([^=\s]+)=([^\s']+)'?")
 ROW = re.compile(r"^\| ([^|`]+) \| `(-S [^`]+)` \|$", re.MULTILINE)
 METHODS = dict(ROW.findall((REPOSITORY / "docs/methods.md").read_text(encoding="utf-8")))

@@ -133,6 +133,7 @@ def test_the_stores_figures_stand_in_columns(tmp_path, monkeypatch):
     from stillhouse.store.completion import Completion
     from stillhouse.store.store import Store
 
+    monkeypatch.chdir(tmp_path)  # away from what this repository ships
     monkeypatch.setenv("STILLHOUSE_STORE", str(tmp_path / "store"))
     store = Store.default()
     for name, count in (("a-long-name-of-a-model", 3), ("b", 1200)):

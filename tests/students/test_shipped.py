@@ -80,7 +80,9 @@ def test_a_shipped_student_trains_and_predicts_with_tiny_sizes(tmp_path: Path, n
     assert len(curve.losses) == 1
     assert all(value > 0 for value in curve.losses[0][: 1 if by_prompt else 2])
     student = load_student(tmp_path / "student")
-    found = predict_labels(student, {"a": "how many apples?"}, conf.decoding, conf.compute)
+    choices = {"a": ("yes", "no")} if conf.decoding.decode == "choices" else None
+    asked = {"a": "how many apples?"}
+    found = predict_labels(student, asked, conf.decoding, conf.compute, choices)
     assert found.keys() == {"a"}
 
 
