@@ -17,7 +17,6 @@ from stillhouse.core.tables import (
     predictions,
 )
 from stillhouse.report import plots, summary, table
-from stillhouse.report.against import GOLD
 from stillhouse.report.cost import rates
 from stillhouse.stage import Stage, StageConfig, run_stage
 from stillhouse.teacher_select.selected import with_selected
@@ -53,7 +52,7 @@ def main(stage: Stage[ReportConfig]) -> None:
     selected = stage.json(paths.SELECTED)
     config, seeds = with_selected(stage.config, selected), stage.config.seeds
     training = config.student.training
-    gold = [{"model": GOLD, **row} for row in stage.rows(predictions(GOLD))]
+    gold = [{"model": paths.GOLD, **row} for row in stage.rows(predictions(paths.GOLD))]
     found = summary.everything(
         {path.stem: stage.json(path) for path in (*DATA, *LATER)},
         {seed: stage.json(paths.eval_metrics(seed)) for seed in seeds},

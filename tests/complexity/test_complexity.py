@@ -51,6 +51,13 @@ def test_mean_and_median_are_of_the_test_questions_that_have_a_score(tmp_path):
     assert len(place.read_rows()) == 4
 
 
+def test_a_score_of_zero_is_a_score(tmp_path):
+    judge = load_entry(JudgeConf, "complexity", REPOSITORY).model_copy(update={"scale": (0.0, 4.0)})
+    model = judging_model(judge, teacher(model={"source": "scripted:Complexity: 0"}))
+    _, metrics = rate_complexity(ROWS, judge, model, Store(tmp_path))
+    assert (metrics["rated"], metrics["mean"], metrics["mean_low"]) == (4, 0, 0)
+
+
 def test_without_any_score_there_is_no_mean(tmp_path, monkeypatch):
     monkeypatch.setattr("tests.complexity.test_complexity.SAID", "Who knows?")
     _, metrics = rated(tmp_path)

@@ -38,7 +38,11 @@ def rate_complexity(
 def _measured(
     table: Sequence[Row], groups: Sequence[str | None], judge: JudgeConf
 ) -> dict[str, Any]:
-    rated = [(row["score"], g) for row, g in zip(table, groups, strict=True) if row["score"]]
+    rated = [
+        (row["score"], group)
+        for row, group in zip(table, groups, strict=True)
+        if row["score"] is not None
+    ]
     metrics: dict[str, Any] = {"rows": len(table), "rated": len(rated)}
     if not rated:
         return metrics

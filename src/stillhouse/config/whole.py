@@ -133,7 +133,9 @@ class Entries:
             if entry is not None:
                 found += [f"{path}: {each}." for each in problems_of_own(entry, self.root)]
             if isinstance(entry, SearchConf):
-                found += [f"{path}: {each}" for each in _unknown_prompts(entry, self.root)]
+                named = getattr(entry, "prompts", ())
+                unknown = _unknown_prompts("prompts", named, self.root)
+                found += [f"{path}: {each}" for each in unknown]
             self._read[group, name] = entry, found
         entry, found = self._read[group, name]
         problems.extend(problem for problem in found if problem not in problems)
@@ -148,34 +150,29 @@ class Entries:
     def searched(self, search: Conf | None, problems: list[str]) -> dict[str, PromptConf]:
         """The prompts that a search tries, by name; their mistakes are added to `problems`."""
         named = getattr(search, "prompts", ()) if isinstance(search, SearchConf) else ()
-        known = [name for name in named if name in names("prompt", self.root)]
-        read = {name: self.read("prompt", name, problems) for name in known}
-        return {name: entry for name, entry in read.items() if isinstance(entry, PromptConf)}
+        return self._prompts(named, problems)
 
     def zero_shot(
         self, knobs: Knobs | None, where: object, problems: list[str]
     ) -> dict[str, PromptConf]:
         """The prompts that the knob `zero_shot` names; their mistakes are added to `problems`."""
-        known, read = names("prompt", self.root), {}
-        for name in (each.split(":", 1)[1] for each in getattr(knobs, "zero_shot", ())):
-            if name not in known:
-                problems.append(
-                    f"{where}: `zero_shot` names {shown(name)}, but conf/prompt/{name}.yaml does "
-                    f"not exist.{did_you_mean(name, known)}{look_alike(name)}"
-                )
-                continue
-            entry = self.read("prompt", name, problems)
-            if isinstance(entry, PromptConf):
-                read[name] = entry
-        return read
+        named = [each.split(":", 1)[1] for each in getattr(knobs, "zero_shot", ())]
+        unknown = _unknown_prompts("zero_shot", named, self.root)
+        problems.extend(f"{where}: {each}" for each in unknown)
+        return self._prompts(named, problems)
+
+    def _prompts(self, named: Iterable[str], problems: list[str]) -> dict[str, PromptConf]:
+        known = [name for name in named if name in names("prompt", self.root)]
+        read = {name: self.read("prompt", name, problems) for name in known}
+        return {name: entry for name, entry in read.items() if isinstance(entry, PromptConf)}
 
 
-def _unknown_prompts(search: SearchConf, root: Path) -> Iterator[str]:
+def _unknown_prompts(key: str, named: Iterable[str], root: Path) -> Iterator[str]:
     known = names("prompt", root)
-    for name in getattr(search, "prompts", ()):
+    for name in named:
         if name not in known:
             yield (
-                f"`prompts` names {shown(name)}, but conf/prompt/{name}.yaml does not exist."
+                f"`{key}` names {shown(name)}, but conf/prompt/{name}.yaml does not exist."
                 f"{did_you_mean(name, known)}{look_alike(name)}"
             )
 

@@ -50,6 +50,8 @@ GRADED_PLOT = Path("metrics/plots/graded.csv")
 STATUS_PLOT = Path("metrics/plots/status.csv")
 
 BASELINE = "untrained"
+GOLD = "gold"
+"""The student on gold labels alone."""
 MODEL = "model"
 MANIFEST = "stillhouse.json"
 CARD = "README.md"

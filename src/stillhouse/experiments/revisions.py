@@ -214,12 +214,15 @@ def _read(
         require_ids(test, rows, f"examples of {revision}", name)
         require_ids(rows, test, name, f"examples of {revision}")
         scores[seed] = {id_: row["score"] for id_, row in rows.items()}
-    others = {model: _scores_of(model, revision, test, folder) for model in models}
+    others = {
+        model: _scores_of(model, _table_of(model, metric).of(folder), revision, test)
+        for model in models
+    }
     return Revision(revision, scores, test, measure_of(metric), others)
 
 
-def _scores_of(model: str, revision: str, test: Mapping[str, Any], folder: Path) -> Scores:
-    rows = (ZERO_SHOT if ":" in model else predictions(model)).of(folder).read_rows()
+def _scores_of(model: str, table: Table, revision: str, test: Mapping[str, Any]) -> Scores:
+    rows = table.read_rows()
     scores = {row["id"]: row["score"] for row in rows if row.get("model", model) == model}
     if scores.keys() != test.keys():
         how = f"`zero_shot: [{model}]`" if ":" in model else "`gold_student: true`"

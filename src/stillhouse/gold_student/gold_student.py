@@ -12,8 +12,6 @@ from stillhouse.evaluate.scoring import Metrics
 from stillhouse.feedback_split.split import SUBSET, validation_rows
 from stillhouse.train_student.scratch import trained
 
-NAME = "gold"
-"""Of its predictions and its figures."""
 SEED = 0
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
+from stillhouse.core import paths
 from stillhouse.kinds.measures import ACCURACY, Measure
 from stillhouse.statistics.intervals import RIGHT_OR_WRONG, SIGNIFICANCE, Scale
 from stillhouse.statistics.paired import ByRow, Scores, Seeds, compare
@@ -17,7 +18,6 @@ from stillhouse.statistics.pairs import holm
 Figures = Mapping[str, Any]
 
 TEACHER = "teacher"
-GOLD = "gold"
 WORDS = "logistic_tfidf"
 FREE = {
     "majority": "the majority class",
@@ -33,7 +33,7 @@ NAMES = {
     WORDS: "TF-IDF + logistic regression",
     "logistic_embeddings": "Embeddings + logistic regression",
     "untrained": "Untrained student",
-    GOLD: "Student on gold labels alone",
+    paths.GOLD: "Student on gold labels alone",
     TEACHER: "Teacher",
 }
 """As a table names them, and what costs labels or calls."""
@@ -49,7 +49,17 @@ def zero_shot_of(name: str) -> str | None:
 
 def is_compared(name: str) -> bool:
     """Whether the student is compared with a model of this name."""
-    return name in FREE or name == GOLD or zero_shot_of(name) is not None
+    return name in FREE or name == paths.GOLD or zero_shot_of(name) is not None
+
+
+def teacher_of(found: Mapping[str, Figures]) -> str | None:
+    """The teacher that sentences are about: of the completions that labelled test rows, too; else
+    the best one of `zero_shot`; None where none was asked about test rows.
+    """
+    if TEACHER in found:
+        return TEACHER
+    asked = [name for name in found if name.startswith(f"{TEACHER}:")]
+    return max(asked, key=lambda name: found[name]["other"], default=None)
 
 
 def against(
@@ -158,9 +168,9 @@ class _Told:
             )
 
     def of_gold(self, found: Mapping[str, Figures], labels: int) -> Iterator[str]:
-        if GOLD not in found:
+        if paths.GOLD not in found:
             return
-        figures, rows = found[GOLD], _rows(found[GOLD])
+        figures, rows = found[paths.GOLD], _rows(found[paths.GOLD])
         told, alone = f"{self.last(figures)} ({self.gap(figures)})", f"{labels:,} gold labels alone"
         if figures["p_value"] >= SIGNIFICANCE:
             yield f"{rows} do not tell it from a student trained on {alone}: {told}."
@@ -170,12 +180,10 @@ class _Told:
             yield f"A student trained on {alone} {self.does} on {rows}: {told}."
 
     def of_teacher(self, found: Mapping[str, Figures]) -> Iterator[str]:
-        """Of the completions that labelled test rows, too; else of the best zero-shot teacher."""
-        asked = [name for name in found if name.startswith(f"{TEACHER}:")]
-        if TEACHER not in found and not asked:
+        name = teacher_of(found)
+        if name is None:
             return
-        best = max(asked, key=lambda name: found[name]["other"], default=TEACHER)
-        figures = found[TEACHER if TEACHER in found else best]
+        figures = found[name]
         told, rows = f"{self.last(figures)} ({self.gap(figures)})", _rows(figures)
         if figures["p_value"] >= SIGNIFICANCE:
             yield f"{rows} do not tell the student from the teacher: {told}."

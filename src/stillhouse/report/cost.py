@@ -11,7 +11,7 @@ from typing import Any
 from stillhouse.config.student import ServedModel, StudentConf
 from stillhouse.config.teacher import Price, TeacherConf
 from stillhouse.kinds.measures import ACCURACY
-from stillhouse.report.against import NAMES, TEACHER, zero_shot_of
+from stillhouse.report.against import NAMES, TEACHER, teacher_of, zero_shot_of
 from stillhouse.report.layout import Column, table
 from stillhouse.report.summary import PER_MILLION, Metrics
 from stillhouse.teacher_generate.estimate import money
@@ -20,6 +20,8 @@ ANSWERS = 1_000
 STUDENT = "student"
 LABELS = "Teacher, as it labelled"
 HOUR = 3_600
+WORTH_SAYING = 2
+"""How many times as fast a student has to be for the report to say so."""
 
 
 @dataclass(frozen=True)
@@ -78,24 +80,23 @@ def rates(
 
 def gained(found: Metrics, rates: Rates) -> str | None:
     """What the student keeps of the teacher's accuracy, and how much faster and cheaper it is."""
-    asked = [name for name in found["against"] if name.startswith(TEACHER)]
-    if not asked or found["measure"] != ACCURACY.name:
+    name = teacher_of(found["against"])
+    if name is None or found["measure"] != ACCURACY.name:
         return None
-    name = max(asked, key=lambda each: found["against"][each]["other"])
     figures, tokens = found["against"][name], found.get("tokens", {})
     if not figures["other"]:
         return None
     told = f"It has {figures['student'] / figures['other']:.0%} of the teacher's accuracy"
-    ratios = []
+    shown = []
     # Where the store served all of a prompt's answers, the teacher is as fast as when it labelled.
     seconds = rates.seconds.get(name, rates.seconds.get(TEACHER))
-    if seconds and STUDENT in rates.seconds:
-        ratios.append((seconds / rates.seconds[STUDENT], "its speed"))
+    times = seconds / rates.seconds[STUDENT] if seconds and STUDENT in rates.seconds else 0.0
+    if times >= WORTH_SAYING:
+        shown.append(f"{times:,.0f} times its speed")
     each = {who: rates.money(who, tokens[who]) for who in (name, STUDENT) if who in tokens}
-    costs = each.get(name), each.get(STUDENT)
-    shown = [f"{times:,.0f} times {what}" for times, what in ratios if times >= 2]
-    if costs[0] and costs[1] and rates.price(name).currency == rates.price(STUDENT).currency:
-        shown.append(f"{costs[1] / costs[0]:.1%} of its cost")
+    theirs, own = each.get(name), each.get(STUDENT)
+    if theirs and own and rates.price(name).currency == rates.price(STUDENT).currency:
+        shown.append(f"{own / theirs:.1%} of its cost")
     return f"{told}, at {' and '.join(shown)}." if shown else f"{told}."
 
 

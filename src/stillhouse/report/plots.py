@@ -5,8 +5,9 @@ import io
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from stillhouse.core import paths
 from stillhouse.kinds.measures import ACCURACY, NAMED
-from stillhouse.report.against import FREE, GOLD, NAMES, TEACHER, zero_shot_of
+from stillhouse.report.against import FREE, NAMES, TEACHER, zero_shot_of
 from stillhouse.report.summary import Metrics
 
 
@@ -32,7 +33,9 @@ def _scores(found: Metrics) -> list[tuple[Any, ...]]:
     """Of each model its name, its score and the ends of its interval."""
     measured, references = NAMED[found["measure"]], found["references"]
     own, asked = measured.name, found["teacher"]["splits"].get("test", {})
-    models = [(NAMES[name], references[name], own) for name in (*FREE, GOLD) if name in references]
+    models = [
+        (NAMES[name], references[name], own) for name in (*FREE, paths.GOLD) if name in references
+    ]
     models.append((NAMES[TEACHER], asked, measured.of_teacher))
     zero_shot = {key: zero_shot_of(key) for key in references}
     models += [(name, references[key], own) for key, name in zero_shot.items() if name]

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.text import Text
 
+from stillhouse.core import paths
 from stillhouse.kinds.measures import AGREEING, NAMED, OF_TEACHER, Figure, Measure
 from stillhouse.report.advice import advice
-from stillhouse.report.against import FREE, GOLD, NAMES, TEACHER, worth, zero_shot_of
+from stillhouse.report.against import FREE, NAMES, TEACHER, worth, zero_shot_of
 from stillhouse.report.cost import Rates, cost_lines, gained, paid_off
 from stillhouse.report.label_lines import label_lines
 from stillhouse.report.layout import MOST_PROSE, Column, table, terminal_width, wrapped
@@ -27,7 +28,11 @@ WITHOUT_GOLD = (
     "No test row has a label of its own: what follows is agreement with the teacher's labels, and "
     "says nothing of who is right."
 )
-MADE_BY = {"untrained": ("baseline",), GOLD: ("gold_student",), TEACHER: ("teacher_generate",)}
+MADE_BY = {
+    "untrained": ("baseline",),
+    paths.GOLD: ("gold_student",),
+    TEACHER: ("teacher_generate",),
+}
 
 
 def latest_seconds(events: Iterable[Metrics]) -> dict[str, float]:
@@ -54,7 +59,7 @@ def results(
     """The report's lines, each with its style; what answers cost where `rates` are given."""
     prose = min(width, MOST_PROSE)
     measured = NAMED[found["measure"]]
-    gold = found["references"].get(GOLD, {}).get("trained_on", 0)
+    gold = found["references"].get(paths.GOLD, {}).get("trained_on", 0)
     told = worth(found["against"], measured, gold)
     if measured is AGREEING:
         told = [WITHOUT_GOLD, *(f"In agreement with it: {each}" for each in told)]
@@ -121,7 +126,7 @@ def score_lines(found: Metrics, seconds: Seconds, width: int) -> Iterator[tuple[
 
 
 def _models(found: Metrics, measured: Measure) -> Iterator[_Line]:
-    for key in (*FREE, GOLD):
+    for key in (*FREE, paths.GOLD):
         scores = found["references"].get(key, {})
         if measured.name in scores:
             yield _Line(key, NAMES[key], scores, MADE_BY.get(key, ()))

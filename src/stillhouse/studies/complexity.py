@@ -7,6 +7,7 @@ a teacher's reasoning is left in a student that learnt its labels alone.
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from html import escape
 
 from stillhouse.core import paths
@@ -36,6 +37,7 @@ class Point:
     high: float
 
 
+@cache  # what a commit holds never changes
 def complexity_of(commit: str) -> Complexity | None:
     """What the stage `complexity` measured in a commit, if it did."""
     text = read_text(commit, paths.COMPLEXITY_METRICS)
