@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 import stillhouse as package
+from stillhouse.config.whole import load_all
 from stillhouse.core.errors import StillhouseError
 from stillhouse.project import packaged
 from stillhouse.studies.identity import read_pipeline
@@ -116,6 +117,20 @@ def test_an_upgrade_keeps_edits_and_takes_the_news(project, stillhouse, newer, c
     commit()
     stillhouse("upgrade")
     assert "The files are those of stillhouse 99.0.0." in capsys.readouterr().out
+
+
+def test_an_upgrade_from_before_the_baselines_does_not_ask_for_them(project, stillhouse, newer):
+    baselines = ("complexity", "gold_student", "zero_shot")
+    for place in ("params.yaml", ".template/params.yaml"):
+        lines = (project / place).read_text(encoding="utf-8").splitlines(keepends=True)
+        kept = [line for line in lines if not line.startswith(baselines)]
+        assert len(kept) == len(lines) - len(baselines)
+        (project / place).write_text("".join(kept), encoding="utf-8")
+    commit()
+    stillhouse("upgrade")
+    params = yaml.safe_load((project / "params.yaml").read_text(encoding="utf-8"))
+    assert [params[name] for name in baselines] == [False, False, []]
+    load_all()
 
 
 def test_a_conflict_is_marked_and_fails(project, stillhouse, newer, capsys):

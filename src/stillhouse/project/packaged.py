@@ -29,6 +29,9 @@ _ADAPTED = (
     ("deps: [src/stillhouse, stages]", f"deps: [{REQUIREMENTS}, stages]"),
 )
 """dvc.yaml of a project that has the package installed, in place of its source."""
+_UNASKED: Mapping[str, Any] = {"zero_shot": [], "gold_student": False, "complexity": False}
+"""Baselines that only the package's own params.yaml asks for: a project begins without them, and
+an upgrade that brings the knob does not turn it on."""
 _OWN = Path(__file__).parent / "template"
 _NAME = "DATASET"
 
@@ -57,7 +60,8 @@ def pipeline_files(knobs: Mapping[str, Any]) -> dict[Path, str]:
         if source not in pipeline:
             raise StillhouseError(f"{root() / paths.PIPELINE} does not say {source!r}.")
         pipeline = pipeline.replace(source, project)
-    params = edited(_text(root() / paths.PARAMS), {(name,): knobs[name] for name in knobs})
+    values = {**_UNASKED, **knobs}
+    params = edited(_text(root() / paths.PARAMS), {(name,): values[name] for name in values})
     files = {
         paths.PIPELINE: pipeline,
         paths.PARAMS: params,

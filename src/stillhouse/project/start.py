@@ -79,7 +79,6 @@ def of_dataset(
     start.knobs |= {"teacher": TEACHER, "student": STUDENT, "embedder": "minilm"}
     start.knobs |= {"judge": "pairwise", "augment": "lion", "search": "none"}
     start.knobs |= {"label_source": "gold", "exemplars": "topk", "k": 4}
-    start.knobs |= {"zero_shot": [], "gold_student": False, "complexity": False}
     if values is not None:
         start.own[packaged.entry_place("dataset", name)] = NOTE + written(values)
     for knobs in (LABELS_ALONE, RATIONALES):
