@@ -24,10 +24,7 @@ $(INSTALLED): pyproject.toml requirements.lock
 	@touch $@
 
 repro: setup ## Build everything that changed, from the source to the report
-	@stillhouse check
-	@mkdir -p .stillhouse && touch .stillhouse/began
-	@dvc repro
-	@test metrics/summary.json -nt .stillhouse/began || stillhouse results # as it was: the table again
+	@stillhouse repro
 
 test: setup ## All tests
 	$(PYTEST) -n 3 --dist worksteal
