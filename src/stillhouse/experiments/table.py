@@ -81,7 +81,7 @@ def entries(base: str, *, commits: int = 0, every: bool = False) -> list[Entry]:
     commit = resolve(base)
     found = [Entry(base, commit, commit, _time(commit))]
     log = git("log", "-z", "--first-parent", f"-n{commits + 1}", "--format=%H %ct %s", "HEAD")
-    for line in log.split("\0") if commits else ():
+    for line in filter(None, log.split("\0")) if commits else ():
         each, seconds, subject = line.split(" ", 2)
         if each != commit:
             found.append(Entry(f"{each[:7]} {subject}", each, each, int(seconds)))
@@ -254,13 +254,13 @@ def _differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[
 def shown(found: Sequence[Line], width: int, now: float) -> Iterator[str]:
     """The table's lines, at most `width` wide: what changed stands below each name."""
     width = min(width, WIDEST)
-    differences = [line.against.difference for line in found]
+    wide = width == WIDEST  # names are folded before a column is left out
     columns = [
         Column(_heading(found), [line.score for line in found]),
-        Column("95% interval", [line.interval for line in found], needed=False),
-        Column("Difference", differences),
+        Column("95% interval", [line.interval for line in found], needed=wide),
+        Column("Difference", [line.against.difference for line in found]),
         Column("Verdict", [line.against.verdict for line in found]),
-        Column("Cost", [line.cost for line in found], needed=False),
+        Column("Cost", [line.cost for line in found], needed=wide),
         Column("Age", [age(now - line.entry.time) for line in found]),
     ]
     names = [printable(line.entry.name) for line in found]
