@@ -25,13 +25,13 @@ def remote(*, write: bool) -> Iterator[Finding]:
         if name not in config["remote"]:
             yield Finding(WRONG, f"`core.remote` is {name!r}, and there is no such remote.")
             return
-        odb = Repo().cloud.get_remote_odb()
+        place = Repo().cloud.get_remote()
     except (DvcException, ImportError) as error:
         yield Finding(WRONG, f"DVC cannot use its remote: {_plain(error)}")
         return
     where = f"{name} ({_without_user(config['remote'][name]['url'])})"
     try:
-        listed = _listed(odb.fs, odb.path)
+        listed = _listed(place.fs, place.path)
     except Exception as error:  # each kind of remote raises its own
         yield Finding(WRONG, f"{where} cannot be listed: {_plain(error)}. See docs/remotes.md.")
         return
@@ -40,7 +40,7 @@ def remote(*, write: bool) -> Iterator[Finding]:
         yield Finding(OK, f"{where} answers{'' if listed else ', and holds nothing yet'}; {more}")
         return
     try:
-        _write_read_delete(odb.fs, odb.path)
+        _write_read_delete(place.fs, place.path)
     except Exception as error:
         yield Finding(
             WRONG, f"{where} can be listed, not written, read and deleted: {_plain(error)}."
