@@ -57,7 +57,7 @@ def test_a_stage_that_fails_is_said_and_its_status_kept(workspace):
     path.write_text(path.read_text().replace(",red,", ",green,", 1))
     output = workspace.stillhouse("repro", fails=True)
     assert "error in ingest:" in output
-    assert last(output) == "Stopped, since a stage failed: 0 stages ran. Run it again to go on."
+    assert last(output) == "Stopped with an error: 0 stages ran. Run it again to go on."
     workspace.edit("params.yaml", k=-1)
     output = workspace.stillhouse("repro", fails=True)
     assert "Running stage" not in output  # nothing begins where the configuration is wrong

@@ -113,7 +113,7 @@ SIX = Run([StageRun(str(n), 2.0) for n in range(6)], Asked(1, 400))
             {"a"},
             23,
             1,
-            "Stopped, since a stage failed: 6 stages ran, 1 restored from DVC's cache; 12 s; 1 "
+            "Stopped with an error: 6 stages ran, 1 restored from DVC's cache; 12 s; 1 "
             "answer asked, 400 reused. Run it again to go on.",
         ),
         (

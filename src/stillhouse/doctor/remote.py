@@ -33,7 +33,7 @@ def remote(*, write: bool) -> Iterator[Finding]:
     try:
         listed = _listed(place.fs, place.path)
     except Exception as error:  # each kind of remote raises its own
-        yield Finding(WRONG, f"{where} cannot be listed: {_plain(error)}. See docs/remotes.md.")
+        yield Finding(WRONG, f"{where} cannot be listed: {_plain(error)}.")
         return
     if not write:
         more = "`--write` also tries to write"

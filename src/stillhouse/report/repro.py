@@ -88,4 +88,4 @@ def summary(run: Run, restored: Collection[str], every: int | None, status: int)
     told = f"{said}; {totals(run)}." if ran or run.asked.asked else f"{said}."
     if status == INTERRUPTED:
         return f"Interrupted: {told} Run it again to go on."
-    return f"Stopped, since a stage failed: {told} Run it again to go on." if status else told
+    return f"Stopped with an error: {told} Run it again to go on." if status else told
