@@ -248,3 +248,6 @@ def test_a_configuration_with_mistakes(project):
     assert only.level == WRONG
     assert only.text == "2 mistakes in the configuration. `stillhouse check` lists them."
     assert found("Models") == []
+    (project / "params.yaml").unlink()
+    (only,) = found("Configuration")
+    assert only.text.endswith("where params.yaml and dvc.yaml are.")

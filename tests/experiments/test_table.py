@@ -80,6 +80,8 @@ def test_what_is_not_at_hand_is_not_compared(project):
         report(0.5, teacher={"cost": {"USD": 0.0}, "prompt_tokens": 900, "completion_tokens": 134})
     )
     experiment("same")
+    beside = table.entries("deeper")
+    assert [each.name for each in beside] == ["deeper", "same"]
     text = "\n".join(said())
     row = next(line for line in text.splitlines() if line.startswith("deeper"))
     assert row.split()[1:] == [

@@ -58,6 +58,9 @@ def test_a_stage_that_fails_is_said_and_its_status_kept(workspace):
     output = workspace.stillhouse("repro", fails=True)
     assert "error in ingest:" in output
     assert last(output) == "Stopped with an error: 0 stages ran. Run it again to go on."
+    output = workspace.stillhouse("repro", "--nosuch", fails=True)
+    assert "unrecognized arguments: --nosuch" in output
+    assert "stages ran" not in output
     workspace.edit("params.yaml", k=-1)
     output = workspace.stillhouse("repro", fails=True)
     assert "Running stage" not in output  # nothing begins where the configuration is wrong

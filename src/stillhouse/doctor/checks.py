@@ -171,8 +171,9 @@ def configuration() -> Iterator[Finding]:
     try:
         yield Finding(OK, f"{check_all(also=[check_studies])} files are fine")
     except StillhouseError as error:
-        first = str(error).splitlines()[0].rstrip(":")
-        yield Finding(WRONG, f"{first}. `stillhouse check` lists them.")
+        first, *listed = str(error).splitlines()
+        more = ". `stillhouse check` lists them." if listed else ""
+        yield Finding(WRONG, first.rstrip(":") + more)
 
 
 def store() -> Iterator[Finding]:

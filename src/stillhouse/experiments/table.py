@@ -86,8 +86,10 @@ def entries(base: str, *, commits: int = 0, every: bool = False) -> list[Entry]:
         if each != commit:
             found.append(Entry(f"{each[:7]} {subject}", each, each, int(seconds)))
     found = found[: commits + 1]
+    kept = experiments()
     known = {each.commit for each in found}
-    shown = [e for e in experiments() if every or e.baseline in known]
+    known |= {e.baseline for e in kept if e.commit == commit}  # beside an experiment its siblings
+    shown = [e for e in kept if e.commit != commit and (every or e.baseline in known)]
     found += [Entry(e.name, e.commit, e.baseline, e.time) for e in reversed(shown)]
     return [*found, *(each for each in _queue() if every or each.baseline in known)]
 

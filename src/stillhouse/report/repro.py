@@ -15,6 +15,8 @@ from stillhouse.report.latest_run import Asked, Run, one_run, totals
 
 INTERRUPTED = 130
 DRY = {"--dry", "-n"}
+NOT_BEGUN = (253, 254)
+"""What DVC ends with where there is no repository, or an option that it does not know."""
 
 
 def repro(arguments: Sequence[str]) -> int:
@@ -25,7 +27,7 @@ def repro(arguments: Sequence[str]) -> int:
     """
     before = locked_stages()
     status, name = _dvc_repro(arguments)
-    if DRY & set(arguments):
+    if DRY & set(arguments) or status in NOT_BEGUN:
         return status
     run = Run((), Asked())
     if name is not None:
