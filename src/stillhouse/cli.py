@@ -338,8 +338,9 @@ def exps(
     """Show DVC's experiments: what each changed, its score, and whether it is better.
 
     Each is held against the base, row by row as `stillhouse compare` does: better, worse, noise (no
-    significant difference), same (in no row any). Nothing is fetched: where predictions are not in
-    DVC's cache it says "not compared". What is queued, runs or failed is shown as such.
+    significant difference), same (in no row any), not tested (too few seeds for a word). Nothing is
+    fetched: where predictions are not in DVC's cache it says "not compared". What is queued, runs
+    or failed is shown as such.
 
         stillhouse exps
         stillhouse exps --base main -n 5 --all

@@ -10,6 +10,8 @@ from rich.cells import cell_len
 
 from stillhouse.core.errors import StillhouseError
 from stillhouse.experiments import table
+from stillhouse.experiments.compare import compared, in_a_word
+from stillhouse.experiments.revisions import Revision
 from tests.config.project import edit, write_project
 from tests.conftest import REPOSITORY
 from tests.pipeline.workspace import IDENTITY
@@ -157,3 +159,33 @@ def test_it_starts_without_heavy_imports():
         ["python", "-c", code], env=environment, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "set()"
+
+
+def sides(before, after, seeds):
+    """Two revisions of so many seeds each, that are right in so many of 200 rows."""
+
+    def of(right):
+        rows = {f"{n:03}": float(n < right) for n in range(200)}
+        test = {id_: {"query": id_, "label": "a", "choices": None, "group": None} for id_ in rows}
+        # One row a seed apart, as students of several seeds are.
+        scores = {seed: rows | {f"{199 - seed:03}": 1.0} for seed in range(seeds)}
+        return Revision("r", scores, test)
+
+    return compared(of(before), of(after)).found
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "seeds", "word"),
+    [
+        (100, 150, 1, "better"),
+        (150, 100, 1, "worse"),
+        (100, 103, 1, "noise"),
+        (100, 100, 1, "same"),
+        (100, 150, 2, "not tested"),
+        (100, 150, 3, "better"),
+        (150, 100, 3, "worse"),
+        (100, 100, 3, "noise"),
+    ],
+)
+def test_a_verdict_is_a_word(before, after, seeds, word):
+    assert in_a_word(sides(before, after, seeds)) == word

@@ -37,10 +37,10 @@ class Compared:
 
 def compare_revisions(one: str, other: str) -> Compared:
     """Read both revisions' predictions and compare them by row."""
-    return compare_read(read_revision(one), read_revision(other))
+    return compared(read_revision(one), read_revision(other))
 
 
-def compare_read(before: Revision, after: Revision) -> Compared:
+def compared(before: Revision, after: Revision) -> Compared:
     """Compare two revisions that were read, by row."""
     measure = before.measure
     found = compare(*scored_in_both(before, after), before.groups, scale=measure.scale)
@@ -103,7 +103,7 @@ def print_comparison(compared: Compared) -> None:
         console.print(Text(line))
 
 
-def verdict(found: Comparison) -> str:
+def in_a_word(found: Comparison) -> str:
     """The second against the first in a word or two: better, worse, noise (no significant
     difference), same (in no row any), or not tested, where no test says anything.
 

@@ -162,20 +162,20 @@ def _against(
     report: Mapping[str, Any],
 ) -> Against:
     """The paired test where both sides' rows are here; else at most the difference of the means."""
-    from stillhouse.experiments.compare import compare_read, verdict
+    from stillhouse.experiments.compare import compared, in_a_word
 
     own = base if isinstance(base, str) else _read(entry)
     if isinstance(base, str) or isinstance(own, str):
         return Against(NOT_COMPARED, _of_means(base_report, report), str(own))
     try:
-        found = compare_read(base, own)
+        found = compared(base, own)
     except StillhouseError as error:
         return Against(NOT_COMPARED, why_not=str(error).replace(entry.commit, entry.name))
-    mean, low, high = map(
-        found.measure.change,
-        (found.found.difference.mean, found.found.difference.low, found.found.difference.high),
-    )
-    return Against(verdict(found.found), f"{mean} ({low} to {high})")
+    # Where the word is of the methods, so is the interval.
+    both, of_method = found.found, found.found.pair is None and found.found.method
+    shown = of_method.difference if of_method else both.difference
+    mean, low, high = map(found.measure.change, (shown.mean, shown.low, shown.high))
+    return Against(in_a_word(both), f"{mean} ({low} to {high})")
 
 
 def _of_means(base: Mapping[str, Any] | None, report: Mapping[str, Any]) -> str:
