@@ -18,6 +18,7 @@ from stillhouse.core.tables import (
 )
 from stillhouse.report import plots, summary, table
 from stillhouse.report.cost import rates
+from stillhouse.report.latest_run import latest_run
 from stillhouse.stage import Stage, StageConfig, run_stage
 from stillhouse.teacher_select.selected import with_selected
 
@@ -85,10 +86,13 @@ def main(stage: Stage[ReportConfig]) -> None:
     stage.write_text(paths.STATUS_PLOT, plots.status_csv(found))
     stage.write_json(paths.REPORT, found)
     stage.write_json(paths.SUMMARY, summary.summarised(found))
-    seconds = table.latest_seconds(read_events("stage"))
-    events = {name: read_events(name) for name in ("teacher", "student")}
+    events = {name: read_events(name) for name in ("stage", "teacher", "student")}
+    seconds = table.latest_seconds(events["stage"])
     table.print_results(
-        found, seconds, rates=rates(config.teacher, config.student, events, seconds)
+        found,
+        seconds,
+        rates=rates(config.teacher, config.student, events, seconds),
+        latest=latest_run(events["stage"], events["teacher"]),
     )
 
 
