@@ -91,6 +91,17 @@ def resolve(revision: str) -> str:
     )
 
 
+def merge_base(one: str, other: str) -> str | None:
+    """The best commit that both revisions have in their history; None when they share none."""
+    done = _run("merge-base", one, other)
+    return None if done.returncode else done.stdout.split()[0]
+
+
+def is_shallow() -> bool:
+    """Whether this clone has no more than the latest commits."""
+    return git("rev-parse", "--is-shallow-repository").strip() == "true"
+
+
 @cache
 def read_text(commit: str, path: str | Path) -> str | None:
     """A file of a commit, by its path below the working directory; None when it has none."""
