@@ -1,1 +1,1 @@
-"""What a pull request changes, from Git alone: its verdict as a comment, and whether dvc.lock fits."""
+"""What a pull request changes, from Git alone, and whether its dvc.lock belongs to it."""

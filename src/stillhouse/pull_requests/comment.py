@@ -173,7 +173,7 @@ def _verdict(student: Paired, found: Found, sides: Sides, measure: Measure) -> I
     one, other = (
         measure.shown(side.score.mean) for side in (student.found.one, student.found.other)
     )
-    cost = f"; {said}" if (said := _cost_ratio(sides)) else ""
+    cost = f"; {ratio}" if (ratio := _cost_ratio(sides)) else ""
     if found == "same":
         yield f"**The same**: all {rows} score as in {base} ({measure.lead}{other}){cost}."
         return

@@ -83,26 +83,34 @@ def _dependency(dep: Any, made: Mapping[str, Any]) -> str | None:
     from dvc.dependency import ParamsDependency
 
     if isinstance(dep, ParamsDependency):
-        status = dep.status().get(str(dep))
-        if not status:
-            return None
-        keys = sorted(map(str, status)) if isinstance(status, Mapping) else []
-        return f"{dep}: {', '.join(keys)}" if keys else f"{dep} is not there"
+        return _params(dep)
     if not dep.hash_info:
         return f"{dep} is new to it"
     if dep.exists and not _below(dep, made):
         return f"{dep} has changed" if dep.workspace_status() else None
     if dep.fs_path in made:
-        if made[dep.fs_path].hash_info == dep.hash_info:
-            return None
-        return f"{dep} was made anew"
+        return f"{dep} was made anew" if made[dep.fs_path].hash_info != dep.hash_info else None
+    return _missing(dep, made)
+
+
+def _params(dep: Any) -> str | None:
+    """The knobs, or the keys of an entry, that are not as they were."""
+    status = dep.status().get(str(dep))
+    if not status:
+        return None
+    keys = sorted(map(str, status)) if isinstance(status, Mapping) else []
+    return f"{dep}: {', '.join(keys)}" if keys else f"{dep} is not there"
+
+
+def _missing(dep: Any, made: Mapping[str, Any]) -> str | None:
+    """Of what is not here, or not as a whole, and is no output by itself."""
     if any(dep.fs_path.startswith(f"{path}/") for path in made):
         return None  # a file of a folder, whose manifest only the cache has
     if not dep.hash_info.isdir:
         return f"{dep} is not here"
     found = _folder(dep, made)
     if found is None:
-        return None if not dep.exists else f"{dep} cannot be told without its data"
+        return f"{dep} cannot be told without its data"
     return f"{dep} has changed" if found != dep.hash_info.value else None
 
 
@@ -124,7 +132,8 @@ def _folder(dep: Any, made: Mapping[str, Any]) -> str | None:
     from dvc_data.hashfile.hash_info import HashInfo
     from dvc_data.hashfile.tree import Tree
 
-    tree, inside = Tree(), _inside(dep, made)
+    tree: Any = Tree()  # type: ignore[no-untyped-call]
+    inside = _inside(dep, made)
     if any(made[path].hash_info.isdir for path in inside):
         return None
     for path in inside:

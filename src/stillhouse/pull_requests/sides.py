@@ -59,8 +59,8 @@ def read_sides(base: str) -> Sides:
     common = merge_base(tip, here)
     if common is None and is_shallow():
         raise StillhouseError(
-            f"{base!r} and HEAD have no commit in common here, where the clone is shallow: it lacks "
-            "the history that says so. `git fetch --unshallow` brings it (`fetch-depth: 0` of "
+            f"{base!r} and HEAD have no commit in common here, but the clone is shallow: it lacks "
+            "the history. `git fetch --unshallow` brings it (`fetch-depth: 0` of "
             "actions/checkout, `GIT_DEPTH: 0` of GitLab)."
         )
     before = common or tip
