@@ -214,7 +214,9 @@ def test_other_test_rows(repository):
     repository.rows[0]["label"] = "b"
     repository.run(right(repository, 9))
     shown = repository.comment("--fail-if", "worse")
-    assert first(shown).startswith("**Not comparable**: this commit and `main` were tested on other")
+    assert first(shown).startswith(
+        "**Not comparable**: this commit and `main` were tested on other"
+    )
 
 
 def test_outcomes_of_other_seeds(repository):
@@ -245,7 +247,7 @@ def test_a_shallow_clone_is_told_from_a_history_of_its_own(repository, tmp_path,
     command = ["git", "clone", "--quiet", "--depth=1", "--no-single-branch", "-b", "change", url]
     subprocess.run([*command, str(clone)], check=True)
     monkeypatch.chdir(clone)
-    with pytest.raises(StillhouseError, match="the clone is shallow.*--unshallow"):
+    with pytest.raises(StillhouseError, match=r"the clone is shallow.*--unshallow"):
         repository.comment("--base", "origin/main")
 
 
@@ -256,7 +258,7 @@ def test_what_is_missing_is_said(repository):
     with pytest.raises(StillhouseError, match=r"metrics/summary\.json does not exist here"):
         repository.comment()
     repository.run(right(repository, 3))
-    with pytest.raises(StillhouseError, match="no revision or experiment 'mian'. Did you mean"):
+    with pytest.raises(StillhouseError, match=r"no revision or experiment 'mian'\. Did you mean"):
         repository.comment("--base", "mian")
     with pytest.raises(StillhouseError, match="no http address: 'javascript:alert"):
         repository.comment("--artifact-url", "javascript:alert(1)")
