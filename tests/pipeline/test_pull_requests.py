@@ -24,7 +24,7 @@ def origin(workspace, tmp_path):
 
 @pytest.fixture
 def compare(workspace, fast, origin, tmp_path):
-    """Run the job `compare` on the merge of `change` as it is pushed; the runner, when it is done."""
+    """Push `change`, and run the job `compare` on its merge; the runner, when it is done."""
     bin_ = tmp_path / "bin"
     bin_.mkdir()
     command = f'#!/bin/sh\nPYTHONPATH=src exec "{sys.executable}" "{STILLHOUSE}" "$@"\n'

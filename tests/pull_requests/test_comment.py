@@ -1,6 +1,7 @@
 """The comment of a pull request: its verdict, what it names, and what it says where it cannot."""
 
 import copy
+import re
 import subprocess
 
 import pytest
@@ -10,6 +11,7 @@ from stillhouse.core.errors import StillhouseError
 from stillhouse.core.tables import EXAMPLES
 from stillhouse.experiments.compare import compared, p_value
 from stillhouse.experiments.revisions import read_revision
+from tests.conftest import REPOSITORY
 from tests.pull_requests import runs
 from tests.pull_requests.conftest import LOCK
 
@@ -41,6 +43,17 @@ def test_a_student_that_is_better(repository):
     one, other = read_revision("main"), read_revision("HEAD")
     (pair,) = compared(one, other).found.pairs.values()
     assert p_value(pair.p_value) in shown
+
+
+def test_the_example_of_the_page_is_what_it_says(repository):
+    page = (REPOSITORY / "docs/pull-requests.md").read_text(encoding="utf-8")
+    repository.rows = runs.examples(400)
+    scored = {id_: float(n < 305) for n, id_ in enumerate(repository.scores(1))}
+    changed = {id_: float(4 <= n < 320) for n, id_ in enumerate(scored)}
+    repository.run(scored, cost=2.0)
+    repository.branch()
+    repository.run(changed, cost=3.0)
+    assert first(repository.comment()) in " ".join(re.sub("^> ", "", page, flags=re.M).split("\n"))
 
 
 def test_the_gate_fails_only_where_the_student_is_worse_by_more_than_chance(repository):

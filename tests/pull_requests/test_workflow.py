@@ -193,7 +193,7 @@ NOTES = "https://example.org/api/v4/projects/1/merge_requests/2/notes"
 def test_gitlab_s_one_note_is_posted_and_then_updated(merge_request):
     status, said, sent = merge_request([SOMEBODY])
     assert status == 0
-    assert "comment --base FETCH_HEAD --alpha 0.05\n" in said
+    assert "comment --base origin/main --alpha 0.05\n" in said
     assert sent.splitlines()[-5:] == [
         "--request",
         "POST",
