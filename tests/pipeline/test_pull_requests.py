@@ -76,8 +76,8 @@ def test_a_change_that_was_not_run_fails_and_says_so(workspace, compare):
     workspace.commit()
     ran = compare()
     assert not ran.succeeded
-    assert "1 of " in ran.said
-    assert "retrieve: params.yaml: k" in ran.said
+    assert "\n  retrieve: params.yaml: k\n" in ran.said
+    assert "embed:" not in ran.said
     assert "::error::dvc.lock does not belong to this commit" in ran.said
     assert ran.summary.startswith("**Stale**: ")
 
@@ -89,7 +89,7 @@ def test_a_change_that_was_not_run_fails_and_says_so(workspace, compare):
     assert ran.summary.startswith("**The same**: all 12 test rows score as in `origin/main`")
 
     text = script.read_text(encoding="utf-8")
-    script.write_text(text.replace("def main(", "ADDED = 1\n\n\ndef main(", 1), encoding="utf-8")
+    script.write_text(f"{text}\nprint('imported')\n", encoding="utf-8")
     metrics = workspace.path / "metrics/augment.json"
     metrics.write_text("{}", encoding="utf-8")
     workspace.run("git", "rm", "--quiet", "metrics/outcomes.json")
@@ -98,6 +98,7 @@ def test_a_change_that_was_not_run_fails_and_says_so(workspace, compare):
     assert not ran.succeeded
     assert "report: metrics/augment.json has changed, metrics/outcomes.json is missing" in ran.said
     assert "augment: metrics/augment.json is another" in ran.said
+    assert "\n  embed: its code means something else\n" in ran.said
     assert "**Not compared row by row**: this commit has no" in ran.summary
 
 

@@ -180,9 +180,10 @@ def test_tokens_and_money(repository):
     repository.branch()
     repository.run(right(repository, 3), prompt_tokens=2010, cost=0.0)
     shown = repository.comment()
-    assert "the teacher's labels take 2 times as many tokens" in first(shown)
+    assert "the teacher's labels take 2 times the tokens" in first(shown)
     assert "| Teacher's tokens in | 2,010 | 1,000 | 2.01 times |" in shown
-    assert "| Teacher's labels, `EUR` | 0 | 0 | - |" in shown
+    assert "| Teacher's tokens out | 10 | 10 | the same |" in shown
+    assert "| Teacher's labels, `EUR` | 0 | 0 | the same |" in shown
 
 
 def test_graded_scores_are_higher_or_lower(repository):

@@ -25,6 +25,8 @@ MARKER = "<!-- stillhouse pr-comment -->"
 MOST_ROWS = 10
 """Of those that got better, and of those that got worse, so many are named."""
 MOST_CHANGES = 30
+TOKENS = ("prompt_tokens", "completion_tokens")
+SAME = "the same"
 ROUNDING = 1e-9
 """Mean scores of a row that differ by less are equal."""
 
@@ -198,13 +200,12 @@ def _cost_ratio(sides: Sides) -> str | None:
     )
     shared = here.keys() & base.keys()
     if len(shared) == 1 and here[currency := next(iter(shared))] and base[currency]:
-        return f"the teacher's labels cost {_times(here[currency], base[currency])} as much"
+        times = _times(here[currency], base[currency])
+        return f"the teacher's labels cost {times if times == SAME else f'{times} as much'}"
     if tokens and tokens_before:
-        return f"the teacher's labels take {_times(tokens, tokens_before)} as many tokens"
+        times = _times(tokens, tokens_before)
+        return f"the teacher's labels take {times if times == SAME else f'{times} the'} tokens"
     return None
-
-
-TOKENS = ("prompt_tokens", "completion_tokens")
 
 
 def _teacher(side: Side) -> Mapping[str, Any]:
@@ -218,6 +219,8 @@ def _money(side: Side) -> dict[str, float]:
 
 
 def _times(value: float, before: float) -> str:
+    if value == before:
+        return SAME
     return f"{value / before:,.3g} times" if before else "-"
 
 
@@ -331,13 +334,15 @@ def _changes(sides: Sides) -> Iterator[str]:
             (code(each.name), *("-" if v is None else code(v) for v in (each.before, each.after)))
             for each in found.knobs[:MOST_CHANGES]
         ]
-        yield from table(("knob", code(sides.base.name), "this commit"), lines)
+        yield from table(("knob", code(sides.base.name), "this commit"), lines, figures=False)
         yield from _more(len(found.knobs))
     if found.stages:
         yield ""
         stages = list(found.stages.items())[:MOST_CHANGES]
         yield from table(
-            ("stage", "what differs"), [(code(n), ", ".join(why)) for n, why in stages]
+            ("stage", "what differs"),
+            [(code(n), ", ".join(why)) for n, why in stages],
+            figures=False,
         )
         yield from _more(len(found.stages))
     yield ""

@@ -30,10 +30,12 @@ def listed(texts: Sequence[str], most: int) -> str:
     return f"{shown} and {len(texts) - most:,} more" if len(texts) > most else shown
 
 
-def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    """A table, line by line; figures are to the right of the first column."""
+def table(
+    headings: Sequence[str], rows: Iterable[Sequence[str]], *, figures: bool = True
+) -> Iterator[str]:
+    """A table, line by line; figures, behind the first column, are aligned to the right."""
     yield _line(headings)
-    yield _line(["---", *("---:" for _ in headings[1:])])
+    yield _line(["---", *("---:" if figures else "---" for _ in headings[1:])])
     for row in rows:
         yield _line(row)
 
