@@ -69,6 +69,15 @@ def test_rows_that_others_were_tested_on_too_are_not_paired(tmp_path, monkeypatc
         paired(one[1], replace(other[1], name="b"))
 
 
+def test_a_number_of_rows_that_does_not_go_with_the_digest_is_not_paired():
+    rows = runs.examples()
+    packed = runs.outcomes(rows, {0: runs.scores(rows, random.Random(0), "choice")}, "choice")
+    longer = replace(packed, rows=61, models={"seed=0": [*packed.models["seed=0"], 1.0]})
+    one, other = (of_outcomes("a", each, [0]) for each in (packed, longer))
+    with pytest.raises(StillhouseError, match="tested on other rows"):
+        paired(one, other)
+
+
 def test_outcomes_that_lack_a_seed_are_no_revision():
     rows = runs.examples()
     packed = runs.outcomes(rows, {0: runs.scores(rows, random.Random(0), "choice")}, "choice")

@@ -279,3 +279,29 @@ def test_what_is_missing_is_said(repository):
     (repository.path / paths.SUMMARY).write_text("[]", encoding="utf-8")
     with pytest.raises(StillhouseError, match=r"metrics/summary\.json of 'HEAD' is no mapping"):
         repository.comment()
+
+
+@pytest.mark.parametrize(
+    ("lock", "said"),
+    [
+        ("stages: [1]", "no mapping of `stages`"),
+        ("stages: {a: 1}", "its stage 'a' is not as DVC's are"),
+        ("stages: {a: {deps: 3}}", "its stage 'a' is not as DVC's are"),
+        ("stages: {a: {params: {p: [x]}}}", "its stage 'a' is not as DVC's are"),
+        ("stages: [1", "not well-formed YAML"),
+    ],
+)
+def test_a_lock_that_is_none_is_said(repository, lock, said):
+    repository.run(right(repository, 3))
+    (repository.path / "dvc.lock").write_text(lock, encoding="utf-8")
+    with pytest.raises(StillhouseError, match=f"dvc.lock of 'HEAD' is .*{said}"):
+        repository.comment()
+
+
+def test_a_summary_of_another_kind_has_no_figures(repository):
+    repository.run(right(repository, 3))
+    summary = '{"student": 3, "teacher": {"prompt_tokens": "x", "cost": {"EUR": null}}}'
+    (repository.path / paths.SUMMARY).write_text(summary, encoding="utf-8")
+    shown = repository.comment()
+    assert first(shown) == "**The same**: all 60 test rows score as in `main` (95.0%)."
+    assert "| Teacher's tokens in | - | 1,000 | - |" in shown

@@ -100,6 +100,7 @@ def test_agreement_with_a_teacher_has_no_outcomes():
     [
         lambda found: found["models"]["seed=0"].update(packed="AAAA"),
         lambda found: found["models"]["seed=0"].update(packed="%"),
+        lambda found: found["models"]["seed=0"].update(packed="/w=="),  # more than three rows
         lambda found: found["models"]["seed=0"].update(scores="0.5 often"),
         lambda found: found.update(measure="luck"),
         lambda found: found.update(models=[]),

@@ -166,7 +166,8 @@ def require_same_rows(one: Revision, other: Revision) -> None:
             f"{other.measure.title.lower()}, which cannot be compared; see `answer.metric` of "
             "their dataset."
         )
-    if one.digest is not None and one.digest != other.digest:
+    differ = one.digest != other.digest or one.test.keys() != other.test.keys()
+    if one.digest is not None and differ:
         raise StillhouseError(
             f"{one.name!r} ({len(one.test):,} test rows) and {other.name!r} "
             f"({len(other.test):,}) were tested on other rows, or rows with other queries, choices "

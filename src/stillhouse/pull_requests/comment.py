@@ -103,8 +103,17 @@ def comment(
 def _measure(side: Side) -> Measure:
     if side.outcomes is not None:
         return side.outcomes.measure
-    student = (side.summary or {}).get("student", {})
+    student = _figures(side, "student")
     return next((each for name, each in NAMED.items() if name in student), ACCURACY)
+
+
+def _figures(side: Side, *path: str) -> dict[str, float]:
+    """The numbers in a part of a side's summary; none where it has no such part."""
+    found: Any = side.summary
+    for name in path:
+        found = found.get(name) if isinstance(found, dict) else None
+    values = found.items() if isinstance(found, dict) else ()
+    return {name: value for name, value in values if isinstance(value, (int, float))}
 
 
 def _students(sides: Sides) -> Paired | str:
@@ -195,8 +204,7 @@ def _verdict(student: Paired, found: Found, sides: Sides, measure: Measure) -> I
 def _cost_ratio(sides: Sides) -> str | None:
     """What the teacher's labels cost, in the base's: money, or tokens where nothing has a price."""
     (here, tokens), (base, tokens_before) = (
-        (_money(side), sum(_teacher(side).get(name) or 0 for name in TOKENS))
-        for side in (sides.here, sides.base)
+        (_figures(side, TEACHER, "cost"), _tokens(side)) for side in (sides.here, sides.base)
     )
     shared = here.keys() & base.keys()
     if len(shared) == 1 and here[currency := next(iter(shared))] and base[currency]:
@@ -208,14 +216,8 @@ def _cost_ratio(sides: Sides) -> str | None:
     return None
 
 
-def _teacher(side: Side) -> Mapping[str, Any]:
-    found = (side.summary or {}).get(TEACHER)
-    return found if isinstance(found, dict) else {}
-
-
-def _money(side: Side) -> dict[str, float]:
-    found = _teacher(side).get("cost")
-    return found if isinstance(found, dict) else {}
+def _tokens(side: Side) -> float:
+    return sum(_figures(side, TEACHER).get(name, 0) for name in TOKENS)
 
 
 def _times(value: float, before: float) -> str:
@@ -263,18 +265,16 @@ def _unpaired(sides: Sides, measure: Measure) -> Iterator[str]:
     """Both sides' figures beside each other, and no test of them."""
     sound = [_measure(side) for side in (sides.here, sides.base)]
     base = sides.base if sound[0] == sound[1] else None
-    own = (sides.here.summary or {}).get("student", {})
-    before = ((base and base.summary) or {}).get("student", {})
+    own, before = _figures(sides.here, "student"), _figures(base, "student") if base else {}
     headings = (measure.title, "this commit", code(sides.base.name))
     yield from table(headings, [("**Student**", _score(own, measure), _score(before, measure))])
 
 
-def _score(student: Mapping[str, Any], measure: Measure) -> str:
+def _score(student: Mapping[str, float], measure: Measure) -> str:
     names = [f"{measure.name}{end}" for end in ("", "_low", "_high")]
-    values = [student.get(name) for name in names]
-    if not all(isinstance(value, (int, float)) for value in values):
+    if not student.keys() >= set(names):
         return "-"
-    mean, low, high = (float(value) for value in values if value is not None)
+    mean, low, high = (student[name] for name in names)
     return f"{measure.shown(mean)} ({measure.ends(low, high)})"
 
 
@@ -360,14 +360,14 @@ def _cost_table(sides: Sides) -> Iterator[str]:
     both = (sides.here, sides.base)
     tokens = {"Teacher's tokens in": TOKENS[0], "Teacher's tokens out": TOKENS[1]}
     figures: dict[str, list[float | None]] = {
-        title: [_teacher(side).get(name) for side in both] for title, name in tokens.items()
+        title: [_figures(side, TEACHER).get(name) for side in both]
+        for title, name in tokens.items()
     }
-    for currency in sorted({currency for side in both for currency in _money(side)}):
-        figures[f"Teacher's labels, {code(currency)}"] = [
-            _money(side).get(currency) for side in both
-        ]
+    money = [_figures(side, TEACHER, "cost") for side in both]
+    for currency in sorted({*money[0], *money[1]}):
+        figures[f"Teacher's labels, {code(currency)}"] = [each.get(currency) for each in money]
     figures["Student's tokens an answer"] = [
-        ((side.summary or {}).get("student") or {}).get("mean_answer_tokens") for side in both
+        _figures(side, "student").get("mean_answer_tokens") for side in both
     ]
     lines = []
     for title, (here, base) in figures.items():

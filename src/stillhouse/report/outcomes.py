@@ -147,7 +147,10 @@ def _unpacked(found: Mapping[str, str], name: str, rows: int) -> list[Any]:
         raise ValueError(f"no base64: {error}") from error
     if len(packed) != -(-rows * width // 8):
         raise ValueError(f"{len(packed)} bytes for {rows} rows of {width} bits")
-    bits = np.unpackbits(packed)[: rows * width].reshape(rows, width).astype(np.int64)
+    bits, padding = np.split(np.unpackbits(packed), [rows * width])
+    if padding.any():
+        raise ValueError(f"bits behind the last of {rows} rows")
+    bits = bits.reshape(rows, width).astype(np.int64)
     return [distinct[code] for code in bits @ (1 << np.arange(width)[::-1])]
 
 
