@@ -1,6 +1,7 @@
 """The comment of a pull request: its verdict, what it names, and what it says where it cannot."""
 
 import copy
+import hashlib
 import re
 import subprocess
 
@@ -238,8 +239,34 @@ def test_outcomes_of_other_seeds(repository):
     repository.branch()
     repository.run(right(repository, 9))
     runs.write(repository.path / "params.yaml", {"seeds": [0, 1]})
-    assert "this commit lacks one of its `seeds`" in first(repository.comment())
+    assert "outcomes.json` of this commit is of another run" in first(repository.comment())
     assert "with what is not committed yet, against" in repository.comment()
+
+
+@pytest.mark.parametrize("which", ["predictions", "outcomes"])
+def test_outcomes_that_dvc_lock_has_otherwise(repository, which):
+    report = {
+        "deps": [{"path": "data/predictions/seed=0.parquet", "md5": "1"}],
+        "outs": [{"path": "metrics/outcomes.json"}],
+    }
+    evaluate = {"outs": [{"path": "data/predictions/seed=0.parquet", "md5": "1"}]}
+    lock = {"report": report, "evaluate@0": evaluate}
+    repository.run(right(repository, 3))
+    content = (repository.path / paths.OUTCOMES).read_bytes()
+    report["outs"][0]["md5"] = hashlib.md5(content).hexdigest()
+    repository.run(right(repository, 3), lock=lock)
+    repository.branch()
+    repository.run(right(repository, 9))
+    assert first(repository.comment()).startswith(("**Worse", "**No difference"))
+    repository.git("switch", "--quiet", "main")
+    place = evaluate["outs"] if which == "predictions" else report["outs"]
+    place[0]["md5"] = "2"
+    repository.run(right(repository, 3), lock=lock)
+    repository.git("switch", "--quiet", "--create", "later")
+    repository.run(right(repository, 9))
+    assert "outcomes.json` of `main` is of another run" in first(repository.comment())
+    with pytest.raises(StillhouseError, match="dataset"):  # the predictions are looked for instead
+        read_revision("main")
 
 
 def test_a_history_of_its_own(repository):

@@ -15,6 +15,7 @@ from stillhouse.core.tables import EXAMPLES, RATINGS, ZERO_SHOT, Table, predicti
 from stillhouse.core.yaml import parse_yaml
 from stillhouse.evaluate.scoring import split_rows
 from stillhouse.experiments.git import WORKSPACE, read_text, resolve
+from stillhouse.experiments.lock import LOCK, is_of_another_run, parse_lock
 from stillhouse.kinds.measures import ACCURACY, RATED, Measure, measure_of
 from stillhouse.report.outcomes import COMPARED, Outcomes, digest_of, parse_outcomes
 from stillhouse.report.ratings import rated_by_all, rated_scores
@@ -66,13 +67,7 @@ def read_revision(revision: str, models: Collection[str] = ()) -> Revision:
         return read_revision("HEAD", models)
     commit = resolve(revision)
     seeds = seeds_of_commit(revision, commit)
-    text = read_text(commit, paths.OUTCOMES)
-    known = (
-        None
-        if text is None
-        else of_outcomes(revision, parse_outcomes(text, revision), seeds, models)
-    )
-    if known is not None:
+    if (known := _in_git(revision, commit, seeds, models)) is not None:
         return known
     with TemporaryDirectory(prefix="stillhouse-") as folder:
         metric = _metric(revision, lambda path: read_text(commit, path))
@@ -80,6 +75,19 @@ def read_revision(revision: str, models: Collection[str] = ()) -> Revision:
         wanted = dict.fromkeys(table.path for table in tables)
         copy_files(revision, commit, wanted, Path(folder))
         return _read(revision, seeds, metric, Path(folder), models)
+
+
+def _in_git(
+    revision: str, commit: str, seeds: Collection[int], models: Collection[str]
+) -> Revision | None:
+    """A revision as its outcomes have it, where the commit has them and of this very run."""
+    text = read_text(commit, paths.OUTCOMES)
+    if text is None:
+        return None
+    lock = parse_lock(read_text(commit, LOCK), f"{LOCK} of {revision!r}")
+    if is_of_another_run(text, lock):
+        return None
+    return of_outcomes(revision, parse_outcomes(text, revision), seeds, models)
 
 
 def of_outcomes(

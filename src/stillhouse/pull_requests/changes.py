@@ -8,11 +8,7 @@ from typing import Any
 
 from stillhouse.code.record import STAGE
 from stillhouse.core import paths
-from stillhouse.core.errors import StillhouseError
-from stillhouse.core.yaml import parse_yaml
-
-Lock = Mapping[str, Any]
-"""The stages of a dvc.lock."""
+from stillhouse.experiments.lock import Lock
 
 
 @dataclass(frozen=True)
@@ -30,32 +26,6 @@ class Changes:
 
     knobs: tuple[Knob, ...]
     stages: Mapping[str, tuple[str, ...]]
-
-
-def parse_lock(text: str | None, where: str) -> Lock:
-    """The stages of a dvc.lock; none where there is no such file."""
-    values = parse_yaml(text, where) if text else {}
-    stages = values.get("stages", {}) if isinstance(values, dict) else None
-    if not isinstance(stages, dict):
-        raise StillhouseError(f"{where} is no dvc.lock: it has no mapping of `stages`.")
-    for name, stage in stages.items():
-        if not _is_stage(stage):
-            raise StillhouseError(
-                f"{where} is no dvc.lock: its stage {name!r} is not as DVC's are."
-            )
-    return stages
-
-
-def _is_stage(stage: object) -> bool:
-    """Whether the parts that are read here are of the types that DVC writes."""
-    if not isinstance(stage, dict):
-        return False
-    params, lists = stage.get("params", {}), (stage.get("deps", []), stage.get("outs", []))
-    return (
-        isinstance(params, dict)
-        and all(isinstance(values, dict) for values in params.values())
-        and all(isinstance(each, list) and all(isinstance(o, dict) for o in each) for each in lists)
-    )
 
 
 def changes(before: Lock, after: Lock) -> Changes:

@@ -133,10 +133,10 @@ def _students(sides: Sides) -> Paired | str:
                 f"**Not compared row by row**: {called} has no {outcomes}, which the stage "
                 "`report` writes. A difference below may be chance."
             )
-        if (students := side.students()) is None:
+        if side.superseded or (students := side.students()) is None:
             return (
-                f"**Not compared row by row**: {outcomes} of {called} lacks one of its `seeds`, so "
-                "it is of another run. A difference below may be chance."
+                f"**Not compared row by row**: {outcomes} of {called} is of another run, as its "
+                "`dvc.lock` or its `seeds` say. A difference below may be chance."
             )
         revisions.append(students)
     found = _compared("student", *revisions)

@@ -16,8 +16,7 @@ from stillhouse.core import paths
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.files import json_bytes
 from stillhouse.core.progress import announce
-
-LOCK = "dvc.lock"
+from stillhouse.experiments.lock import LOCK
 
 
 def require_fresh_lock() -> int:

@@ -10,11 +10,10 @@ from stillhouse.core.errors import StillhouseError
 from stillhouse.core.json_text import parse_json
 from stillhouse.core.yaml import parse_yaml
 from stillhouse.experiments.git import git, head, is_shallow, merge_base, read_text, resolve
+from stillhouse.experiments.lock import LOCK, Lock, is_of_another_run, parse_lock
 from stillhouse.experiments.revisions import Revision, of_outcomes
-from stillhouse.pull_requests.changes import Lock, parse_lock
 from stillhouse.report.outcomes import Outcomes, parse_outcomes
 
-LOCK = Path("dvc.lock")
 READ = (paths.PARAMS, LOCK, paths.SUMMARY, paths.OUTCOMES)
 
 
@@ -28,6 +27,8 @@ class Side:
     outcomes: Outcomes | None
     seeds: tuple[int, ...]
     lock: Lock
+    superseded: bool
+    """Whether its dvc.lock says that its outcomes are of another run."""
 
     def students(self) -> Revision | None:
         """Its students, row by row; None where its outcomes are missing or of other seeds."""
@@ -85,6 +86,7 @@ def _side(name: str, commit: str, read: Callable[[Path], str | None]) -> Side:
         return values
 
     outcomes = read(paths.OUTCOMES)
+    lock = parse_lock(read(LOCK), f"{LOCK} of {name!r}")
     seeds = (mapping(paths.PARAMS, parse_yaml) or {}).get("seeds")
     return Side(
         name,
@@ -92,7 +94,8 @@ def _side(name: str, commit: str, read: Callable[[Path], str | None]) -> Side:
         mapping(paths.SUMMARY, parse_json),
         None if outcomes is None else parse_outcomes(outcomes, name),
         tuple(seeds) if isinstance(seeds, list) else (),
-        parse_lock(read(LOCK), f"{LOCK} of {name!r}"),
+        lock,
+        outcomes is not None and is_of_another_run(outcomes, lock),
     )
 
 
