@@ -92,7 +92,6 @@ def test_what_cannot_be_read_says_why(workspace, tmp_path):
     assert by_both.splitlines()[5:] == by_git.splitlines()[5:]
 
     shutil.rmtree(tmp_path / "remote")
-    shutil.rmtree(workspace.path / ".dvc/cache")
     message = workspace.stillhouse("compare", "HEAD", "saved", fails=True)
     assert "The predictions of 'HEAD' are not here" in message
     assert "dvc fetch" in message
