@@ -20,12 +20,18 @@ from stillhouse.experiments.lock import LOCK
 
 
 def require_fresh_lock() -> int:
-    """How many stages dvc.lock has, when all belong to what is here.
+    """How many stages there are, when dvc.lock has all as they are here.
 
     Raises StillhouseError that names each stage that would run again, and why.
     """
-    stages = _stages()
-    stale = stale_stages(stages)
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+
+    try:
+        stages = list(Repo().index.stages)
+        stale = stale_stages(stages)
+    except DvcException as error:
+        raise StillhouseError(f"DVC cannot read this project: {error}.") from error
     if stale:
         listed = "\n".join(f"  {name}: {', '.join(reasons)}" for name, reasons in stale.items())
         raise StillhouseError(
@@ -49,16 +55,6 @@ def stale_stages(stages: Sequence[Any]) -> dict[str, list[str]]:
             if name.partition("@")[0] in recoded:
                 reasons.insert(0, "its code means something else")
     return {name: reasons for name, reasons in found.items() if reasons}
-
-
-def _stages() -> Sequence[Any]:
-    from dvc.exceptions import DvcException
-    from dvc.repo import Repo
-
-    try:
-        return list(Repo().index.stages)
-    except DvcException as error:
-        raise StillhouseError(f"DVC cannot read this project: {error}.") from error
 
 
 def _reasons(stage: Any, made: Mapping[str, Any]) -> Iterator[str]:
