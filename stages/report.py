@@ -3,7 +3,7 @@
 Run it with `dvc repro report`.
 """
 
-from stillhouse.config.dataset import DatasetConf
+from stillhouse.config.dataset import RATING, DatasetConf
 from stillhouse.config.student import StudentConf
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.core import paths
@@ -16,9 +16,13 @@ from stillhouse.core.tables import (
     ZERO_SHOT,
     predictions,
 )
+from stillhouse.evaluate.scoring import split_rows
+from stillhouse.kinds.measures import NAMED
 from stillhouse.report import plots, summary, table
+from stillhouse.report.against import TEACHER
 from stillhouse.report.cost import rates
 from stillhouse.report.latest_run import latest_run
+from stillhouse.report.outcomes import outcomes_of
 from stillhouse.stage import Stage, StageConfig, run_stage
 from stillhouse.teacher_select.selected import with_selected
 
@@ -54,19 +58,22 @@ def main(stage: Stage[ReportConfig]) -> None:
     config, seeds = with_selected(stage.config, selected), stage.config.seeds
     training = config.student.training
     gold = [{"model": paths.GOLD, **row} for row in stage.rows(predictions(paths.GOLD))]
+    examples, parsed, ratings = map(stage.rows, (EXAMPLES, PARSED, RATINGS))
+    zero_shot, references = stage.rows(ZERO_SHOT), [*stage.rows(REFERENCES), *gold]
+    predicted = {model: stage.rows(predictions(model)) for model in summary.models(seeds)}
     found = summary.everything(
         {path.stem: stage.json(path) for path in (*DATA, *LATER)},
         {seed: stage.json(paths.eval_metrics(seed)) for seed in seeds},
-        stage.rows(EXAMPLES),
-        {model: stage.rows(predictions(model)) for model in summary.models(seeds)},
-        references=[*stage.rows(REFERENCES), *gold],
-        zero_shot=stage.rows(ZERO_SHOT),
+        examples,
+        predicted,
+        references=references,
+        zero_shot=zero_shot,
         confusions=[stage.text(paths.confusion_plot(seed)) for seed in seeds],
         curves={seed: stage.text(paths.train_curve(seed)) for seed in seeds},
-        parsed=stage.rows(PARSED),
+        parsed=parsed,
         answer=config.dataset.answer,
         price=config.teacher.price,
-        ratings=stage.rows(RATINGS),
+        ratings=ratings,
         rated=stage.json(paths.RATINGS_METRICS),
         run={
             "seeds": seeds,
@@ -85,6 +92,13 @@ def main(stage: Stage[ReportConfig]) -> None:
     stage.write_text(paths.GRADED_PLOT, plots.graded_csv(found))
     stage.write_text(paths.STATUS_PLOT, plots.status_csv(found))
     stage.write_json(paths.REPORT, found)
+    scored = summary.scores_by_model(predicted, [*references, *zero_shot])
+    answer, measure = config.dataset.answer, NAMED[found["measure"]]
+    if TEACHER in found["against"] and answer.metric != RATING:
+        test = split_rows(examples, "test", answer.metric)
+        scored[TEACHER] = summary.teacher_scores(test, parsed, answer)
+    outcomes = outcomes_of(examples, scored, ratings, answer.metric, measure)
+    stage.write_json(paths.OUTCOMES, outcomes.written())
     stage.write_json(paths.SUMMARY, summary.summarised(found))
     events = {name: read_events(name) for name in ("stage", "teacher", "student")}
     seconds = table.latest_seconds(events["stage"])

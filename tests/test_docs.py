@@ -45,7 +45,7 @@ def test_every_setting_names_a_knob_and_a_value_that_it_takes(page):
 @pages
 def test_every_command_of_stillhouse_exists(page):
     commands = get_command(app).commands
-    for line in re.findall(r"(?:^|`)stillhouse ([a-z]+)", page.read_text("utf-8"), re.MULTILINE):
+    for line in re.findall(r"(?:^|`)stillhouse ([a-z-]+)", page.read_text("utf-8"), re.MULTILINE):
         assert line in commands, f"`stillhouse {line}` does not exist"
 
 

@@ -53,12 +53,20 @@ app.add_typer(prompts, name="prompts")
 
 
 @app.command()
-def check() -> None:
+def check(
+    *,
+    lock: Annotated[
+        bool, typer.Option("--lock", help="Also that dvc.lock belongs to what is here.")
+    ] = False,
+) -> None:
     """Check params.yaml and every file under conf/ and studies/, and list all mistakes at once.
 
     Also how the entries that params.yaml and the studies name go together, and what DVC would not
     see. The stages check what they need of this before they start; this is for looking before you
     run.
+
+    With --lock it fails, too, where a stage would run again, and says which and why. It needs no
+    data: a clone of a pull request is enough.
     """
     from stillhouse.code.pin import require_pinned_version, warning_of_python
     from stillhouse.config.unseen import warnings
@@ -69,6 +77,10 @@ def check() -> None:
     for warning in filter(None, (*warnings(), warning_of_python())):
         typer.echo(f"warning: {warning}", err=True)
     typer.echo(f"{check_all(also=[check_studies])} files are fine.")
+    if lock:
+        from stillhouse.pull_requests.lock import require_fresh_lock
+
+        typer.echo(f"dvc.lock belongs to them: none of {require_fresh_lock()} stages would run.")
 
 
 @app.command("list")
@@ -382,6 +394,40 @@ def compare(
         typer.echo(comparing.as_json(found))
     else:
         comparing.print_comparison(found)
+
+
+@app.command("pr-comment")
+def pr_comment(
+    *,
+    base: Annotated[str, typer.Option(help="The branch that it is to be merged into.")],
+    fail_if: Annotated[
+        Literal["worse"] | None,
+        typer.Option(help="Exit with 1 when the student is worse, and by more than chance."),
+    ] = None,
+    alpha: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="The level of significance.")
+    ] = 0.05,
+    artifact_url: Annotated[
+        str | None, typer.Option(help="Where the report of this run is kept, to link to.")
+    ] = None,
+    stale: Annotated[
+        bool, typer.Option("--stale", help="Say first that `check --lock` has failed.")
+    ] = False,
+) -> None:
+    """Print what a pull request changes as Markdown: a verdict, a table, rows, knobs, cost.
+
+    What is here is compared with the commit at which it left BASE, row by row, by what Git holds:
+    no remote, no credentials, no data. Lower counts as worse where scores are graded.
+
+        stillhouse pr-comment --base origin/main
+        stillhouse pr-comment --base origin/main --fail-if worse --alpha 0.01
+    """
+    from stillhouse.pull_requests.comment import comment
+
+    found = comment(base, alpha=alpha, artifact_url=artifact_url, stale=stale)
+    typer.echo(found.markdown, nl=False)
+    if found.found == fail_if:
+        raise typer.Exit(1)
 
 
 Student = Annotated[

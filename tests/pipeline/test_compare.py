@@ -81,11 +81,21 @@ def test_what_cannot_be_read_says_why(workspace, tmp_path):
 
     shutil.copytree(workspace.path / ".dvc/cache", tmp_path / "remote")
     shutil.rmtree(workspace.path / ".dvc/cache")
-    assert "12 test rows" in workspace.stillhouse("compare", "HEAD~1", "saved")  # from the remote
+    (tmp_path / "remote").rename(tmp_path / "away")
+    by_git = workspace.stillhouse("compare", "HEAD~1", "saved")
+    assert "12 test rows" in by_git  # without a remote
+
+    # Of a commit that has no outcomes, the predictions are read.
+    workspace.run("git", "switch", "--quiet", "--detach", "HEAD~1")
+    workspace.run("git", "rm", "--quiet", "metrics/outcomes.json")
+    workspace.commit()
+    (tmp_path / "away").rename(tmp_path / "remote")
+    by_both = workspace.stillhouse("compare", "HEAD", "saved")
+    assert by_both.splitlines()[5:] == by_git.splitlines()[5:]
 
     shutil.rmtree(tmp_path / "remote")
-    message = workspace.stillhouse("compare", "HEAD~1", "saved", fails=True)
-    assert "The predictions of 'HEAD~1' are not here" in message
+    message = workspace.stillhouse("compare", "HEAD", "saved", fails=True)
+    assert "The predictions of 'HEAD' are not here" in message
     assert "dvc fetch" in message
     assert "Traceback" not in message
 

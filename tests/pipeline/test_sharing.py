@@ -147,7 +147,7 @@ def test_every_command_of_the_page_in_the_order_of_the_page(workspace, fast, tmp
     for line in documented("Compare in a pull request"):
         if line.startswith(("dvc", "stillhouse")):
             assert follow(fresh, line)
-    (check,) = re.findall(r"`(dvc repro --allow-missing --dry)`", PAGE)
+    (check,) = re.findall(r"`(stillhouse check --lock)`", PAGE)
     bare = Workspace(tmp_path / "bare", fast)
     workspace.run("git", "clone", "--quiet", str(tmp_path / "origin"), str(bare.path))
-    assert "Running stage" not in follow(bare, check)
+    assert "none of" in follow(bare, check)

@@ -11,8 +11,8 @@ from pathlib import Path
 from tests.conftest import REPOSITORY
 
 COPIED = ("src", "stages", "conf", "dvc.yaml", "params.yaml", ".gitignore", ".dvcignore",
-          ".dvc/config", ".dvc/.gitignore", ".dvc/plots", "pyproject.toml", "README.md",
-          "LICENSE")  # fmt: skip
+          ".dvc/config", ".dvc/.gitignore", ".dvc/plots", ".github/workflows", "pyproject.toml",
+          "README.md", "LICENSE")  # fmt: skip
 OURS = "stillhouse"
 
 

@@ -12,6 +12,7 @@ from stillhouse.core.errors import StillhouseError
 from stillhouse.core.files import read_json
 from stillhouse.core.tables import EXAMPLES, PARSED
 from stillhouse.core.templates import render
+from tests.conftest import REPOSITORY
 from tests.pipeline.scripts import run
 from tests.project.tables import reviews, write_csv, write_jsonl
 
@@ -47,6 +48,9 @@ def test_a_table_becomes_a_project(stillhouse, tmp_path, capsys, monkeypatch):
     assert values["decoding"]["decode"] == "choices"
     assert values["training"]["validation"] == {"epochs": 1, "patience": 3}
     assert "# On a CPU the backward pass" in student  # comments are the package's still
+    workflow = (REPOSITORY / ".github/workflows/stillhouse.yml").read_bytes()
+    for place in (project, project / ".template"):
+        assert (place / ".github/workflows/stillhouse.yml").read_bytes() == workflow
     assert "PYTHONPATH" not in (project / "dvc.yaml").read_text(encoding="utf-8")
     monkeypatch.chdir(project)
     check_all()

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from stillhouse.experiments.revisions import Revision, read_revision, scored_in_both
+from stillhouse.experiments.revisions import Revision, paired, read_revision
 from stillhouse.kinds.measures import ACCURACY, Measure
 from stillhouse.statistics.intervals import Interval
 from stillhouse.statistics.method import LEAST_SEEDS
@@ -36,14 +36,15 @@ class Compared:
 
 
 def compare_revisions(one: str, other: str) -> Compared:
-    """Read both revisions' predictions and compare them by row."""
+    """Read the scores of both revisions' students and compare them by row."""
     return compared(read_revision(one), read_revision(other))
 
 
-def compared(before: Revision, after: Revision) -> Compared:
-    """Compare two revisions that were read, by row."""
+def compared(one: Revision, other: Revision) -> Compared:
+    """Two revisions compared by row."""
+    before, after = paired(one, other)
     measure = before.measure
-    found = compare(*scored_in_both(before, after), before.groups, scale=measure.scale)
+    found = compare(before.seeds, after.seeds, before.groups, scale=measure.scale)
     return Compared(before.name, after.name, found, measure)
 
 

@@ -83,12 +83,24 @@ def resolve(revision: str) -> str:
         raise StillhouseError(
             f"{len(named)} experiments are called {revision!r}; name one by its commit: {commits}."
         )
-    refs = git("for-each-ref", "--format=%(refname:short)", "refs/heads", "refs/tags").split()
+    kinds = ("refs/heads", "refs/tags", "refs/remotes")
+    refs = git("for-each-ref", "--format=%(refname:short)", *kinds).split()
     names = {WORKSPACE, *(experiment.name for experiment in known), *refs}
     raise StillhouseError(
         f"There is no revision or experiment {revision!r}.{did_you_mean(revision, names)} "
-        "`dvc exp pull origin NAME` fetches another's experiment."
+        "`git fetch` brings a remote's branches, `dvc exp pull origin NAME` another's experiment."
     )
+
+
+def merge_base(one: str, other: str) -> str | None:
+    """The best commit that both revisions have in their history; None when they share none."""
+    done = _run("merge-base", one, other)
+    return None if done.returncode else done.stdout.split()[0]
+
+
+def is_shallow() -> bool:
+    """Whether this clone has no more than the latest commits."""
+    return git("rev-parse", "--is-shallow-repository").strip() == "true"
 
 
 @cache

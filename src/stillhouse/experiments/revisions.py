@@ -1,7 +1,7 @@
 """The results of a revision, read through DVC without checking anything out."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -15,11 +15,11 @@ from stillhouse.core.tables import EXAMPLES, RATINGS, ZERO_SHOT, Table, predicti
 from stillhouse.core.yaml import parse_yaml
 from stillhouse.evaluate.scoring import split_rows
 from stillhouse.experiments.git import WORKSPACE, read_text, resolve
-from stillhouse.kinds.measures import ACCURACY, Measure, measure_of
-from stillhouse.report.ratings import rated_scores
-from stillhouse.statistics.paired import ByRow, Scores, Seeds
-
-COMPARED = ("query", "label", "choices")
+from stillhouse.experiments.lock import LOCK, is_of_another_run, parse_lock
+from stillhouse.kinds.measures import ACCURACY, RATED, Measure, measure_of
+from stillhouse.report.outcomes import COMPARED, Outcomes, digest_of, parse_outcomes
+from stillhouse.report.ratings import rated_by_all, rated_scores
+from stillhouse.statistics.paired import ByRow, Scores
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,9 @@ class Revision:
     """What the scores are."""
     models: Mapping[str, Scores] = field(default_factory=dict)
     """Those of other models that were asked for, by their names in the report."""
+    digest: str | None = None
+    """Of the test rows, where Git alone was read (metrics/outcomes.json): ids are then the rows'
+    places, and of a row nothing is known but its group."""
 
     @property
     def scored(self) -> Mapping[str, float]:
@@ -51,9 +54,9 @@ def read_revision(revision: str, models: Collection[str] = (), *, fetch: bool = 
     """Read the predictions of a revision: a commit, a branch, an experiment, or `workspace`.
 
     `models` are others whose scores are wanted: `untrained`, `gold`, or one of the knob `zero_shot`
-    such as `teacher:vanilla`. Nothing is checked out; what is not in DVC's cache is read from its
-    remote, unless `fetch` is false. In a clone where nothing was built, HEAD stands for the
-    workspace.
+    such as `teacher:vanilla`. Nothing is checked out: metrics/outcomes.json has the scores of a
+    commit, and where it does not, its tables are read from DVC's cache or, unless `fetch` is
+    false, its remote. In a clone where nothing was built, HEAD stands for the workspace.
     """
     if revision == WORKSPACE:
         seeds = read_seeds()
@@ -64,6 +67,8 @@ def read_revision(revision: str, models: Collection[str] = (), *, fetch: bool = 
         return read_revision("HEAD", models, fetch=fetch)
     commit = resolve(revision)
     seeds = seeds_of_commit(revision, commit)
+    if (known := _in_git(revision, commit, seeds, models)) is not None:
+        return known
     with TemporaryDirectory(prefix="stillhouse-") as folder:
         metric = _metric(revision, lambda path: read_text(commit, path))
         tables = [*_tables(seeds, metric), *(_table_of(model, metric) for model in models)]
@@ -72,10 +77,58 @@ def read_revision(revision: str, models: Collection[str] = (), *, fetch: bool = 
         return _read(revision, seeds, metric, Path(folder), models)
 
 
-def scored_in_both(one: Revision, other: Revision) -> tuple[Seeds, Seeds]:
-    """The scores of the test rows that both have scores of: of conversations, a judge rates some
-    and not others.
+def _in_git(
+    revision: str, commit: str, seeds: Collection[int], models: Collection[str]
+) -> Revision | None:
+    """A revision as its outcomes have it, where the commit has them and of this very run."""
+    text = read_text(commit, paths.OUTCOMES)
+    if text is None:
+        return None
+    lock = parse_lock(read_text(commit, LOCK), f"{LOCK} of {revision!r}")
+    if is_of_another_run(text, lock):
+        return None
+    return of_outcomes(revision, parse_outcomes(text, revision), seeds, models)
+
+
+def of_outcomes(
+    name: str, outcomes: Outcomes, seeds: Collection[int], models: Collection[str] = ()
+) -> Revision | None:
+    """A revision as its outcomes have it; None where they lack one of its seeds or of `models`."""
+    named = [*(f"seed={seed}" for seed in seeds), *models]
+    if not outcomes.models.keys() >= set(named):
+        return None
+    ids = places(outcomes.rows)
+    given = {
+        model: {
+            id_: score
+            for id_, score in zip(ids, outcomes.models[model], strict=True)
+            if score is not None
+        }
+        for model in named
+    }
+    scores = rated_by_all(given, named) if outcomes.measure is RATED else given
+    groups = outcomes.groups or [None] * outcomes.rows
+    return Revision(
+        name,
+        {seed: scores[f"seed={seed}"] for seed in seeds},
+        {id_: {"group": group} for id_, group in zip(ids, groups, strict=True)},
+        outcomes.measure,
+        {model: scores[model] for model in models},
+        outcomes.digest,
+    )
+
+
+def places(rows: int) -> list[str]:
+    """What stands for the ids of so many rows: their places, of one width, so that they sort."""
+    return [f"{place:0{len(str(rows))}}" for place in range(1, rows + 1)]
+
+
+def paired(one: Revision, other: Revision) -> tuple[Revision, Revision]:
+    """Both with the test rows alone that both have scores of, under the same ids: of conversations,
+    a judge rates some and not others.
     """
+    if one.digest is not None or other.digest is not None:
+        one, other = _by_place(one), _by_place(other)
     require_same_rows(one, other)
     shared = [id_ for id_ in one.scored if id_ in other.scored]
     if not shared:
@@ -84,14 +137,53 @@ def scored_in_both(one: Revision, other: Revision) -> tuple[Seeds, Seeds]:
             "to compare."
         )
     first, second = (
-        {seed: {id_: scores[id_] for id_ in shared} for seed, scores in each.seeds.items()}
+        replace(
+            each,
+            seeds={
+                seed: {id_: scores[id_] for id_ in shared} for seed, scores in each.seeds.items()
+            },
+        )
         for each in (one, other)
     )
     return first, second
 
 
+def _by_place(revision: Revision) -> Revision:
+    """The same with the rows' places as ids."""
+    if revision.digest is not None:
+        return revision
+    place = dict(zip(sorted(revision.test), places(len(revision.test)), strict=True))
+
+    def moved(scores: Scores) -> Scores:
+        return {place[id_]: score for id_, score in scores.items()}
+
+    return replace(
+        revision,
+        seeds={seed: moved(scores) for seed, scores in revision.seeds.items()},
+        test={place[id_]: {"group": row["group"]} for id_, row in revision.test.items()},
+        models={model: moved(scores) for model, scores in revision.models.items()},
+        digest=digest_of(revision.test),
+    )
+
+
 def require_same_rows(one: Revision, other: Revision) -> None:
     """Fail unless both revisions were tested on the same rows with the same gold labels."""
+    if one.measure != other.measure:
+        raise StillhouseError(
+            f"{one.name!r} is scored by {one.measure.title.lower()} and {other.name!r} by "
+            f"{other.measure.title.lower()}, which cannot be compared; see `answer.metric` of "
+            "their dataset."
+        )
+    differ = one.digest != other.digest or one.test.keys() != other.test.keys()
+    if one.digest is not None and differ:
+        raise StillhouseError(
+            f"{one.name!r} ({len(one.test):,} test rows) and {other.name!r} "
+            f"({len(other.test):,}) were tested on other rows, or rows with other queries, choices "
+            f"or labels, as the digests in {paths.OUTCOMES} say. Only revisions with the same "
+            "test rows can be compared; see `dataset` in their params.yaml."
+        )
+    if one.digest is not None:
+        return
     if one.test.keys() != other.test.keys():
         lone = one.test.keys() ^ other.test.keys()
         example = min(lone)
@@ -100,12 +192,6 @@ def require_same_rows(one: Revision, other: Revision) -> None:
             f"{one.name!r} and {other.name!r} were tested on other rows: {len(lone)} ids are in "
             f"one alone, such as {example!r} of {owner!r}. Only revisions with the same test rows "
             "can be compared; see `dataset` in their params.yaml."
-        )
-    if one.measure != other.measure:
-        raise StillhouseError(
-            f"{one.name!r} is scored by {one.measure.title.lower()} and {other.name!r} by "
-            f"{other.measure.title.lower()}, which cannot be compared; see `answer.metric` of "
-            "their dataset."
         )
     for id_, row in one.test.items():
         for key in COMPARED:

@@ -70,7 +70,7 @@ def pipeline_files(knobs: Mapping[str, Any]) -> dict[Path, str]:
         REQUIREMENTS: f"stillhouse=={stillhouse.__version__}\n",
     }
     files |= {Path(name): _dotted(name) for name in (".gitignore", ".dvcignore")}
-    for folder in ("stages", ".dvc/plots"):
+    for folder in ("stages", ".dvc/plots", ".github/workflows"):
         for path in sorted((root() / folder).glob("*")):
             if path.is_file() and path.relative_to(root()) != OFFLINE_PLOTS:
                 files[path.relative_to(root())] = _text(path)

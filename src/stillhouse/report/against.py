@@ -6,13 +6,12 @@ one of them beats the student is said after Holm's correction for how many there
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from statistics import fmean
 from typing import Any
 
 from stillhouse.core import paths
 from stillhouse.kinds.measures import ACCURACY, Measure
 from stillhouse.statistics.intervals import RIGHT_OR_WRONG, SIGNIFICANCE, Scale
-from stillhouse.statistics.paired import ByRow, Scores, Seeds, compare
+from stillhouse.statistics.paired import ByRow, Scores, Seeds, verdict
 from stillhouse.statistics.pairs import holm
 
 Figures = Mapping[str, Any]
@@ -72,23 +71,15 @@ def against(
     students, of two together their mean by row.
     """
     shared = {seed: {id_: float(scores[id_]) for id_ in other} for seed, scores in students.items()}
-    found = compare({0: other}, shared, groups, fixed=True, scale=scale)
-    difference = found.difference
-    if found.method:
-        difference, p_value = found.method.difference, found.method.p_value
-    else:
-        means = {id_: fmean(scores[id_] for scores in shared.values()) for id_ in other}
-        pair = compare({0: other}, {0: means}, groups, scale=scale).pair
-        assert pair is not None  # each side is a single one
-        p_value = pair.p_value
+    found, said = verdict({0: other}, shared, groups, fixed=True, scale=scale)
     return {
         "rows": found.rows,
         "other": found.one.score.mean,
         "student": found.other.score.mean,
-        "difference": difference.mean,
-        "difference_low": difference.low,
-        "difference_high": difference.high,
-        "p_value": p_value,
+        "difference": said.difference.mean,
+        "difference_low": said.difference.low,
+        "difference_high": said.difference.high,
+        "p_value": said.p_value,
     }
 
 

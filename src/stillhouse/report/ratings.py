@@ -41,17 +41,21 @@ def rated_scores(ratings: Sequence[Row], models: Sequence[str]) -> dict[str, Sco
     these where it has any.
     """
     given = conversation_ratings(ratings)
+    found = rated_by_all(given, models)
+    shared = next(iter(found.values())).keys()
+    of_teacher = {id_: value for id_, value in given.get(TEACHER, {}).items() if id_ in shared}
+    return found | ({TEACHER: of_teacher} if of_teacher else {})
+
+
+def rated_by_all(given: Mapping[str, Scores], models: Sequence[str]) -> dict[str, Scores]:
+    """The scores of the conversations that all of `models` have one of, by model."""
     shared = set.intersection(*(set(given.get(model, ())) for model in models))
     if not shared:
         raise StillhouseError(
             f"The judge rated no test conversation of all of {', '.join(models)}, so nothing can "
             "be compared. Take more test rows, or another `judge`."
         )
-    found: dict[str, Scores] = {
-        model: {id_: given[model][id_] for id_ in sorted(shared)} for model in models
-    }
-    of_teacher = {id_: value for id_, value in given.get(TEACHER, {}).items() if id_ in shared}
-    return found | ({TEACHER: of_teacher} if of_teacher else {})
+    return {model: {id_: given[model][id_] for id_ in sorted(shared)} for model in models}
 
 
 def unrated(rated: Mapping[str, Metrics]) -> Iterator[str]:

@@ -78,15 +78,9 @@ def everything(
     graded scores measure.
     """
     stages, evaluations = with_ratings(stages, evaluations, rated)
-    tables: dict[str, list[Row]] = {name: list(rows) for name, rows in predictions.items()}
+    scored = scores_by_model(predictions, [*references, *zero_shot])
     if paths.BASELINE not in stages["baseline"]:
-        del tables[paths.BASELINE]  # of a student that is served nobody has it as it was before
-    for row in (*references, *zero_shot):
-        tables.setdefault(row["model"], []).append(row)
-    scored: dict[str, Scores] = {
-        name: {id_: row["score"] for id_, row in by_id(rows, f"predictions {name}").items()}
-        for name, rows in tables.items()
-    }
+        del scored[paths.BASELINE]  # of a student that is served nobody has it as it was before
     measured = scored_by(next(iter(evaluations.values())), answer)
     test = [row for row in examples if row["split"] == "test"]
     judged = rated_scores(ratings, list(scored)) if measured is RATED else {}
@@ -144,6 +138,19 @@ def everything(
         found["seeds"] = {str(seed): flat(values) for seed, values in evaluations.items()}
     rounded_off: dict[str, Any] = rounded(found)
     return rounded_off
+
+
+def scores_by_model(
+    predictions: Mapping[str, Sequence[Row]], others: Iterable[Row]
+) -> dict[str, Scores]:
+    """The score of each row of each model's predictions; `others` each have their `model`."""
+    tables: dict[str, list[Row]] = {name: list(rows) for name, rows in predictions.items()}
+    for row in others:
+        tables.setdefault(row["model"], []).append(row)
+    return {
+        name: {id_: row["score"] for id_, row in by_id(rows, f"predictions {name}").items()}
+        for name, rows in tables.items()
+    }
 
 
 def tokens_of_answers(

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from statistics import fmean
 
 from stillhouse.statistics.graded import gap_interval, score_interval
 from stillhouse.statistics.intervals import (
@@ -97,6 +98,44 @@ def compare(
         pairs=pairs,
         method=method_test(before, after, by_row, fixed=fixed, scale=scale),
     )
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One answer to whether `other` differs from `one`, whatever numbers of seeds they have.
+
+    Of the method with three seeds a side or more; else of these students, several together their
+    mean by row.
+    """
+
+    difference: Interval
+    p_value: float
+    detectable: float
+    """The smallest difference that would be seen at 5% with 80% power."""
+    of_method: bool
+
+
+def verdict(
+    one: Seeds,
+    other: Seeds,
+    groups: ByRow | None = None,
+    *,
+    fixed: bool = False,
+    scale: Scale = RIGHT_OR_WRONG,
+) -> tuple[Comparison, Verdict]:
+    """Compare two sides, and say what there is to say in one line."""
+    found = compare(one, other, groups, fixed=fixed, scale=scale)
+    if found.method is not None:
+        test = found.method
+        return found, Verdict(test.difference, test.p_value, test.detectable, of_method=True)
+    pair = compare({0: _mean_by_row(one)}, {0: _mean_by_row(other)}, groups, scale=scale).pair
+    assert pair is not None  # each side is a single one
+    return found, Verdict(found.difference, pair.p_value, pair.detectable, of_method=False)
+
+
+def _mean_by_row(side: Seeds) -> Scores:
+    ids = next(iter(side.values()))
+    return {id_: fmean(scores[id_] for scores in side.values()) for id_ in ids}
 
 
 def measure(side: Seeds, groups: ByRow | None = None, scale: Scale = RIGHT_OR_WRONG) -> Side:

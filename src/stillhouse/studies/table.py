@@ -18,7 +18,7 @@ from rich.text import Text
 
 from stillhouse.core.errors import StillhouseError
 from stillhouse.experiments.compare import WIDTH, p_value
-from stillhouse.experiments.revisions import Revision, read_revision, scored_in_both
+from stillhouse.experiments.revisions import Revision, paired, read_revision
 from stillhouse.kinds.measures import ACCURACY, Measure
 from stillhouse.statistics.intervals import Interval
 from stillhouse.statistics.method import LEAST_SEEDS
@@ -197,11 +197,11 @@ def _compared(
     if reference is None or revision is None:
         return None
     try:
-        scores = scored_in_both(reference, revision)
+        before, after = paired(reference, revision)
     except StillhouseError:
         return None  # a column whose rows have different datasets
-    scale = revision.measure.scale
-    return compare(*scores, revision.groups, fixed=fixed, scale=scale)
+    scale = after.measure.scale
+    return compare(before.seeds, after.seeds, after.groups, fixed=fixed, scale=scale)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Pull requests: outcomes, comments, dvc.lock, and the workflow that posts them."""
