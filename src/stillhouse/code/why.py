@@ -12,10 +12,8 @@ from stillhouse.code.record import STAGE, of_stage
 from stillhouse.core import paths
 from stillhouse.core.errors import StillhouseError, did_you_mean
 from stillhouse.core.files import json_bytes
-from stillhouse.core.yaml import parse_yaml
-from stillhouse.experiments.git import read_text, resolve
+from stillhouse.experiments.lock import locked_stages
 
-LOCK = Path("dvc.lock")
 MOST = 12
 LONGEST_VALUE = 60
 
@@ -111,16 +109,6 @@ def lines(explanations: list[Explanation], revision: str | None = None) -> Itera
             yield f"  and {len(each.reasons) - MOST} more"
         if each.before:
             yield f"  It may run again after {', '.join(each.before)}: `stillhouse why STAGE`."
-
-
-def locked_stages(revision: str | None = None) -> Mapping[str, Any]:
-    """The stages of dvc.lock, as they are on disk or in a revision."""
-    if revision is not None:
-        text = read_text(resolve(revision), LOCK)
-    else:
-        text = LOCK.read_text(encoding="utf-8") if LOCK.exists() else None
-    stages: Mapping[str, Any] = parse_yaml(text, str(LOCK))["stages"] if text else {}
-    return stages
 
 
 def _reasons(stage: Any, lock: Mapping[str, Any], repo: Any) -> Iterator[Reason]:

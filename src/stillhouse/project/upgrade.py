@@ -199,7 +199,8 @@ def _write(root: Path, place: Path, side: _Side, now: str | None) -> None:
 
 def _reruns(root: Path) -> Iterator[str]:
     """Why stages run again, by the code that they were last run with."""
-    from stillhouse.code.why import LOCK, changed_code
+    from stillhouse.code.why import changed_code
+    from stillhouse.experiments.lock import LOCK
 
     if (root / LOCK).is_file():
         for stage, reasons in changed_code().items():

@@ -6,10 +6,10 @@ import sys
 from collections.abc import Collection, Sequence
 from types import FrameType
 
-from stillhouse.code.why import locked_stages
 from stillhouse.core import paths
 from stillhouse.core.log import read_events, run_of
 from stillhouse.core.progress import announce
+from stillhouse.experiments.lock import locked_stages
 from stillhouse.report.again import print_again
 from stillhouse.report.latest_run import Asked, Run, one_run, totals
 
