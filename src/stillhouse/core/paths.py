@@ -45,6 +45,8 @@ RATINGS_METRICS = Path("metrics/ratings.json")
 CONFUSION_PLOTS = Path("metrics/confusion")
 REPORT = Path("metrics/report.json")
 SUMMARY = Path("metrics/summary.json")
+PAGE = Path("report.html")
+"""The run as a page for a browser."""
 ACCURACY_PLOT = Path("metrics/plots/accuracy.csv")
 GRADED_PLOT = Path("metrics/plots/graded.csv")
 STATUS_PLOT = Path("metrics/plots/status.csv")

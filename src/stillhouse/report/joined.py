@@ -127,6 +127,14 @@ def joined(tables: Tables, answer: Answer) -> list[Row]:
     return found
 
 
+def by_model(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    """The predictions of each model of a table that has a column `model`."""
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row["model"], []).append(row)
+    return found
+
+
 def _rated(
     rows: Mapping[str, Mapping[str, Any]], ratings: Mapping[str, float]
 ) -> dict[str, Mapping[str, Any]]:

@@ -1,0 +1,56 @@
+// Scores, differences and intervals, written as the terminal writes them.
+
+const measure = facts.measure;
+const POINTS = measure.digits === null ? " points" : "";
+
+function score(value) {
+  if (value === null || value === undefined) return "–";
+  return measure.digits === null ? `${(100 * value).toFixed(1)}%` : value.toFixed(measure.digits);
+}
+
+function interval(low, high) {
+  return low === null || low === undefined ? "–" : `${score(low)} to ${score(high)}`;
+}
+
+function change(value) {
+  const size = measure.digits === null ? (100 * value).toFixed(1) : value.toFixed(measure.digits);
+  return `${value >= 0 ? "+" : ""}${size}`.replace("-", "−");
+}
+
+function pValue(value) {
+  return value < 0.0001 ? "<0.0001" : Number(value.toPrecision(2)).toString();
+}
+
+// What a score of one prediction is, in a word, and how it looks.
+function judged(value) {
+  if (value === null || value === undefined) return { word: "no score", look: "quiet" };
+  if (measure.graded) return { word: score(value), look: "quiet" };
+  if (value === 1) return { word: "right", look: "good" };
+  if (value === 0) return { word: "wrong", look: "bad" };
+  return { word: `right ${score(value)} of the time`, look: "mixed" };
+}
+
+function badge(word, look = "quiet", title = null) {
+  return el("span", { class: `badge ${look}`, title }, word);
+}
+
+const NAMES = {
+  untrained: "Untrained student",
+  gold: "Student on gold labels alone",
+  logistic_tfidf: "TF-IDF + logistic regression",
+  logistic_embeddings: "Embeddings + logistic regression",
+  nearest_neighbour: "Nearest neighbour",
+  majority: "Majority class",
+};
+
+function modelName(model) {
+  if (facts.seeds.includes(model)) {
+    return facts.seeds.length > 1 ? `Student, ${model.replace("=", " ")}` : "Student";
+  }
+  return NAMES[model] ?? model.replace(/^teacher:/, "Teacher, ").replace(/^student:/, "Untrained student, ");
+}
+
+function shownKnob(value) {
+  if (value === null || value === undefined) return "–";
+  return typeof value === "object" ? JSON.stringify(value) : String(value);
+}

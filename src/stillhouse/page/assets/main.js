@@ -1,0 +1,114 @@
+// Tabs, the address, and the keyboard.
+
+const tabs = ["summary", "rows"];
+let list = null;
+
+document.getElementById("title").textContent = facts.title;
+
+function failed(error) {
+  const failure = document.getElementById("failure");
+  failure.hidden = false;
+  replace(failure, `The rows cannot be shown: ${error.message}`);
+}
+
+function select(name) {
+  for (const each of tabs) {
+    const tab = document.getElementById(`tab-${each}`);
+    tab.setAttribute("aria-selected", String(each === name));
+    tab.tabIndex = each === name ? 0 : -1;
+    document.getElementById(each).hidden = each !== name;
+  }
+}
+
+// The address says what is seen: nothing for the summary, else what the list is narrowed down to
+// and the row that is open.
+function address(changes = {}) {
+  const wanted = new URLSearchParams({ ...list.chosen, ...changes });
+  return `#${wanted.size ? wanted : "rows"}`;
+}
+
+function go(to) {
+  history.replaceState(null, "", to);
+  follow();
+}
+
+function follow() {
+  const wanted = new URLSearchParams(location.hash.slice(1));
+  const away = !location.hash || wanted.has("summary");
+  select(away ? "summary" : "rows");
+  if (away || !list) return;
+  const chosen = JSON.stringify(list.chosen);
+  const asked = Object.fromEntries([...wanted].filter(([name]) => name !== "row" && name !== "rows"));
+  if (JSON.stringify(asked) !== chosen || !list.found.length) list.choose(wanted);
+  show(wanted.get("row"));
+}
+
+function show(id) {
+  const shown = document.getElementById("trace");
+  const page = document.getElementById("rows");
+  page.classList.toggle("open", id !== null);
+  const place = list.rows.places.get(id);
+  if (id === null) {
+    list.show(null);
+    replace(shown, el("p", { class: "quiet" }, "Choose a row. j and k, or the arrows, go to the next and the one before; / searches."));
+  } else if (place === undefined) {
+    list.show(null);
+    const sampled = list.rows.total > list.rows.length ? " It may be one that the sample left out." : "";
+    replace(shown, el("p", {}, `This page has no row ${id}.${sampled}`));
+  } else {
+    list.show(place);
+    const step = (by, name) => {
+      const next = list.beyond(by);
+      return el("button", { disabled: next === null, click: () => next !== null && go(address({ row: next })) }, name);
+    };
+    const bar = el("p", { class: "bar" },
+      el("button", { class: "back", click: () => go(address()) }, "Back to the list"), step(-1, "Previous"), step(1, "Next"),
+      el("a", { href: `#${new URLSearchParams({ row: id })}` }, "Link to this row"));
+    replace(shown, bar, trace(list.rows, place, { to: (other) => (list.rows.places.has(other) ? el("a", { href: address({ row: other }) }, other) : other) }));
+    shown.scrollTop = 0;
+  }
+}
+
+function keys(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey || document.getElementById("rows").hidden || !list) return;
+  const typing = event.target.closest("input, select, textarea");
+  if (event.key === "Escape" && typing) typing.blur();
+  if (typing || event.target.closest("[role=tab]")) return;
+  const inList = event.target === document.body || event.target.closest(".list");
+  const steps = { j: 1, k: -1, ArrowRight: 1, ArrowLeft: -1, ...(inList ? { ArrowDown: 1, ArrowUp: -1 } : {}) };
+  if (event.key === "/") {
+    event.preventDefault();
+    list.search.focus();
+  } else if (event.key in steps) {
+    event.preventDefault();
+    const next = list.beyond(steps[event.key]);
+    if (next !== null) go(address({ row: next }));
+  }
+}
+
+for (const name of tabs) {
+  const tab = document.getElementById(`tab-${name}`);
+  tab.addEventListener("click", () => go(name === "summary" ? "#summary" : list ? address() : "#rows"));
+  tab.addEventListener("keydown", (event) => {
+    if (event.key !== "ArrowLeft" && event.key !== "ArrowRight") return;
+    const next = document.getElementById(`tab-${tabs[1 - tabs.indexOf(name)]}`);
+    next.click();
+    next.focus();
+  });
+}
+
+add(document.getElementById("summary"), [summaryView()]);
+window.addEventListener("hashchange", follow);
+document.addEventListener("keydown", keys);
+follow();
+
+unpacked().then((rows) => {
+  list = new List(rows, { link: (id) => address({ row: id }) });
+  replace(document.getElementById("rows"), list.node, el("section", { id: "trace", tabindex: "-1", "aria-live": "polite", "aria-label": "The open row" }));
+  const changed = () => go(address());
+  list.search.addEventListener("input", changed);
+  list.node.querySelectorAll("select").forEach((each) => each.addEventListener("change", changed));
+  list.find();
+  follow();
+  document.documentElement.dataset.ready = "true";
+}).catch(failed);
