@@ -86,6 +86,8 @@ def _part(name: str, rows: Sequence[Row], measured: Measure) -> dict[str, Any]:
         "score": score.mean,
         "low": score.low,
         "high": score.high,
+        "shown": measured.shown(score.mean),
+        "ends": measured.ends(score.low, score.high),
     }
 
 

@@ -59,7 +59,12 @@ def document(run: Run, other: Other | None = None, most: int = MOST) -> dict[str
             "compared": list(other.compared),
             "changed": changed(other.run.knobs, run.knobs)
             + changed(other.entries, other.own_entries),
-            "scores": [each.found["student"][run.measure.name] for each in (other.run, run)],
+            "scores": [_shown(each) for each in (other.run, run)],
             "missing": list(other.missing),
         }
     return {"facts": facts, "rows": packed.content()}
+
+
+def _shown(run: Run) -> str:
+    score = run.found["student"].get(run.measure.name)
+    return "–" if score is None else run.measure.shown(score)

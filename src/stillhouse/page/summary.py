@@ -13,7 +13,7 @@ from stillhouse.page.run import Run
 from stillhouse.report.advice import advice
 from stillhouse.report.cost import ANSWERS, costs, paid_off
 from stillhouse.report.notes import notes
-from stillhouse.report.table import scored_models, verdict
+from stillhouse.report.table import lead, scored_models, verdict
 from stillhouse.statistics.intervals import SIGNIFICANCE
 
 POINTS = 240
@@ -83,11 +83,13 @@ def _scores(run: Run) -> Iterator[dict[str, Any]]:
             "score": line.scores[name],
             "low": low,
             "high": high,
+            "shown": measured.shown(line.scores[name]),
+            "ends": "" if low is None or high is None else measured.ends(low, high),
             "rows": line.scores.get("rows", run.found["student"]["rows"]),
         }
         if line.key in run.found["against"]:
             figures = run.found["against"][line.key]
-            shown["lead"] = [figures[f"difference{end}"] for end in ("", "_low", "_high")]
+            shown["lead"] = lead(figures, measured)
             shown["p"] = figures["p_value"]
             shown["told_apart"] = figures["p_value"] < SIGNIFICANCE
         yield shown

@@ -168,12 +168,15 @@ def _interval(scores: Metrics, measured: Measure) -> str:
     return "-" if low is None or high is None else measured.ends(low, high)
 
 
-def _lead(found: Metrics, key: str, measured: Measure) -> str:
-    if key not in found["against"]:
-        return "-"
-    ends = (found["against"][key][f"difference{end}"] for end in ("", "_low", "_high"))
+def lead(figures: Metrics, measured: Measure) -> str:
+    """The student's lead over a model, of its figures in `against`: `+2.0 (-1.0 to +5.0)`."""
+    ends = (figures[f"difference{end}"] for end in ("", "_low", "_high"))
     mean, low, high = (measured.change(end) for end in ends)
     return f"{mean} ({low} to {high})"
+
+
+def _lead(found: Metrics, key: str, measured: Measure) -> str:
+    return lead(found["against"][key], measured) if key in found["against"] else "-"
 
 
 def _seconds(stages: Sequence[str], seconds: Seconds) -> str:

@@ -17,7 +17,7 @@ function intervals(lines, columns, at = null) {
       { class: line.student ? "own" : null },
       el("th", { scope: "row" }, line.name),
       el("td", { class: "picture" }, whisker(line, low, high, at)),
-      columns.cells(line).map((cell) => el("td", { class: "number" }, cell)),
+      columns.cells(line).map((cell, n) => el("td", { class: "number", "data-title": cell === "" ? null : columns.titles[n] }, cell)),
     ),
   );
   return el("div", { class: "wide" }, el("table", { class: "intervals" }, el("thead", {}, head), el("tbody", {}, rows)));
@@ -35,7 +35,7 @@ function axis(low, high) {
 function whisker(line, low, high, at) {
   const x = (value) => (100 * (value - low)) / (high - low || 1);
   const stroke = { "vector-effect": "non-scaling-stroke" };
-  const label = `${line.name}: ${score(line.score)}, ${interval(line.low, line.high)}`;
+  const label = `${line.name}: ${line.shown}, ${line.ends}`;
   return svg(
     "svg",
     { viewBox: "0 0 100 20", preserveAspectRatio: "none", class: "whisker", role: "img", "aria-label": label },

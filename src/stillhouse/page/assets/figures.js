@@ -1,4 +1,4 @@
-// Scores, differences and intervals, written as the terminal writes them.
+// Scores of single rows, as the terminal writes them; means and intervals come written.
 
 const measure = facts.measure;
 const POINTS = measure.digits === null ? " points" : "";
@@ -6,15 +6,6 @@ const POINTS = measure.digits === null ? " points" : "";
 function score(value) {
   if (value === null || value === undefined) return "–";
   return measure.digits === null ? `${(100 * value).toFixed(1)}%` : value.toFixed(measure.digits);
-}
-
-function interval(low, high) {
-  return low === null || low === undefined ? "–" : `${score(low)} to ${score(high)}`;
-}
-
-function change(value) {
-  const size = measure.digits === null ? (100 * value).toFixed(1) : value.toFixed(measure.digits);
-  return `${value >= 0 ? "+" : ""}${size}`.replace("-", "−");
 }
 
 function pValue(value) {
@@ -27,7 +18,10 @@ function judged(value) {
   if (measure.graded) return { word: score(value), look: "quiet" };
   if (value === 1) return { word: "right", look: "good" };
   if (value === 0) return { word: "wrong", look: "bad" };
-  return { word: `right ${score(value)} of the time`, look: "mixed" };
+  const seeds = facts.seeds.length;
+  const right = value * seeds;
+  const whole = Math.abs(right - Math.round(right)) < 1e-6;
+  return { word: whole ? `right in ${Math.round(right)} of ${seeds} seeds` : `scored ${score(value)}`, look: "mixed" };
 }
 
 function badge(word, look = "quiet", title = null) {

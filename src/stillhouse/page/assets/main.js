@@ -47,10 +47,10 @@ function show(id) {
   const shown = document.getElementById("trace");
   const page = document.getElementById("rows");
   page.classList.toggle("open", id !== null);
-  const place = list.rows.places.get(id);
-  if (id === null) {
+  const place = id === null ? list.found[0] : list.rows.places.get(id);
+  if (id === null && place === undefined) {
     list.show(null);
-    replace(shown, el("p", { class: "quiet" }, "Choose a row. j and k, or the arrows, go to the next and the one before; / searches."));
+    replace(shown, el("p", { class: "quiet" }, "No row is found."));
   } else if (place === undefined) {
     list.show(null);
     const sampled = list.rows.total > list.rows.length ? " It may be one that the sample left out." : "";
@@ -63,11 +63,18 @@ function show(id) {
     };
     const bar = el("p", { class: "bar" },
       el("button", { class: "back", click: () => go(address()) }, "Back to the list"), step(-1, "Previous"), step(1, "Next"),
-      el("a", { href: `#${new URLSearchParams({ row: id })}` }, "Link to this row"));
-    replace(shown, bar, trace(list.rows, place, { to: (other) => (list.rows.places.has(other) ? el("a", { href: address({ row: other }) }, other) : other) }));
+      el("a", { href: `#${new URLSearchParams({ row: list.rows.ids[place] })}` }, "Link to this row"),
+      el("span", { class: "quiet keys" }, "j and k or the arrows go on and back, / searches"));
+    replace(shown, bar, trace(list.rows, place, links));
     shown.scrollTop = 0;
   }
 }
+
+// To other rows that the page has.
+const links = {
+  to: (id) => (list.rows.places.has(id) ? el("a", { href: address({ row: id }) }, id) : id),
+  heading: (id) => (list.rows.places.has(id) ? heading(list.rows.columns.query[list.rows.places.get(id)]) : ""),
+};
 
 function keys(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || document.getElementById("rows").hidden || !list) return;

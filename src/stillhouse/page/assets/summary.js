@@ -5,32 +5,34 @@ function summaryView() {
   return [
     el("section", { class: "verdict" }, summary.verdict.map((line, n) => el(n ? "p" : "h2", {}, line))),
     other ? comparison(other) : null,
-    card("Scores", `${measure.title} on ${count(summary.rows)} test rows`, scores(summary), "whole"),
-    summary.costs.length ? card("Cost", `${count(summary.answers)} answers of each model`, cost(summary)) : null,
-    summary.statuses.length ? card("Completions", "How the teacher's completions parsed", statuses(summary)) : null,
-    training(summary),
-    summary.confusion.length ? card("Confusion", "What is taken for what, test rows of all seeds", confusion(summary.confusion)) : null,
-    summary.breakdown.map(({ title, parts }) => card(title, measure.title, parted(parts))),
-    card("Run", "Data, models and their revisions", inputs(summary)),
+    card("Scores", `${measure.title} on ${count(summary.rows)} test rows`, scores(summary)),
+    el(
+      "div",
+      { class: "cards" },
+      summary.costs.length ? card("Cost", `${count(summary.answers)} answers of each model`, cost(summary)) : null,
+      summary.statuses.length ? card("Completions", "How the teacher's completions parsed", statuses(summary)) : null,
+      summary.confusion.length ? card("Confusion", "What is taken for what, test rows of all seeds", confusion(summary.confusion)) : null,
+      summary.breakdown.map(({ title, parts }) => card(title, measure.title, parted(parts))),
+      training(summary),
+      card("Run", "Data, models and their revisions", inputs(summary)),
+    ),
+    card("What the figures are of", null, el("ul", {}, summary.notes.map((note) => el("li", {}, note)))),
+    card("What to try next", null, el("ul", {}, summary.advice.map(({ command, reason }) => el("li", {}, el("code", {}, command), el("br"), reason)))),
     card("Knobs", "As params.yaml has them", knobs(summary)),
-    card("What the figures are of", null, el("ul", {}, summary.notes.map((note) => el("li", {}, note))), "whole"),
-    card("What to try next", null, el("ul", {}, summary.advice.map(({ command, reason }) => el("li", {}, el("code", {}, command), el("br"), reason))), "whole"),
   ];
 }
 
-function card(title, note, content, width = "") {
-  return el("section", { class: `card ${width}` }, el("h2", {}, title), note ? el("p", { class: "quiet" }, note) : null, content);
+function card(title, note, content) {
+  return el("section", { class: "card" }, el("h2", {}, title), note ? el("p", { class: "quiet" }, note) : null, content);
 }
 
 function scores(summary) {
   const own = summary.scores.findLast(({ student }) => student);
-  const lead = (line) =>
-    line.lead ? `${change(line.lead[0])} (${change(line.lead[1])} to ${change(line.lead[2])})` : "";
   const told = (line) => (line.lead ? [pValue(line.p), line.told_apart ? null : [" ", badge("not told apart")]] : "");
   const columns = {
     first: "Model",
     titles: [measure.title, "95% interval", `Student's lead${POINTS ? ", points" : ""}`, "p"],
-    cells: (line) => [score(line.score), interval(line.low, line.high), lead(line), told(line)],
+    cells: (line) => [line.shown, line.ends, line.lead ?? "", told(line)],
   };
   return [
     intervals(summary.scores, columns, own.score),
@@ -39,7 +41,7 @@ function scores(summary) {
 }
 
 function parted(parts) {
-  const columns = { first: "", titles: ["Rows", measure.title], cells: ({ rows, score: value }) => [count(rows), score(value)] };
+  const columns = { first: "", titles: ["Rows", measure.title], cells: ({ rows, shown }) => [count(rows), shown] };
   return intervals(parts, columns);
 }
 
@@ -98,7 +100,7 @@ function comparison(other) {
     `Beside ${other.name}`,
     null,
     [
-      el("p", { class: "large" }, `${score(before)} → ${score(now)} `, badge(`${change(now - before)}${POINTS}`)),
+      el("p", { class: "large" }, `${before} → ${now}`),
       el("ul", {}, other.compared.map((line) => el("li", {}, line.trim()))),
       other.changed.length
         ? plain(["What was changed", other.name, "Now"], other.changed.map(([name, was, is]) => [name, shownKnob(was), shownKnob(is)]))
@@ -106,6 +108,5 @@ function comparison(other) {
       other.missing.length ? el("p", { class: "quiet" }, `Not at hand of ${other.name}, so not compared: ${other.missing.join(", ")}.`) : null,
       el("p", {}, ["better", "worse"].map((word) => [el("a", { href: `#change=${word}` }, `Rows that got ${word}`), " "])),
     ],
-    "whole",
   );
 }

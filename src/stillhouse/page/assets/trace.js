@@ -18,9 +18,9 @@ function trace(rows, place, links) {
     el("h2", {}, el("span", { class: "id" }, row.id), " ", badge(row.split), rowBadges(row, other)),
     other === null ? el("p", { class: "quiet" }, `${facts.other.name} has no such row.`) : null,
     section("Query", spoken(row.query), choices(row)),
-    row.gold === null
-      ? el("p", { class: "quiet" }, "It has no gold label.")
-      : section("Gold label", spoken(row.gold)),
+    row.choices.includes(row.gold)
+      ? null
+      : section("Gold label", row.gold === null ? el("p", { class: "quiet" }, "It has none.") : spoken(row.gold)),
     exemplars(row, links),
     prompt(row, other),
     row.completions.map((completion, n) => completionOf(row, completion, n, other)),
@@ -58,28 +58,25 @@ function choices(row) {
     "ul",
     { class: "choices", "aria-label": "Choices" },
     row.choices.map((choice) =>
-      el("li", {}, choice, choice === row.gold ? [" ", badge("gold", "good")] : null, choice === said ? [" ", badge("student")] : null),
+      el("li", { class: choice === row.gold ? "gold" : null }, choice,
+        choice === row.gold ? [" ", badge("gold label", "good")] : null, choice === said ? [" ", badge("student")] : null),
     ),
   );
 }
 
 function exemplars(row, links) {
   if (!row.exemplars.length) return null;
-  const shared = row.gold === null ? null : row.exemplars.filter(({ label }) => label === row.gold).length;
-  const note = shared === null ? null : `${shared} of ${row.exemplars.length} have the row's label`;
+  const shared = row.exemplars.filter(({ label }) => label !== null && label === row.gold).length;
+  const far = row.exemplars.some(({ distance }) => distance !== null);
+  const lines = row.exemplars.map(({ id, label, distance }) => [
+    [links.to(id), el("br"), el("span", { class: "quiet" }, links.heading(id))],
+    [excerpt(label ?? "–", 80), label !== null && label === row.gold ? [" ", badge("same", "good")] : null],
+    ...(far ? [distance === null ? "–" : distance.toFixed(3)] : []),
+  ]);
   return section(
     "Exemplars",
-    note ? el("p", { class: "quiet" }, note) : null,
-    plain(
-      ["Row", "Label", "Distance", ""],
-      row.exemplars.map(({ id, label, distance }) => [
-        links.to(id),
-        excerpt(label ?? "–", 80),
-        distance === null ? "–" : distance.toFixed(3),
-        label !== null && label === row.gold ? badge("same label", "good") : null,
-      ]),
-      [2],
-    ),
+    row.gold === null ? null : el("p", { class: "quiet" }, `${shared} of ${row.exemplars.length} have the row's label.`),
+    plain(["Row", "Label", ...(far ? ["Distance"] : [])], lines, [2]),
   );
 }
 
