@@ -28,6 +28,8 @@ from stillhouse.teacher_select.selected import selected_prompt, selected_teacher
 
 def write_page(base: str | None, out: Path | None) -> Path:
     """Write the page of the last run with this machine's seconds, and beside `base` if any."""
+    if out is not None and (out.suffix != ".html" or out.is_dir()):
+        raise StillhouseError(f"--out is the file of a page, as in page.html, and not {out}.")
     run = read_run()
     other = None if base is None else read_other(base, run)
     path = out or state_directory() / paths.PAGE.name

@@ -5,7 +5,7 @@ const ABOVE = 8; // items drawn beyond what is seen, on either side
 
 class List {
   constructor(rows, open) {
-    Object.assign(this, { rows, open, found: [], current: null });
+    Object.assign(this, { rows, open, found: [], current: null, applied: null });
     this.facets = facetsOf(rows);
     this.sorts = sortsOf(rows);
     this.space = el("div", { class: "space", role: "list" });
@@ -49,7 +49,9 @@ class List {
       select.value = wanted.get(name) ?? "";
       if (select.selectedIndex < 0) select.value = "";
     }
-    this.find();
+    const applied = JSON.stringify(this.chosen);
+    if (applied !== this.applied) this.find();
+    this.applied = applied;
   }
 
   find() {

@@ -37,9 +37,7 @@ function follow() {
   const away = !location.hash || wanted.has("summary");
   select(away ? "summary" : "rows");
   if (away || !list) return;
-  const chosen = JSON.stringify(list.chosen);
-  const asked = Object.fromEntries([...wanted].filter(([name]) => name !== "row" && name !== "rows"));
-  if (JSON.stringify(asked) !== chosen || !list.found.length) list.choose(wanted);
+  list.choose(wanted);
   show(wanted.get("row"));
 }
 
@@ -115,7 +113,7 @@ unpacked().then((rows) => {
   const changed = () => go(address());
   list.search.addEventListener("input", changed);
   list.node.querySelectorAll("select").forEach((each) => each.addEventListener("change", changed));
-  list.find();
+  list.choose(new URLSearchParams());
   follow();
   document.documentElement.dataset.ready = "true";
 }).catch(failed);
