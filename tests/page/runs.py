@@ -48,9 +48,7 @@ def tables(test: int = 6, train: int = 4, right: int = 3, others: int = 0) -> Ta
 
     The rows `odd-NAME` have the texts of ODD everywhere, and no gold label.
     """
-    trained = [
-        example(f"train-{n}", "train", CHOICES[n % 2]) for n in range(train)
-    ]
+    trained = [example(f"train-{n}", "train", CHOICES[n % 2]) for n in range(train)]
     tested = [
         example(f"test-{n}", "test", "red", f"What colour is test-{n}{'?' * (n % 20 + 1)}")
         for n in range(test)
@@ -159,9 +157,7 @@ def other_run(one: Run) -> Run:
         {**row, "prediction": "red" if n in (0, last) else "blue", "score": float(n in (0, last))}
         for n, row in enumerate(predictions["seed=0"])
     ]
-    changed = replace(
-        one.tables, prompts=prompts, completions=completions, predictions=predictions
-    )
+    changed = replace(one.tables, prompts=prompts, completions=completions, predictions=predictions)
     return replace(one, tables=changed, knobs=one.knobs | {"k": 4})
 
 

@@ -1,6 +1,7 @@
-"""The page in a real browser, from its file: what a reader sees and does, and what must not happen."""
+"""The page in a real browser, from its file: what a reader sees, and what must not happen."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -16,36 +17,8 @@ NAMED = {
 }  # fmt: skip
 """Roles of which a screen reader needs a name."""
 
-CONTRAST = """
-(() => {
-  const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
-  const over = (colours) => {
-    canvas.clearRect(0, 0, 1, 1);
-    for (const colour of colours) { canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1); }
-    return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3);
-  };
-  const light = (rgb) => {
-    const [r, g, b] = rgb.map((v) => v / 255).map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4));
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  };
-  const found = [];
-  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  let seen = 0;
-  while (walker.nextNode()) {
-    const node = walker.currentNode.parentElement;
-    if (!walker.currentNode.data.trim() || !node.checkVisibility() || node.closest("script, noscript, :disabled")) continue;
-    const behind = [];
-    for (let at = node; at; at = at.parentElement) behind.unshift(getComputedStyle(at).backgroundColor);
-    const back = over(["white", ...behind]);
-    const front = over(["white", ...behind, getComputedStyle(node).color]);
-    const [high, low] = [light(back), light(front)].sort((a, b) => b - a);
-    const ratio = (high + 0.05) / (low + 0.05);
-    seen += 1;
-    if (ratio < 4.5) found.push(`${node.className} ${walker.currentNode.data.slice(0, 30)}: ${ratio.toFixed(2)}`);
-  }
-  return { seen, found };
-})()
-"""
+CONTRAST = Path(__file__).with_name("contrast.js").read_text(encoding="utf-8")
+"""The contrast of all text that is seen, and what falls short of 4.5:1."""
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +100,9 @@ def test_only_what_is_seen_is_in_the_document(browser, single):
     browser.open(single, "#rows")
     assert browser.run("document.querySelectorAll('.item').length") < 40
     browser.run("document.querySelector('.list').scrollTop = 1e6")
-    browser.until("[...document.querySelectorAll('.item .id')].some((e) => e.textContent === 'train-3')")
+    browser.until(
+        "[...document.querySelectorAll('.item .id')].some((e) => e.textContent === 'train-3')"
+    )
     assert browser.run("document.querySelector('.item').getAttribute('aria-setsize')") == "69"
 
 
@@ -137,7 +112,13 @@ def test_a_row_is_opened_by_its_link(browser, single):
     assert text(browser, "article mark") == "(a)"
     assert "teacher wrong" in text(browser, "article h2")
     told = text(browser, "article")
-    for said in ("train-2", "0.250", "The answer came in the form", "Because.", "not the gold label"):
+    for said in (
+        "train-2",
+        "0.250",
+        "The answer came in the form",
+        "Because.",
+        "not the gold label",
+    ):
         assert said in told
     browser.run("document.querySelector('article a').click()")
     browser.until("document.querySelector('article h2 .id').innerText === 'train-2'")
@@ -150,8 +131,10 @@ def test_a_row_has_its_judges_verdicts_and_its_prompt(browser, single):
     told = text(browser, "article")
     assert "Student's answer first" in told
     assert "Teacher's answer first" in told
-    browser.run("document.querySelector('article details:has(summary) summary').click()")
-    browser.run("[...document.querySelectorAll('article summary')].forEach((e) => e.parentNode.open || e.click())")
+    browser.run("document.querySelectorAll('article summary').forEach((each) => each.click())")
+    browser.run(
+        "[...document.querySelectorAll('article summary')].forEach((e) => e.parentNode.open || e.click())"
+    )
     browser.until("document.querySelector('article').innerText.includes('Say which colour.')")
 
 
@@ -189,8 +172,12 @@ def test_two_runs_are_laid_beside_each_other(browser, double):
     browser.open(double)
     assert "they differ" in text(browser, "#summary")
     assert "4\t2" in text(browser, "#summary")
-    browser.run("[...document.querySelectorAll('a')].find((e) => e.innerText.endsWith('better')).click()")
-    browser.until("document.querySelector('article') !== null && !document.getElementById('rows').hidden")
+    browser.run(
+        "[...document.querySelectorAll('a')].find((e) => e.innerText.endsWith('better')).click()"
+    )
+    browser.until(
+        "document.querySelector('article') !== null && !document.getElementById('rows').hidden"
+    )
     assert found(browser) == "2 of 15 rows"
     assert opened(browser) == "test-1"
     assert "better than main" in text(browser, "article h2")
@@ -198,22 +185,30 @@ def test_two_runs_are_laid_beside_each_other(browser, double):
     assert (found(browser), opened(browser)) == ("1 of 15 rows", "test-5")
     type_into(browser, "#facet-change", "other completion")
     assert opened(browser) == "train-0"
-    gone = browser.run("[...document.querySelectorAll('article del')].map((e) => e.textContent.trim())")
-    new = browser.run("[...document.querySelectorAll('article ins')].map((e) => e.textContent.trim())")
+    gone = browser.run(
+        "[...document.querySelectorAll('article del')].map((e) => e.textContent.trim())"
+    )
+    new = browser.run(
+        "[...document.querySelectorAll('article ins')].map((e) => e.textContent.trim())"
+    )
     assert "very" in gone
     assert "b" in gone
     assert "a" in new
 
 
 def test_a_word_diff_gives_both_texts_back(browser, double):
-    """Whatever the texts are, what is the same and gone is the first, the same and new the second."""
-    pairs = [("", "a b"), ("a b", ""), ("one two  three", "one too\nthree!"), ("x", "x"), ("été 1", "été 2")]
+    """What is the same and gone is the first text, what is the same and new the second."""
+    pairs = [
+        ("", "a b"),
+        ("a b", ""),
+        ("one two  three", "one too\nthree!"),
+        ("x", "x"),
+        ("été 1", "été 2"),
+    ]
     browser.open(double)
     source = (assets.HERE / "diff.js").read_text(encoding="utf-8")
     for before, after in pairs:
-        script = (
-            f"(() => {{ {source}; return difference({json.dumps(before)}, {json.dumps(after)}); }})()"
-        )
+        script = f"(() => {{ {source}; return difference({json.dumps(before)}, {json.dumps(after)}); }})()"
         pieces = browser.run(script)
         assert "".join(p["text"] for p in pieces if p["kind"] != "new") == before
         assert "".join(p["text"] for p in pieces if p["kind"] != "gone") == after

@@ -1,4 +1,4 @@
-"""The page's content and its file: joined by id, nothing made up, no text as markup, equal bytes."""
+"""The page's content and its file: nothing made up, no text as markup, equal bytes."""
 
 import json
 import os
@@ -37,7 +37,10 @@ def test_a_page_holds_the_document(found, page):
 
 
 def test_a_row_has_what_every_table_says_of_it(found):
-    assert cell(found, "train-0", "exemplars") == [["train-1", "blue", 0.25], ["train-2", "red", 0.5]]
+    assert cell(found, "train-0", "exemplars") == [
+        ["train-1", "blue", 0.25],
+        ["train-2", "red", 0.5],
+    ]
     assert cell(found, "train-0", "trained") == ["red", "Because."]
     assert cell(found, "train-0", "feedback") == "blue"
     assert cell(found, "train-0", "verdicts") == [

@@ -1,4 +1,4 @@
-"""Another revision's run, read through DVC without checking anything out, to stand beside this one."""
+"""Another revision's run, read through DVC without checking anything out."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace

@@ -26,6 +26,7 @@ from stillhouse.report.cost import rates
 from stillhouse.report.table import latest_seconds
 from stillhouse.teacher_select.selected import selected_prompt, selected_teacher
 
+
 def write_page(base: str | None, out: Path | None) -> Path:
     """Write the page of the last run with this machine's seconds, and beside `base` if any."""
     if out is not None and (out.suffix != ".html" or out.is_dir()):

@@ -16,7 +16,7 @@ STATUSES = {
     "ambiguous": "What was said is not one answer: several, none of the choices, or negated.",
     "truncated": "The token limit came first, or may have cut the answer short.",
     "empty": "There is nothing in it, or nothing behind its only marker.",
-    "malformed": "Not the structure that was asked for, or a completion that goes round in circles.",
+    "malformed": "Not the structure that was asked for, or one that goes round in circles.",
     "refused": "The server says that the model or a filter refused.",
 }
 """Why a completion has its status, in a sentence."""

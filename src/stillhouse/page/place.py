@@ -37,12 +37,11 @@ def place_of_answer(
     if at < 0 or not own:
         return None
     kind = form.kind(choices)
-    for start, end in _candidates(own, label, form.answer.markers):
-        inner = own[start:end]
-        start += len(inner) - len(inner.lstrip(_WRAPPING))
-        end = start + len(inner.strip(_WRAPPING))
-        if end > start and _gives(own[start:end], label, kind, form):
-            return at + start, at + end
+    for first, last in _candidates(own, label, form.answer.markers):
+        piece = own[first:last].strip(_WRAPPING)
+        start = at + first + len(own[first:last]) - len(own[first:last].lstrip(_WRAPPING))
+        if piece and _gives(piece, label, kind, form):
+            return start, start + len(piece)
     return None
 
 

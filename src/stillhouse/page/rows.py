@@ -1,4 +1,4 @@
-"""Rows as the page holds them: by column, with what recurs kept once, so that they compress well."""
+"""Rows as the page holds them: by column, and what recurs kept once."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

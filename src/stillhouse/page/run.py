@@ -1,4 +1,4 @@
-"""What the page is made of: a run's figures, tables and configuration, as the caller has read them."""
+"""What the page is made of: a run's figures, tables and configuration."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -48,8 +48,8 @@ class Run:
         return list(self.found["run"]["seeds"])
 
     def rows(self) -> list[Row]:
-        """`joined` rows with the student's `score`, the mean over its seeds, and the teacher's; each
-        None where there is none.
+        """`joined` rows with the student's `score`, the mean over its seeds, and `teacher_score`;
+        each None where there is none.
         """
         asked = teacher_of(self.found["against"])
         rows = joined(self.tables, self.form.answer)

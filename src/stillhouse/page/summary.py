@@ -1,4 +1,4 @@
-"""What the page's summary shows: the figures of metrics/report.json, laid out for tables and pictures."""
+"""What the page's summary shows: the figures of metrics/report.json, for tables and pictures."""
 
 import csv
 import io
