@@ -13,13 +13,13 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from bench.record import record
+from tests.page.browser import EXECUTABLE, Browser
+from tests.page.runs import example, run
 
 from stillhouse.page.document import document
 from stillhouse.page.html import html
 from stillhouse.page.run import Run
 from stillhouse.report.joined import Tables
-from tests.page.browser import EXECUTABLE, Browser
-from tests.page.runs import example, run
 
 SIZES = (1_000, 5_000, 50_000)
 WORDS = [

@@ -89,7 +89,7 @@ def inputs(
     found = [
         ("Dataset", knobs["dataset"], str(dataset.source)),
         ("Teacher", knobs["teacher"], f"{teacher.model.name}: {teacher.model.source}"),
-        ("Prompt", knobs["prompt"], "as sent, with each row"),
+        ("Prompt", knobs["prompt"], "rendered with each row"),
         ("Student", knobs["student"], str(own or "random weights")),
     ]
     if knobs["exemplars"] == "topk":

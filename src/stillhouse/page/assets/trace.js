@@ -9,6 +9,8 @@ const ASKED = {
   student: "Student's answer alone",
 };
 
+const MOST_OPEN = 4; // exemplars that are not folded away
+
 function trace(rows, place, links) {
   const row = rows.at(place);
   const other = rows.other(place);
@@ -73,10 +75,11 @@ function exemplars(row, links) {
     [excerpt(label ?? "–", 80), label !== null && label === row.gold ? [" ", badge("same", "good")] : null],
     ...(far ? [distance === null ? "–" : distance.toFixed(3)] : []),
   ]);
+  const number = row.exemplars.length;
+  const told = row.gold === null ? count(number) : `${count(number)}, of which ${shared} with the row's label`;
   return section(
     "Exemplars",
-    row.gold === null ? null : el("p", { class: "quiet" }, `${shared} of ${row.exemplars.length} have the row's label.`),
-    plain(["Row", "Label", ...(far ? ["Distance"] : [])], lines, [2]),
+    el("details", { open: number <= MOST_OPEN }, el("summary", {}, told), plain(["Row", "Label", ...(far ? ["Distance"] : [])], lines, [2])),
   );
 }
 
@@ -86,7 +89,7 @@ function asText(messages) {
 
 function prompt(row, other) {
   if (!row.prompt) return null;
-  const shown = el("details", {}, el("summary", {}, `As sent, ${count(asText(row.prompt).length)} characters`));
+  const shown = el("details", {}, el("summary", {}, `As rendered, ${count(asText(row.prompt).length)} characters`));
   shown.addEventListener("toggle", () => {
     if (shown.open && shown.children.length === 1) add(shown, row.prompt.map(({ role, content }) => message(role, content)));
   });
