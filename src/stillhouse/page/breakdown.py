@@ -25,7 +25,7 @@ def breakdown(rows: Sequence[Row], answer: Answer, measured: Measure) -> list[di
     """
     scored = [row for row in rows if row["score"] is not None]
     found = []
-    for title, parted in _tables(scored, answer):
+    for title, parted in _tables(scored, answer, measured):
         parts: dict[str, list[Row]] = defaultdict(list)
         for row in scored:
             name = parted(row)
@@ -41,7 +41,9 @@ def breakdown(rows: Sequence[Row], answer: Answer, measured: Measure) -> list[di
 Parted = Callable[[Row], str | None]
 
 
-def _tables(rows: Sequence[Row], answer: Answer) -> Iterator[tuple[str, Parted]]:
+def _tables(
+    rows: Sequence[Row], answer: Answer, measured: Measure
+) -> Iterator[tuple[str, Parted]]:
     if len(rows) >= LEAST:
         yield "By length of the query", _by_length(rows)
     if all(row["choices"] for row in rows) and not fixed_classes(rows, answer.metric):
@@ -54,7 +56,8 @@ def _tables(rows: Sequence[Row], answer: Answer) -> Iterator[tuple[str, Parted]]
 
         yield "By place of the right choice", place
     yield "By group", lambda row: row["group"]
-    yield "By how the teacher did", _teacher
+    if not measured.graded:
+        yield "By how the teacher did", _teacher
 
 
 def _teacher(row: Row) -> str | None:

@@ -1,10 +1,8 @@
 // What rows can be narrowed down by: each facet gives a row's values, by its place.
 
-const RIGHT = ["right", "wrong", "some seeds right"];
-
 function ofScore(value) {
   if (value === null || value === undefined) return [];
-  return [value === 1 ? "right" : value === 0 ? "wrong" : "some seeds right"];
+  return [value === 1 ? "right" : value === 0 ? "wrong" : "partly right"];
 }
 
 function facetsOf(rows) {

@@ -45,7 +45,9 @@ function show(id) {
   const shown = document.getElementById("trace");
   const page = document.getElementById("rows");
   page.classList.toggle("open", id !== null);
-  const place = id === null ? list.found[0] : list.rows.places.get(id);
+  const { places } = list.rows;
+  // A plus sign that somebody wrote as it is would be a space.
+  const place = id === null ? list.found[0] : places.get(id) ?? places.get(id.replaceAll(" ", "+"));
   if (id === null && place === undefined) {
     list.show(null);
     replace(shown, el("p", { class: "quiet" }, "No row is found."));
