@@ -1,1 +1,1 @@
-"""report.html: a run as one file that a browser opens, with all of its rows from end to end."""
+"""report.html: a run as one file for a browser, with all of its rows from end to end."""

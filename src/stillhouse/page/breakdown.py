@@ -41,9 +41,7 @@ def breakdown(rows: Sequence[Row], answer: Answer, measured: Measure) -> list[di
 Parted = Callable[[Row], str | None]
 
 
-def _tables(
-    rows: Sequence[Row], answer: Answer, measured: Measure
-) -> Iterator[tuple[str, Parted]]:
+def _tables(rows: Sequence[Row], answer: Answer, measured: Measure) -> Iterator[tuple[str, Parted]]:
     if len(rows) >= LEAST:
         yield "By length of the query", _by_length(rows)
     if all(row["choices"] for row in rows) and not fixed_classes(rows, answer.metric):

@@ -7,7 +7,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 SCRIPTS = (
     "dom", "data", "figures", "charts", "diff", "conversation", "trace", "facets", "list",
-    "summary", "main",
+    "summary", "study", "main",
 )  # fmt: skip
 """In the order in which they stand in the page; each uses only what stands before it."""
 _PLACE = re.compile(r"\{\{ (\w+) \}\}")

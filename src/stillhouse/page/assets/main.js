@@ -104,12 +104,12 @@ for (const name of tabs) {
   });
 }
 
-add(document.getElementById("summary"), [summaryView()]);
+add(document.getElementById("summary"), facts.study ? studyView(facts.study) : summaryView());
 window.addEventListener("hashchange", follow);
 document.addEventListener("keydown", keys);
 follow();
 
-unpacked().then((rows) => {
+function withRows(rows) {
   list = new List(rows, { link: (id) => address({ row: id }) });
   replace(document.getElementById("rows"), list.node, el("section", { id: "trace", tabindex: "-1", "aria-live": "polite", "aria-label": "The open row" }));
   const changed = () => go(address());
@@ -117,5 +117,13 @@ unpacked().then((rows) => {
   list.node.querySelectorAll("select").forEach((each) => each.addEventListener("change", changed));
   list.choose(new URLSearchParams());
   follow();
+}
+
+function ready() {
   document.documentElement.dataset.ready = "true";
-}).catch(failed);
+}
+
+if (facts.study) {
+  document.querySelector("nav").hidden = true;
+  ready();
+} else unpacked().then(withRows).then(ready).catch(failed);
