@@ -295,7 +295,8 @@ def report(
 
         stillhouse report --base main --open
     """
-    from stillhouse.page.commands import open_page, write_page
+    from stillhouse.page.commands import write_page
+    from stillhouse.page.opening import open_page
 
     path = write_page(base, out)
     typer.echo(printable(str(path)))
@@ -308,7 +309,7 @@ def open_report(
     path: Annotated[Path, typer.Argument(help="The page.")] = paths.PAGE,
 ) -> None:
     """Open the run's page, report.html, in the browser; where there is none, print its path."""
-    from stillhouse.page.commands import open_page
+    from stillhouse.page.opening import open_page
 
     open_page(path)
     typer.echo(printable(str(path)))

@@ -1,6 +1,5 @@
-"""`stillhouse report` and `stillhouse open`."""
+"""`stillhouse report`: the last run's page, with this machine's seconds and another beside it."""
 
-import webbrowser
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -34,7 +33,10 @@ def write_page(base: str | None, out: Path | None) -> Path:
     run = read_run()
     other = None if base is None else read_other(base, run)
     path = out or state_directory() / paths.PAGE.name
-    write_text(path, html(document(run, other)))
+    try:
+        write_text(path, html(document(run, other)))
+    except OSError as error:
+        raise StillhouseError(f"{path} cannot be written: {error.strerror}.") from error
     return path
 
 
@@ -77,16 +79,3 @@ def _require_reported(knobs: Mapping[str, Any]) -> None:
                 f"{paths.PARAMS} says `{name}: {knobs[name]}`, and the last report is of "
                 f"`{name}: {value}`. Run `dvc repro` first."
             )
-
-
-def open_page(path: Path) -> None:
-    """Open a page in the browser, where there is one."""
-    if not path.is_file():
-        raise StillhouseError(
-            f"{path} does not exist. `dvc repro report` writes {paths.PAGE}, and `dvc pull "
-            f"{paths.PAGE}` fetches another's."
-        )
-    try:
-        webbrowser.get().open(path.resolve().as_uri())
-    except webbrowser.Error:  # a machine without one: its user has the path
-        return

@@ -1,8 +1,9 @@
 // Pictures: small SVG drawings that stretch with the page, with their figures beside them as text.
 
-// Scores with their intervals on one scale, a line each; `at` is a score to compare with.
-function intervals(lines, columns, at = null) {
-  const ends = lines.flatMap((line) => [line.low ?? line.score, line.high ?? line.score, line.score]);
+// Scores with their intervals on one scale, a line each; `at` is a score to compare with, `within`
+// what else is drawn on the same scale elsewhere.
+function intervals(lines, columns, at = null, within = lines) {
+  const ends = within.flatMap((line) => [line.low ?? line.score, line.high ?? line.score, line.score]);
   const [low, high] = limits(Math.min(...ends), Math.max(...ends));
   const head = el(
     "tr",

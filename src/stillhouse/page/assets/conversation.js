@@ -22,6 +22,17 @@ function message(role, content) {
   return el("div", { class: `turn ${role}` }, el("span", { class: "role" }, SHOWN_ROLES[role] ?? role), block(content));
 }
 
+// Replies with the turns that they answer; of a row that is no conversation null.
+function exchanged(query, replies) {
+  const [asked, said] = [messagesOf(query), messagesOf(replies)];
+  if (!asked || !said) return null;
+  let next = 0;
+  const turns = asked.flatMap((turn) =>
+    turn.role === "user" && next < said.length ? [turn, { role: "assistant", content: said[next++] }] : [turn],
+  );
+  return el("div", { class: "turns" }, turns.map((turn) => message(turn.role, String(turn.content))));
+}
+
 // A query's beginning, for the list.
 function heading(query) {
   const said = messagesOf(query);

@@ -33,6 +33,8 @@ function counted(facet, rows) {
     for (const value of new Set(facet.of(n))) values.set(value, (values.get(value) ?? 0) + 1);
     if (values.size > MOST_VALUES) return { ...facet, values: new Map() };
   }
+  // A label of almost each row's own, such as a number or a text, is nothing to choose by.
+  if (facet.name === "label" && 2 * values.size > rows.length) return { ...facet, values: new Map() };
   return { ...facet, values: new Map([...values].sort(([a], [b]) => (a < b ? -1 : 1))) };
 }
 

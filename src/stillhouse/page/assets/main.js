@@ -4,6 +4,7 @@ const tabs = ["summary", "rows"];
 let list = null;
 
 document.getElementById("title").textContent = facts.title;
+document.body.classList.toggle("formulas", facts.metric === "latex");
 
 function failed(error) {
   const failure = document.getElementById("failure");

@@ -18,6 +18,7 @@ function trace(rows, place, links) {
     "article",
     { "aria-label": `Row ${row.id}` },
     el("h2", {}, el("span", { class: "id" }, row.id), " ", badge(row.split), rowBadges(row, other)),
+    facts.metric === "latex" ? el("p", { class: "quiet" }, "Formulas stand as they were written, in LaTeX.") : null,
     other === null ? el("p", { class: "quiet" }, `${facts.other.name} has no such row.`) : null,
     section("Query", spoken(row.query), choices(row)),
     row.choices.includes(row.gold)
@@ -112,20 +113,27 @@ function completionOf(row, completion, n, other) {
     completion.reasoning
       ? el("details", {}, el("summary", {}, "Reasoning"), block(completion.reasoning))
       : null,
-    completion.text.trim() ? spoken(completion.text, completion.mark) : el("p", { class: "quiet" }, "It is empty."),
+    completion.text.trim() ? (exchanged(row.query, completion.text) ?? spoken(completion.text, completion.mark)) : el("p", { class: "quiet" }, "It is empty."),
     status
       ? el("p", { class: "fate" }, badge(status, status === "ok" ? "good" : completion.label === null ? "bad" : "mixed"), " ",
           facts.statuses[status] ?? "", ` It ended by ${completion.finish}.`)
       : null,
-    completion.label !== null && completion.label !== undefined
-      ? labelled("Read as", el("div", {}, spoken(completion.label), completion.mark || facts.task === "chat" || facts.task === "summary" ? null : el("p", { class: "quiet" }, "Where it stands in the completion is not marked.")))
-      : labelled("Read as", el("p", { class: "quiet" }, "No label.")),
+    status ? labelled("Read as", readAs(completion)) : null,
     completion.rationale ? labelled("Rationale", block(completion.rationale)) : null,
     differs ? [changedFrom(), diffBlock(before.text, completion.text)] : null,
     before && before.label !== completion.label
       ? labelled(`Read in ${facts.other.name}`, before.label === null ? "No label." : spoken(before.label))
       : null,
   );
+}
+
+function readAs(completion) {
+  const { label, text, mark } = completion;
+  if (label === null) return el("p", { class: "quiet" }, "No label.");
+  if (label === text.trim()) return el("p", { class: "quiet" }, "The whole of it is the label.");
+  const whole = facts.task === "chat" || facts.task === "summary";
+  const note = mark || whole ? null : el("p", { class: "quiet" }, "Where it stands in the completion is not marked.");
+  return [spoken(label), note];
 }
 
 function labelled(name, value) {
