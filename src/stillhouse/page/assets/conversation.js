@@ -14,12 +14,23 @@ function messagesOf(text) {
 function spoken(text, mark = null) {
   const said = messagesOf(text);
   if (!said) return block(text, mark);
-  const turns = said.map((each) => (typeof each === "string" ? { role: "assistant", content: each } : each));
-  return el("div", { class: "turns" }, turns.map((turn) => message(turn.role, turn.content)));
+  const turns = said.map((each) =>
+    typeof each === "string" ? { role: "assistant", content: each } : each,
+  );
+  return el(
+    "div",
+    { class: "turns" },
+    turns.map((turn) => message(turn.role, turn.content)),
+  );
 }
 
 function message(role, content) {
-  return el("div", { class: `turn ${role}` }, el("span", { class: "role" }, SHOWN_ROLES[role] ?? role), block(content));
+  return el(
+    "div",
+    { class: `turn ${role}` },
+    el("span", { class: "role" }, SHOWN_ROLES[role] ?? role),
+    block(content),
+  );
 }
 
 // Replies with the turns that they answer; of a row that is no conversation null.
@@ -28,9 +39,15 @@ function exchanged(query, replies) {
   if (!asked || !said) return null;
   let next = 0;
   const turns = asked.flatMap((turn) =>
-    turn.role === "user" && next < said.length ? [turn, { role: "assistant", content: said[next++] }] : [turn],
+    turn.role === "user" && next < said.length
+      ? [turn, { role: "assistant", content: said[next++] }]
+      : [turn],
   );
-  return el("div", { class: "turns" }, turns.map((turn) => message(turn.role, String(turn.content))));
+  return el(
+    "div",
+    { class: "turns" },
+    turns.map((turn) => message(turn.role, String(turn.content))),
+  );
 }
 
 // A query's beginning, for the list.

@@ -57,18 +57,32 @@ function block(text, mark = null, all = false) {
   const node = el("div", { class: "text", dir: "auto" });
   const end = all ? text.length : Math.min(text.length, LONG);
   if (mark && mark[0] < end) {
-    const seen = el("mark", { title: "Read as the answer" }, text.slice(mark[0], Math.min(mark[1], end)));
+    const seen = el(
+      "mark",
+      { title: "Read as the answer" },
+      text.slice(mark[0], Math.min(mark[1], end)),
+    );
     add(node, [text.slice(0, mark[0]), seen, text.slice(Math.min(mark[1], end), end)]);
   } else add(node, [text.slice(0, end)]);
   if (end === text.length) return node;
   const label = `Show all ${count(text.length)} characters`;
-  const more = el("button", { class: "more", click: () => node.parentNode.replaceWith(el("div", {}, block(text, mark, true))) }, label);
+  const more = el(
+    "button",
+    {
+      class: "more",
+      click: () => node.parentNode.replaceWith(el("div", {}, block(text, mark, true))),
+    },
+    label,
+  );
   return el("div", {}, node, more);
 }
 
 // The beginning of a text, on one line.
 function excerpt(text, length = 180) {
-  const line = text.slice(0, 4 * length).replace(/\s+/g, " ").trim();
+  const line = text
+    .slice(0, 4 * length)
+    .replace(/\s+/g, " ")
+    .trim();
   return line.length > length || text.length > 4 * length ? `${line.slice(0, length)}…` : line;
 }
 

@@ -9,7 +9,11 @@ function facetsOf(rows) {
   const { columns } = rows;
   const found = [
     { name: "split", title: "Split", of: (n) => [columns.split[n]] },
-    { name: "status", title: "Completion", of: (n) => columns.completions[n].map((each) => each[3]).filter(Boolean) },
+    {
+      name: "status",
+      title: "Completion",
+      of: (n) => columns.completions[n].map((each) => each[3]).filter(Boolean),
+    },
   ];
   if (!measure.graded) {
     found.push(
@@ -18,11 +22,17 @@ function facetsOf(rows) {
       { name: "flip", title: "Flips", of: (n) => flips(columns, n) },
     );
   }
-  found.push({ name: "label", title: "Gold label", of: (n) => (columns.gold[n] === null ? [] : [columns.gold[n]]) });
+  found.push({
+    name: "label",
+    title: "Gold label",
+    of: (n) => (columns.gold[n] === null ? [] : [columns.gold[n]]),
+  });
   if (rows.packed.other) {
     found.push({ name: "change", title: `Since ${facts.other.name}`, of: (n) => changes(rows, n) });
   }
-  return found.map((facet) => counted(facet, rows)).filter((facet) => facet.values.size > 1 || facet.name === "change");
+  return found
+    .map((facet) => counted(facet, rows))
+    .filter((facet) => facet.values.size > 1 || facet.name === "change");
 }
 
 const MOST_VALUES = 40;
@@ -34,7 +44,8 @@ function counted(facet, rows) {
     if (values.size > MOST_VALUES) return { ...facet, values: new Map() };
   }
   // A label of almost each row's own, such as a number or a text, is nothing to choose by.
-  if (facet.name === "label" && 2 * values.size > rows.length) return { ...facet, values: new Map() };
+  if (facet.name === "label" && 2 * values.size > rows.length)
+    return { ...facet, values: new Map() };
   return { ...facet, values: new Map([...values].sort(([a], [b]) => (a < b ? -1 : 1))) };
 }
 
@@ -53,14 +64,20 @@ function flips(columns, n) {
 }
 
 function changes(rows, n) {
-  const difference = rows.packed.other[n];
-  if (!difference) return ["only here"];
+  const theirs = rows.packed.other[n];
+  if (!theirs) return ["only here"];
   const found = [];
   const now = rows.columns.score[n];
-  const before = "score" in difference ? difference.score : now;
-  if (now !== null && before !== null && now !== before) found.push(now > before ? "better" : "worse");
-  for (const [name, told] of [["prompt", "other prompt"], ["completions", "other completion"], ["trained", "other training"], ["predictions", "other answers"]]) {
-    if (name in difference) found.push(told);
+  const before = "score" in theirs ? theirs.score : now;
+  if (now !== null && before !== null && now !== before)
+    found.push(now > before ? "better" : "worse");
+  for (const [name, told] of [
+    ["prompt", "other prompt"],
+    ["completions", "other completion"],
+    ["trained", "other training"],
+    ["predictions", "other answers"],
+  ]) {
+    if (name in theirs) found.push(told);
   }
   return found.length ? found : ["the same"];
 }
@@ -72,11 +89,19 @@ function sortsOf(rows) {
     { name: "", title: "as the dataset has them", key: (n) => n },
     { name: "lowest", title: "lowest score first", key: (n) => columns.score[n] ?? Infinity },
     { name: "longest", title: "longest query first", key: (n) => -columns.query[n].length },
-    { name: "verbose", title: "longest completion first", key: (n) => -(columns.completions[n][0]?.[0].length ?? 0) },
+    {
+      name: "verbose",
+      title: "longest completion first",
+      key: (n) => -(columns.completions[n][0]?.[0].length ?? 0),
+    },
     { name: "id", title: "by id", key: of("id") },
   ];
   if (columns.exemplars?.some((each) => each[0]?.[2] !== null && each[0]?.[2] !== undefined)) {
-    found.push({ name: "far", title: "farthest exemplars first", key: (n) => -(columns.exemplars[n][0]?.[2] ?? -Infinity) });
+    found.push({
+      name: "far",
+      title: "farthest exemplars first",
+      key: (n) => -(columns.exemplars[n][0]?.[2] ?? -Infinity),
+    });
   }
   return found;
 }

@@ -21,7 +21,10 @@ function judged(value) {
   const seeds = facts.seeds.length;
   const right = value * seeds;
   const whole = Math.abs(right - Math.round(right)) < 1e-6;
-  return { word: whole ? `right in ${Math.round(right)} of ${seeds} seeds` : `scored ${score(value)}`, look: "mixed" };
+  return {
+    word: whole ? `right in ${Math.round(right)} of ${seeds} seeds` : `scored ${score(value)}`,
+    look: "mixed",
+  };
 }
 
 function badge(word, look = "quiet", title = null) {
@@ -41,7 +44,10 @@ function modelName(model) {
   if (facts.seeds.includes(model)) {
     return facts.seeds.length > 1 ? `Student, ${model.replace("=", " ")}` : "Student";
   }
-  return NAMES[model] ?? model.replace(/^teacher:/, "Teacher, ").replace(/^student:/, "Untrained student, ");
+  return (
+    NAMES[model] ??
+    model.replace(/^teacher:/, "Teacher, ").replace(/^student:/, "Untrained student, ")
+  );
 }
 
 function shownKnob(value) {

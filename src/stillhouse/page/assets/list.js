@@ -9,19 +9,51 @@ class List {
     this.facets = facetsOf(rows);
     this.sorts = sortsOf(rows);
     this.space = el("div", { class: "space", role: "list" });
-    this.view = el("div", { class: "list", tabindex: "0", "aria-label": "Rows found", scroll: () => this.draw() }, this.space);
+    this.view = el(
+      "div",
+      { class: "list", tabindex: "0", "aria-label": "Rows found", scroll: () => this.draw() },
+      this.space,
+    );
     this.said = el("p", { class: "quiet", role: "status" });
-    this.search = el("input", { type: "search", id: "search", placeholder: "Search", "aria-label": "Search rows", autocomplete: "off" });
-    this.selects = new Map(this.facets.filter(({ values }) => values.size).map((facet) => [facet.name, this.select(facet)]));
-    this.sort = el("select", { id: "sort" }, this.sorts.map(({ name, title }) => el("option", { value: name }, title)));
+    this.search = el("input", {
+      type: "search",
+      id: "search",
+      placeholder: "Search",
+      "aria-label": "Search rows",
+      autocomplete: "off",
+    });
+    this.selects = new Map(
+      this.facets
+        .filter(({ values }) => values.size)
+        .map((facet) => [facet.name, this.select(facet)]),
+    );
+    this.sort = el(
+      "select",
+      { id: "sort" },
+      this.sorts.map(({ name, title }) => el("option", { value: name }, title)),
+    );
     this.node = el(
       "section",
       { class: "finder", "aria-label": "Find rows" },
       this.search,
-      el("details", { class: "facets", open: true }, el("summary", {}, "Narrow down"), el("div", { class: "selects" },
-        [...this.selects].map(([name, select]) => el("label", {}, el("span", {}, this.facets.find((each) => each.name === name).title), select)),
-        el("label", {}, el("span", {}, "Sort"), this.sort),
-      )),
+      el(
+        "details",
+        { class: "facets", open: true },
+        el("summary", {}, "Narrow down"),
+        el(
+          "div",
+          { class: "selects" },
+          [...this.selects].map(([name, select]) =>
+            el(
+              "label",
+              {},
+              el("span", {}, this.facets.find((each) => each.name === name).title),
+              select,
+            ),
+          ),
+          el("label", {}, el("span", {}, "Sort"), this.sort),
+        ),
+      ),
       this.said,
       this.view,
     );
@@ -30,7 +62,9 @@ class List {
   }
 
   select(facet) {
-    const options = [...facet.values].map(([value, rows]) => el("option", { value }, `${excerpt(value, 40)} (${count(rows)})`));
+    const options = [...facet.values].map(([value, rows]) =>
+      el("option", { value }, `${excerpt(value, 40)} (${count(rows)})`),
+    );
     return el("select", { id: `facet-${facet.name}` }, el("option", { value: "" }, "all"), options);
   }
 
@@ -56,7 +90,8 @@ class List {
 
   find() {
     const words = this.search.value.toLowerCase().split(/\s+/).filter(Boolean);
-    const wanted = this.facets.filter(({ name }) => this.selects.get(name)?.value)
+    const wanted = this.facets
+      .filter(({ name }) => this.selects.get(name)?.value)
       .map(({ name, of }) => [of, this.selects.get(name).value]);
     const places = [];
     for (let n = 0; n < this.rows.length; n++) {
@@ -67,11 +102,16 @@ class List {
     const { key } = this.sorts.find(({ name }) => name === this.sort.value);
     if (this.sort.value) {
       const keys = new Map(places.map((n) => [n, key(n)]));
-      places.sort((a, b) => (keys.get(a) < keys.get(b) ? -1 : keys.get(a) > keys.get(b) ? 1 : a - b));
+      places.sort((a, b) =>
+        keys.get(a) < keys.get(b) ? -1 : keys.get(a) > keys.get(b) ? 1 : a - b,
+      );
     }
     this.found = places;
     const total = this.rows.total;
-    const sampled = total > this.rows.length ? `, a sample of ${count(total)}: all test rows first, others as their ids are drawn` : "";
+    const sampled =
+      total > this.rows.length
+        ? `, a sample of ${count(total)}: all test rows first, others as their ids are drawn`
+        : "";
     replace(this.said, `${count(places.length)} of ${count(this.rows.length)} rows${sampled}`);
     this.space.style.height = `${places.length * HEIGHT}px`;
     this.view.scrollTop = 0;
@@ -80,7 +120,10 @@ class List {
 
   draw() {
     const first = Math.max(0, Math.floor(this.view.scrollTop / HEIGHT) - ABOVE);
-    const last = Math.min(this.found.length, Math.ceil((this.view.scrollTop + this.view.clientHeight) / HEIGHT) + ABOVE);
+    const last = Math.min(
+      this.found.length,
+      Math.ceil((this.view.scrollTop + this.view.clientHeight) / HEIGHT) + ABOVE,
+    );
     const items = [];
     for (let at = first; at < last; at++) items.push(this.item(at));
     replace(this.space, items);
@@ -91,17 +134,28 @@ class List {
     const { columns } = this.rows;
     const marks = [];
     if (columns.score[place] !== null) marks.push(["student", judged(columns.score[place])]);
-    if (columns.teacher[place] !== null && !measure.graded) marks.push(["teacher", judged(columns.teacher[place])]);
+    if (columns.teacher[place] !== null && !measure.graded)
+      marks.push(["teacher", judged(columns.teacher[place])]);
     const change = this.rows.packed.other ? changes(this.rows, place)[0] : null;
     const item = el(
       "a",
       {
-        class: "item", href: this.open.link(columns.id[place]), role: "listitem",
-        "aria-setsize": this.found.length, "aria-posinset": at + 1, "aria-current": place === this.current ? "true" : null,
+        class: "item",
+        href: this.open.link(columns.id[place]),
+        role: "listitem",
+        "aria-setsize": this.found.length,
+        "aria-posinset": at + 1,
+        "aria-current": place === this.current ? "true" : null,
       },
-      el("span", { class: "line" }, el("span", { class: "id" }, columns.id[place]),
+      el(
+        "span",
+        { class: "line" },
+        el("span", { class: "id" }, columns.id[place]),
         marks.map(([who, { word, look }]) => badge(`${who} ${word}`, look)),
-        change === "better" || change === "worse" ? badge(change, change === "better" ? "good" : "bad") : null),
+        change === "better" || change === "worse"
+          ? badge(change, change === "better" ? "good" : "bad")
+          : null,
+      ),
       el("span", { class: "query", dir: "auto" }, heading(columns.query[place])),
     );
     item.style.top = `${at * HEIGHT}px`;
@@ -115,7 +169,8 @@ class List {
     if (at >= 0) {
       const top = at * HEIGHT;
       const seen = this.view.scrollTop;
-      if (top < seen || top + HEIGHT > seen + this.view.clientHeight) this.view.scrollTop = Math.max(0, top - this.view.clientHeight / 2);
+      if (top < seen || top + HEIGHT > seen + this.view.clientHeight)
+        this.view.scrollTop = Math.max(0, top - this.view.clientHeight / 2);
     }
     this.draw();
   }
