@@ -96,6 +96,15 @@ def test_rows_are_searched_narrowed_down_and_sorted(browser, single):
     assert "split=test" in browser.run("location.hash")
 
 
+def test_a_sample_says_that_it_is_one(browser, tmp_path):
+    path = tmp_path / "sample.html"
+    path.write_text(html(document(run(others=50), most=10)), encoding="utf-8")
+    browser.open(path, "#rows")
+    assert found(browser).startswith("10 of 10 rows, a sample of 65:")
+    browser.open(path, "#row=spare-00001")
+    assert "one that the sample left out" in text(browser, "#trace")
+
+
 def test_only_what_is_seen_is_in_the_document(browser, single):
     browser.open(single, "#rows")
     assert browser.run("document.querySelectorAll('.item').length") < 40
@@ -139,6 +148,7 @@ def test_the_keyboard_goes_from_row_to_row(browser, single):
     browser.open(single, "#split=train&row=train-0")
     browser.press("j")
     assert opened(browser) == "train-1"
+    assert browser.run("document.getElementById('opened').textContent").startswith("train-1")
     browser.press("ArrowRight")
     browser.press("k")
     assert opened(browser) == "train-1"

@@ -11,7 +11,13 @@ class List {
     this.space = el("div", { class: "space", role: "list" });
     this.view = el(
       "div",
-      { class: "list", tabindex: "0", "aria-label": "Rows found", scroll: () => this.draw() },
+      {
+        class: "list",
+        tabindex: "0",
+        role: "group",
+        "aria-label": "Rows found",
+        scroll: () => this.draw(),
+      },
       this.space,
     );
     this.said = el("p", { class: "quiet", role: "status" });
@@ -110,7 +116,7 @@ class List {
     const total = this.rows.total;
     const sampled =
       total > this.rows.length
-        ? `, a sample of ${count(total)}: all test rows first, others as their ids are drawn`
+        ? `, a sample of ${count(total)}: the test rows first, others drawn by their ids`
         : "";
     replace(this.said, `${count(places.length)} of ${count(this.rows.length)} rows${sampled}`);
     this.space.style.height = `${places.length * HEIGHT}px`;

@@ -83,6 +83,8 @@ function show(id) {
     );
     replace(shown, bar, trace(list.rows, place, links));
     shown.scrollTop = 0;
+    // To a screen reader its heading is told, not all of it at each step.
+    replace(document.getElementById("opened"), shown.querySelector("h2").innerText);
   }
 }
 
@@ -146,12 +148,8 @@ function withRows(rows) {
   replace(
     document.getElementById("rows"),
     list.node,
-    el("section", {
-      id: "trace",
-      tabindex: "-1",
-      "aria-live": "polite",
-      "aria-label": "The open row",
-    }),
+    el("section", { id: "trace", tabindex: "-1", "aria-label": "The open row" }),
+    el("p", { id: "opened", class: "unseen", role: "status" }),
   );
   const changed = () => go(address());
   list.search.addEventListener("input", changed);
