@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -13,6 +14,7 @@ from stillhouse.page.html import html
 from stillhouse.page.rows import sample
 from stillhouse.page.summary import POINTS, changed, curve
 from stillhouse.parse.completion import Status
+from stillhouse.statistics.agreement import AGREEMENT
 from tests.conftest import REPOSITORY
 from tests.page.runs import CURVE, KNOBS, ODD, Tags, cell, other_run, run, unpacked
 
@@ -93,8 +95,6 @@ def test_no_text_of_a_model_is_markup(page):
 
 
 def test_a_title_that_is_markup_is_text(one):
-    from dataclasses import replace
-
     odd = replace(one, knobs=KNOBS | {"dataset": "</title><script>broken</script>"})
     names = Tags(html(document(odd))).names
     assert names.count("script") == 3
@@ -123,8 +123,6 @@ def test_equal_runs_are_equal_bytes_whatever_the_hash_seed(page):
 
 
 def test_tables_of_different_runs_are_not_joined(one):
-    from dataclasses import replace
-
     tables = replace(one.tables, prompts=[{"id": "stranger", "messages": []}])
     with pytest.raises(StillhouseError, match="'stranger'"):
         document(replace(one, tables=tables))
@@ -166,8 +164,6 @@ def test_beside_another_run_stands_what_it_has_otherwise(one):
 
 
 def test_a_row_that_the_other_run_lacks_is_none(one):
-    from dataclasses import replace
-
     theirs = run(train=3)
     both = document(one, Other("main", replace(theirs, found=one.found), [], {}, {}))
     other = dict(zip(both["rows"]["columns"]["id"], both["rows"]["other"], strict=True))
@@ -183,6 +179,19 @@ def test_the_summary_says_what_the_report_says(one, found):
     assert student["shown"] == "50.0%"
     leads = {line["name"]: line.get("lead") for line in facts["scores"]}
     assert leads["Untrained student"].startswith("+33.3 (")
+
+
+def test_without_gold_labels_nobody_is_called_right(one):
+    agreeing = replace(one, found=one.found | {"measure": AGREEMENT} | _renamed(one.found))
+    facts = document(agreeing)["facts"]
+    assert facts["said"] == ["as the teacher", "unlike the teacher"]
+    assert "agreement" in " ".join(facts["summary"]["verdict"])
+
+
+def _renamed(found):
+    """The student's figures as a run without gold labels has them."""
+    student = {k.replace("accuracy", AGREEMENT): v for k, v in found["student"].items()}
+    return {"student": student, "references": {}, "against": {}}
 
 
 def test_every_status_is_explained():

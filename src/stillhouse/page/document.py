@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from stillhouse.kinds.measures import AGREEING
 from stillhouse.page.rows import MOST, Packed
 from stillhouse.page.run import Run
 from stillhouse.page.summary import changed, measure_facts, summary
@@ -45,6 +46,9 @@ def document(run: Run, other: Other | None = None, most: int = MOST) -> dict[str
     facts: dict[str, Any] = {
         "title": f"{run.knobs['dataset']}: {found['teacher']} to {found['student']}",
         "measure": measure_facts(run.measure),
+        "said": ["as the teacher", "unlike the teacher"]
+        if run.measure is AGREEING
+        else ["right", "wrong"],
         "metric": run.form.answer.metric,
         "task": run.form.task,
         "seeds": [f"seed={seed}" for seed in run.seeds],

@@ -1,8 +1,8 @@
 // What rows can be narrowed down by: each facet gives a row's values, by its place.
 
-function ofScore(value) {
+function ofScore(value, [right, wrong] = facts.said) {
   if (value === null || value === undefined) return [];
-  return [value === 1 ? "right" : value === 0 ? "wrong" : "partly right"];
+  return [value === 1 ? right : value === 0 ? wrong : `partly ${right}`];
 }
 
 function facetsOf(rows) {
@@ -18,7 +18,7 @@ function facetsOf(rows) {
   if (!measure.graded) {
     found.push(
       { name: "student", title: "Student", of: (n) => ofScore(columns.score[n]) },
-      { name: "teacher", title: "Teacher", of: (n) => ofScore(columns.teacher[n]) },
+      { name: "teacher", title: "Teacher", of: (n) => ofScore(columns.teacher[n], BY_GOLD) },
       { name: "flip", title: "Flips", of: (n) => flips(columns, n) },
     );
   }
@@ -58,8 +58,8 @@ function flips(columns, n) {
   if (teacher === 1 && student < 1) found.push("teacher right, student wrong");
   if (teacher === 0 && student > 0) found.push("student right, teacher wrong");
   const untrained = columns.predictions[n].untrained?.[1];
-  if (untrained === 0 && student > 0) found.push("right by training");
-  if (untrained === 1 && student < 1) found.push("wrong by training");
+  if (untrained === 0 && student > 0) found.push(`${facts.said[0]} by training`);
+  if (untrained === 1 && student < 1) found.push(`${facts.said[1]} by training`);
   return found;
 }
 

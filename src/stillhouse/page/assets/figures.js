@@ -13,19 +13,21 @@ function pValue(value) {
 }
 
 // What a score of one prediction is, in a word, and how it looks.
-function judged(value) {
+function judged(value, [right, wrong] = facts.said) {
   if (value === null || value === undefined) return { word: "no score", look: "quiet" };
   if (measure.graded) return { word: score(value), look: "quiet" };
-  if (value === 1) return { word: "right", look: "good" };
-  if (value === 0) return { word: "wrong", look: "bad" };
+  if (value === 1) return { word: right, look: "good" };
+  if (value === 0) return { word: wrong, look: "bad" };
   const seeds = facts.seeds.length;
-  const right = value * seeds;
-  const whole = Math.abs(right - Math.round(right)) < 1e-6;
+  const all = value * seeds;
+  const whole = Math.abs(all - Math.round(all)) < 1e-6;
   return {
-    word: whole ? `right in ${Math.round(right)} of ${seeds} seeds` : `scored ${score(value)}`,
+    word: whole ? `${right} in ${Math.round(all)} of ${seeds} seeds` : `scored ${score(value)}`,
     look: "mixed",
   };
 }
+
+const BY_GOLD = ["right", "wrong"]; // the teacher, whatever the student is compared with
 
 function badge(word, look = "quiet", title = null) {
   return el("span", { class: `badge ${look}`, title }, word);

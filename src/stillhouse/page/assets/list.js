@@ -141,7 +141,7 @@ class List {
     const marks = [];
     if (columns.score[place] !== null) marks.push(["student", judged(columns.score[place])]);
     if (columns.teacher[place] !== null && !measure.graded)
-      marks.push(["teacher", judged(columns.teacher[place])]);
+      marks.push(["teacher", judged(columns.teacher[place], BY_GOLD)]);
     const change = this.rows.packed.other ? changes(this.rows, place)[0] : null;
     const item = el(
       "a",

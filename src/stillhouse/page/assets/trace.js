@@ -49,7 +49,7 @@ function rowBadges(row, other) {
     found.push(badge(`student ${word}`, look));
   }
   if (row.teacher !== null && !measure.graded) {
-    const { word, look } = judged(row.teacher);
+    const { word, look } = judged(row.teacher, BY_GOLD);
     found.push(badge(`teacher ${word}`, look));
   }
   if (other && other.score !== null && row.score !== null && other.score !== row.score) {
