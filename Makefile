@@ -8,7 +8,7 @@ INSTALLED := $(VENV)/.installed
 # Three processes of one thread each, unless OMP_NUM_THREADS says otherwise: on two cores one often waits.
 PYTEST := OMP_NUM_THREADS=$${OMP_NUM_THREADS-1} python -m pytest
 
-.PHONY: help setup repro test test-quick test-matrix test-vllm lint format bench third-party clean
+.PHONY: help setup repro test test-quick test-matrix test-vllm lint format bench third-party offline-plots clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -24,10 +24,7 @@ $(INSTALLED): pyproject.toml requirements.lock
 	@touch $@
 
 repro: setup ## Build everything that changed, from the source to the report
-	@stillhouse check
-	@mkdir -p .stillhouse && touch .stillhouse/began
-	@dvc repro
-	@test metrics/summary.json -nt .stillhouse/began || stillhouse results # as it was: the table again
+	@stillhouse repro
 
 test: setup ## All tests
 	$(PYTEST) -n 3 --dist worksteal
@@ -60,6 +57,11 @@ bench: setup ## Measure; a line per figure, and bench/results.json
 
 third-party: setup ## Write THIRD_PARTY.md: what is installed, and its licences
 	python -m tests.third_party > THIRD_PARTY.tmp && mv THIRD_PARTY.tmp THIRD_PARTY.md
+
+offline-plots: ## Write .dvc/plots/offline.html anew, in an environment of its own (.venv-plots)
+	test -x .venv-plots/bin/python || $(PYTHON) -m venv .venv-plots
+	.venv-plots/bin/pip install -q vl-convert-python==1.9.0.post1
+	.venv-plots/bin/python -m tests.offline_plots
 
 clean: ## Remove the environment and the tools' caches; data and the store stay
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

@@ -32,6 +32,7 @@ from stillhouse.parse.form import reply_form
 from stillhouse.report import plots, summary, table
 from stillhouse.report.cost import rates
 from stillhouse.report.joined import Tables, by_model
+from stillhouse.report.latest_run import latest_run
 from stillhouse.stage import Stage, StageConfig, run_stage
 from stillhouse.teacher_select.selected import with_selected
 
@@ -128,10 +129,13 @@ def main(stage: Stage[ReportConfig]) -> None:
         seconds={},
     )
     stage.write_text(paths.PAGE, html(document(run)))
-    seconds = table.latest_seconds(read_events("stage"))
-    events = {name: read_events(name) for name in ("teacher", "student")}
+    events = {name: read_events(name) for name in ("stage", "teacher", "student")}
+    seconds = table.latest_seconds(events["stage"])
     table.print_results(
-        found, seconds, rates=rates(config.teacher, config.student, events, seconds)
+        found,
+        seconds,
+        rates=rates(config.teacher, config.student, events, seconds),
+        latest=latest_run(events["stage"], events["teacher"]),
     )
 
 

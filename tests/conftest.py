@@ -7,11 +7,14 @@ of the environment here, before anything is imported that reads it.
 import os
 import re
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import hypothesis
 import pytest
+
+from tests.zygote import fast_python
 
 THE_USERS = re.compile(
     r"""
@@ -96,6 +99,13 @@ def shared_cases() -> Path:
     if not folder.exists():
         pytest.skip(f"the shared cases are not here ({folder})")
     return folder
+
+
+@pytest.fixture(scope="session")
+def fast(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder with a `python` and a `dvc` that start quickly."""
+    with fast_python(tmp_path_factory.mktemp("zygote") / "bin") as folder:
+        yield folder
 
 
 @pytest.fixture(scope="session")

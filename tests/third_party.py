@@ -14,10 +14,12 @@ NOT_INSTALLED = {"bitsandbytes": "MIT", "ray": "Apache-2.0", "vllm": "Apache-2.0
 HEAD = """\
 # Third-party software
 
-stillhouse is Apache-2.0 and ships no code, data or weights of others. `make setup` installs most
-of the packages below beside it, at the versions of [requirements.lock](requirements.lock); the
-engines among them come with the extras `vllm`, `ray` and `qlora`. Each keeps its own licence, here
-as its metadata states it. Direct dependencies are in bold. `make third-party` writes this list.
+stillhouse is Apache-2.0 and ships no data or weights of others, and of their code Vega, Vega-Lite
+and Vega-Embed alone (BSD-3-Clause; with D3 and others, whose notices stand beside them in
+.dvc/plots/offline.html). `make setup` installs most of the packages below beside it, at the
+versions of [requirements.lock](requirements.lock); the engines among them come with the extras
+`vllm`, `ray` and `qlora`. Each keeps its own licence, here as its metadata states it. Direct
+dependencies are in bold. `make third-party` writes this list.
 
 - **grandalf** (GPLv2 or EPLv1) and **pygit2** (GPLv2 with a linking exception) come with DVC, which
   loads them; nothing here does. **dulwich** and **asyncssh**, which come with it too, may be taken

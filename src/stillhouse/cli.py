@@ -1,6 +1,6 @@
 """The `stillhouse` command: look at a configuration, its prompts and its results.
 
-DVC builds (`dvc repro`, `dvc exp run -S k=10`); this command never changes an output.
+DVC builds (`dvc repro`, `dvc exp run -S k=10`); this command itself never changes an output.
 """
 
 import sys
@@ -96,6 +96,31 @@ def list_entries(
             mark = "*" if chosen.get(name) == entry else " "
             description = load_entry(GROUPS[name], entry).model_dump()["description"]
             typer.echo(f"{mark} {entry:<{width}}  {description}")
+
+
+@app.command()
+def doctor(
+    write: Annotated[
+        bool,
+        typer.Option("--write", help="Also write a small file to the remote, and delete it."),
+    ] = False,
+) -> None:
+    """Say whether this machine has what the configured run needs, and what to do where not.
+
+    Looks at Python and the `python` that DVC runs, versions against requirements.lock, DVC, Git,
+    the configuration, DVC's remote (it is listed), the store, free disk, GPUs, the backends and
+    keys of the teacher, the judge and the student, the mirror, and what a killed run has left.
+    Keys are never printed. Each check has its time limit. `ok` is fine, `note` stops nothing,
+    `wrong` has to be mended first; then the exit status is 1.
+
+        stillhouse doctor
+        stillhouse doctor --write
+    """
+    from stillhouse.doctor.checks import checks
+    from stillhouse.doctor.doctor import examine
+    from stillhouse.report.layout import terminal_width
+
+    raise typer.Exit(examine(checks(write=write), terminal_width(), typer.echo))
 
 
 @app.command()
@@ -256,24 +281,25 @@ def sample(
 @app.command()
 def results() -> None:
     """Print the results table of the last run again."""
-    from stillhouse.config.student import StudentConf
-    from stillhouse.config.teacher import TeacherConf
-    from stillhouse.config.whole import load_all
-    from stillhouse.core.files import read_json
-    from stillhouse.core.log import read_events
-    from stillhouse.report.cost import rates
-    from stillhouse.report.speed import speed_lines
-    from stillhouse.report.table import latest_seconds, print_results
+    from stillhouse.report.again import print_again
 
-    found, seconds = read_json(paths.REPORT), latest_seconds(read_events("stage"))
-    _, entries = load_all()
-    teacher, student = entries["teacher"], entries["student"]
-    assert isinstance(teacher, TeacherConf)
-    assert isinstance(student, StudentConf)
-    events = {name: read_events(name) for name in ("teacher", "student")}
-    print_results(found, seconds, rates=rates(teacher, student, events, seconds))
-    for line in speed_lines(events["student"]):
-        typer.echo(line)
+    print_again()
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def repro(context: typer.Context) -> None:
+    """Check the configuration, run `dvc repro`, and say at the end what ran.
+
+    Options and stages are those of `dvc repro`, passed on as they are, and so is its exit status.
+    Where nothing had to run, the results are printed again. `make repro` is this command.
+
+        stillhouse repro
+        stillhouse repro --pull --allow-missing
+    """
+    from stillhouse.report.repro import repro as run
+
+    check()
+    raise typer.Exit(run(context.args))
 
 
 @app.command()
@@ -334,6 +360,41 @@ def why(
 
     for line in lines(explain(stage, revision), revision):
         typer.echo(printable(line))
+
+
+@app.command()
+def exps(
+    base: Annotated[str, typer.Option(metavar="REV", help="What all are held against.")] = "HEAD",
+    *,
+    commits: Annotated[
+        int, typer.Option("--commits", "-n", min=0, help="So many commits of the branch, too.")
+    ] = 0,
+    every: Annotated[
+        bool, typer.Option("--all", help="Experiments of all commits, not of those shown alone.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array.")] = False,
+) -> None:
+    """Show DVC's experiments: what each changed, its score, and whether it is better.
+
+    Each is held against the base, row by row as `stillhouse compare` does: better, worse, noise (no
+    significant difference), same (in no row any), not tested (too few seeds for a word). Nothing is
+    fetched: where predictions are not in DVC's cache it says "not compared". What is queued, runs
+    or failed is shown as such.
+
+        stillhouse exps
+        stillhouse exps --base main -n 5 --all
+    """
+    import time
+
+    from stillhouse.experiments import table
+    from stillhouse.report.layout import terminal_width
+
+    found = table.entries(base, commits=commits, every=every)
+    if as_json:
+        typer.echo(table.as_json(list(table.lines(found))))
+        return
+    for line in table.said(base, found, terminal_width(), time.time()):
+        typer.echo(line)
 
 
 @app.command()

@@ -7,7 +7,6 @@ import json
 import os
 import shlex
 import subprocess
-import sys
 from dataclasses import replace
 
 import pytest
@@ -273,10 +272,10 @@ def blocks(page, language):
 
 
 @pytest.mark.parametrize(("inputs", "example"), [(INPUTS, EXAMPLE), (TWO, WIDE)])
-def test_the_commands_run_as_they_stand(project, tiny_models, inputs, example):
+def test_the_commands_run_as_they_stand(project, tiny_models, fast, inputs, example):
     folder, page, prediction = folder_and_card(project, tiny_models, inputs, example)
     commands, requests = blocks(page, "sh")
-    command = f"{shlex.quote(sys.executable)} -c 'from stillhouse.cli import main; main()'"
+    command = f"{shlex.quote(str(fast))}/python -c 'from stillhouse.cli import main; main()'"
     done = subprocess.run(
         ["sh", "-ec", f'stillhouse() {{ {command} "$@"; }}\n{commands}'],
         cwd=folder,
@@ -312,11 +311,11 @@ def test_the_commands_run_as_they_stand(project, tiny_models, inputs, example):
         assert chat["choices"][0]["message"]["content"] == prediction
 
 
-def prints(program, folder):
+def prints(program, folder, fast):
     """What a program of a card prints, where stillhouse is not."""
     assert "stillhouse" not in program
     done = subprocess.run(
-        [sys.executable, "-c", program],
+        [fast / "python", "-c", program],
         cwd=folder,
         env={k: v for k, v in os.environ.items() if k != "PYTHONPATH"} | {"PYTHONUTF8": "1"},
         capture_output=True,
@@ -330,19 +329,21 @@ def prints(program, folder):
 @pytest.mark.parametrize("family", ["decoder", "encoder_decoder"])
 @pytest.mark.parametrize("decode", ["choices", "generate"])
 def test_the_program_gives_the_same_prediction_without_stillhouse(
-    project, tiny_models, family, decode
+    project, tiny_models, fast, family, decode
 ):
     folder, page, prediction = folder_and_card(
         project, tiny_models, INPUTS, EXAMPLE, family, decode
     )
     (program,) = blocks(page, "python")
     assert prediction
-    assert prints(program, folder) == prediction
+    assert prints(program, folder, fast) == prediction
 
 
 @pytest.mark.parametrize("chat", [None, CHATML])
 @pytest.mark.parametrize("decode", ["choices", "generate"])
-def test_so_it_does_for_a_student_that_is_asked_with_the_prompt(project, tiny_models, chat, decode):
+def test_so_it_does_for_a_student_that_is_asked_with_the_prompt(
+    project, tiny_models, fast, chat, decode
+):
     query = f"Review: {TEXT}\n(a) good\n(b) bad"
     folder, page, prediction = folder_and_card(
         project, tiny_models, INPUTS, EXAMPLE | {"query": query}, "decoder", decode, chat,
@@ -350,7 +351,7 @@ def test_so_it_does_for_a_student_that_is_asked_with_the_prompt(project, tiny_mo
     )  # fmt: skip
     (program,) = blocks(page, "python")
     assert "Reply with the letter" in program
-    assert prints(program, folder) == prediction
+    assert prints(program, folder, fast) == prediction
 
 
 @given(st.text(max_size=80))

@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 
+from stillhouse.code import definitions
 from stillhouse.code.fingerprint import Sources, fingerprint
 from stillhouse.core.errors import StillhouseError
 from tests.conftest import REPOSITORY
@@ -35,6 +36,22 @@ REACHED = {
     "def helper(x):\n    return x\n": set(),
     "class Kept:\n    def keep(self, row):\n        return True\n": set(),
 }
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _each_module_is_read_once():
+    """A module is what its text and the names of all modules make it."""
+    read, known_modules = definitions.read_module, {}
+
+    def read_once(name, source, known, package=""):
+        key = (name, source, package, known.roots, frozenset(known.is_module.__self__))
+        if key not in known_modules:
+            known_modules[key] = read(name, source, known, package)
+        return known_modules[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("stillhouse.code.fingerprint.read_module", read_once)
+        yield
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 
 import pytest
 
@@ -132,12 +131,12 @@ def test_at_a_prompt_it_remembers_what_was_said(asker, capsys):
     assert "A message a line" in capsys.readouterr().err
 
 
-def test_its_card_has_a_program_that_gives_its_first_reply(folder, asker):
+def test_its_card_has_a_program_that_gives_its_first_reply(folder, asker, fast):
     serving = read_serving(folder)
     program = snippet(read_manifest(folder / "model"), serving, serving.example)
     assert "GOLD" not in program
     run = subprocess.run(
-        [sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, check=True,
+        [fast / "python", "-c", program], cwd=folder, capture_output=True, text=True, check=True,
         env=os.environ | {"HF_HUB_OFFLINE": "1"},
     )  # fmt: skip
     first = json.loads(serving.example.prediction)[0]

@@ -7,7 +7,6 @@ import os
 import pty
 import select
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -29,7 +28,7 @@ from tests.deployment.conftest import CPU, DECODING, FREE, MEASURED, TWO, serve_
 
 TEXTS = ["how many apples?", 'sehr schön, "wirklich" 😀', "zwei\nZeilen, 42 foxes", "it's; ok\ttab"]
 CHOICES = ["good", "bad"]
-COMMAND = [sys.executable, "-c", "from stillhouse.cli import main; main()"]
+COMMAND = "from stillhouse.cli import main; main()"
 
 
 def predict(*arguments, stdin=""):
@@ -372,18 +371,28 @@ def test_half_characters_and_bytes_that_are_no_text(choosing):
     assert len(predict("--file", "marked.txt").stdout.splitlines()) == 2
 
 
-def process(*arguments, **options):
+def process(fast, *arguments, **options):
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY / "src")}
     return subprocess.Popen(
-        [*COMMAND, "predict", "--student", "copy", "--device", "cpu", *arguments],
+        [
+            fast / "python",
+            "-c",
+            COMMAND,
+            "predict",
+            "--student",
+            "copy",
+            "--device",
+            "cpu",
+            *arguments,
+        ],
         env=environment,
         **options,
     )
 
 
-def test_a_line_is_answered_before_the_next_one_comes(choosing):
+def test_a_line_is_answered_before_the_next_one_comes(choosing, fast):
     pipe = subprocess.PIPE
-    with process(stdin=pipe, stdout=pipe, stderr=pipe, text=True, bufsize=1) as asked:
+    with process(fast, stdin=pipe, stdout=pipe, stderr=pipe, text=True, bufsize=1) as asked:
         for text, (label, score) in zip(TEXTS[:2], expected(choosing, TEXTS[:2]), strict=True):
             asked.stdin.write(f"{text}\n")
             asked.stdin.flush()
@@ -392,10 +401,10 @@ def test_a_line_is_answered_before_the_next_one_comes(choosing):
         assert asked.wait() == 0
 
 
-def test_questions_at_a_prompt_are_answered_in_turn(choosing):
+def test_questions_at_a_prompt_are_answered_in_turn(choosing, fast):
     wanted = [f"{label}\t{score}" for label, score in expected(choosing, TEXTS[:1])]
     ours, theirs = pty.openpty()
-    with process(stdin=theirs, stdout=theirs, stderr=theirs) as asked:
+    with process(fast, stdin=theirs, stdout=theirs, stderr=theirs) as asked:
         os.close(theirs)
         shown = ""
         for answered in range(2):

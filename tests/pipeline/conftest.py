@@ -7,14 +7,6 @@ import pytest
 
 from tests import tiny
 from tests.pipeline.workspace import Workspace, create
-from tests.pipeline.zygote import fast_python
-
-
-@pytest.fixture(scope="session")
-def fast(tmp_path_factory):
-    """A folder with a `python` that starts quickly."""
-    with fast_python(tmp_path_factory.mktemp("zygote") / "bin") as folder:
-        yield folder
 
 
 @pytest.fixture(scope="session")

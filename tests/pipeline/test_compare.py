@@ -1,7 +1,9 @@
 """`stillhouse compare` over real revisions, experiments and the workspace."""
 
 import json
+import re
 import shutil
+import time
 
 import pytest
 
@@ -86,3 +88,45 @@ def test_what_cannot_be_read_says_why(workspace, tmp_path):
     assert "The predictions of 'HEAD~1' are not here" in message
     assert "dvc fetch" in message
     assert "Traceback" not in message
+
+
+def test_experiments_beside_each_other(workspace):
+    workspace.dvc("exp", "run", "--name", "less", "-S", "lambda=0.1")
+    workspace.run("git", "reset", "--quiet", "--hard")
+    workspace.dvc("exp", "run", "--name", "equal", "-S", "conf/student/tiny.yaml:description=Other")
+    workspace.run("git", "reset", "--quiet", "--hard")
+    workspace.dvc("checkout", "--force")
+    workspace.dvc("exp", "run", "--queue", "--name", "waits", "-S", "k=1")
+    workspace.dvc("exp", "run", "--queue", "--name", "fails", "-S", "prompt=nosuch")
+    before = files(workspace)
+    found = {row["name"]: row for row in json.loads(workspace.stillhouse("exps", "--json"))}
+    assert list(found) == ["HEAD", "equal", "less", "waits", "fails"]
+    assert found["equal"]["verdict"] == "same"
+    assert found["equal"]["changed"] == ["student.description=Other"]
+    assert found["waits"]["state"] == found["fails"]["state"] == "queued"
+    assert found["waits"]["changed"] == ["k=1"]
+    compared = json.loads(workspace.stillhouse("compare", "HEAD", "less", "--json"))["students"]
+    mean = 100 * compared["difference"]["mean"]
+    assert found["less"]["difference"].startswith(f"{mean:+.1f} (")
+    (pair,) = compared["pairs"].values()
+    word = ("better" if mean > 0 else "worse") if compared["significant"] else "noise"
+    same = not pair["only_one"] and not pair["only_other"]
+    assert found["less"]["verdict"] == ("same" if same else word)
+    workspace.dvc("queue", "remove", "waits")
+    workspace.dvc("queue", "start")
+    deadline = time.monotonic() + 180
+    while "Failed" not in workspace.dvc("queue", "status"):
+        assert time.monotonic() < deadline
+        time.sleep(1)
+    shown = workspace.stillhouse("exps")
+    assert re.search(r"^fails .* failed ", shown, re.MULTILINE)
+    assert "`dvc queue logs NAME` says why" in " ".join(shown.split())
+    assert max(map(len, shown.splitlines())) <= 100
+    assert files(workspace) == before
+
+    # What is not in the cache is not fetched, and not guessed.
+    workspace.dvc("remote", "add", "--default", "store", "/nowhere")
+    shutil.rmtree(workspace.path / ".dvc/cache")
+    shown = workspace.stillhouse("exps")
+    assert re.search(r"^less .* not compared ", shown, re.MULTILINE)
+    assert "is not in DVC's cache" in " ".join(shown.split())

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.pipeline.workspace import create
-from tests.pipeline.zygote import fast_python
+from tests.zygote import fast_python
 
 pytestmark = pytest.mark.slow
 

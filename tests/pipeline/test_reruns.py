@@ -202,5 +202,5 @@ def test_the_table_ends_the_run(workspace):
     workspace.env["PYTHONPATH"] = "src"
     command = "from stillhouse.cli import main; main()"
     again = workspace.run(sys.executable, "-c", command, "results")
-    assert again.partition("Seconds of each")[0] in output
+    assert again.partition("Stages of the latest run")[0] in output
     assert any(line.startswith("Student ") for line in again.splitlines())

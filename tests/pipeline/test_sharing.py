@@ -110,8 +110,7 @@ def test_every_command_of_the_page_in_the_order_of_the_page(workspace, fast, tmp
     workspace.run("git", "init", "--quiet", "--bare", "-b", "main", str(tmp_path / "origin"))
     workspace.run("git", "remote", "add", "origin", str(tmp_path / "origin"))
     workspace.run("git", "push", "--quiet", "--set-upstream", "origin", "main")
-    folder, *_s3 = documented("A remote")
-    follow(workspace, folder, _mnt_team_stillhouse=tmp_path / "remote")
+    workspace.dvc("remote", "add", "--default", "store", str(tmp_path / "remote"))
     workspace.run("git", "commit", "--quiet", "--all", "--message", "remote")
 
     publish, repro, retrain_, latest, by_path = documented("Publish a run, take over a run")

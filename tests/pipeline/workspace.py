@@ -7,7 +7,9 @@ import re
 import shutil
 import subprocess
 import sys
+from compileall import compile_dir
 from pathlib import Path
+from py_compile import PycInvalidationMode
 from typing import Any
 
 import yaml
@@ -144,6 +146,8 @@ def create(path: Path, models: Path, python: Path) -> Workspace:
         write_yaml(path / "conf" / f"{name}.yaml", values)
     params = yaml.safe_load((path / "params.yaml").read_text(encoding="utf-8"))
     write_yaml(path / "params.yaml", params | KNOBS)
+    # Compiled here, once, whatever the environment says; by content, so that no edit is missed.
+    compile_dir(path / "src", quiet=2, invalidation_mode=PycInvalidationMode.CHECKED_HASH)
     workspace.commit()
     return workspace
 

@@ -77,7 +77,8 @@ class User:
 
     def __init__(self, bin_: Path, home: Path, folder: Path, **environment: str) -> None:
         self.folder = folder
-        kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        left_out = {"PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "DVC_ROOT"}
+        kept = {name: value for name, value in os.environ.items() if name not in left_out}
         self.environment = kept | {
             "PATH": f"{bin_}:{os.environ['PATH']}",
             "HOME": str(home),
@@ -86,7 +87,6 @@ class User:
             "STILLHOUSE_STORE": str(home / "store"),
             **environment,
         }
-        self.environment.pop("DVC_ROOT", None)
 
     def run(
         self, *command: str, fails: bool = False, said: str = "", folder: Path | None = None

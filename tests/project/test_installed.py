@@ -16,6 +16,7 @@ from tests.pipeline.workspace import IDENTITY
 from tests.project import llm
 from tests.project.installed import User, build, environment, install, source_copy
 from tests.project.tables import WORDS, reviews, write_csv
+from tests.zygote import fast_python
 
 pytestmark = pytest.mark.slow
 
@@ -29,8 +30,12 @@ def bin_(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def user(bin_, tmp_path) -> User:
-    return User(bin_, tmp_path / "home", tmp_path, **IDENTITY)
+def user(bin_, tmp_path):
+    """Someone with that environment, whose `python` and `dvc` start quickly."""
+    with fast_python(tmp_path / "fast", executable=str(bin_ / "python")) as fast:
+        user = User(bin_, tmp_path / "home", tmp_path, **IDENTITY)
+        user.environment["PATH"] = f"{fast}:{user.environment['PATH']}"
+        yield user
 
 
 def make_tiny(project: Path, models: Path) -> None:

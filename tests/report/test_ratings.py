@@ -72,7 +72,7 @@ def test_a_conversation_that_is_not_rated_of_every_student_counts_for_none():
     found = rated_report(missing=missing)
     assert found["student"]["rows"] == ROWS - 2
     assert found["against"]["untrained"]["rows"] == ROWS - 2
-    told = " ".join(notes(found, {}))
+    told = " ".join(notes(found))
     assert "no verdict on 2 of 90 replies, which are left out (untrained 2)" in told
 
 

@@ -7,8 +7,9 @@ docstrings, annotations of functions, the words of an error, the names of functi
 import ast
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, NamedTuple
 
 ROOT = "stillhouse"
@@ -26,6 +27,22 @@ dataclass cache lru_cache contextmanager final total_ordering overload no_grad i
 _PLAIN_DECORATORS, _MAKING_DECORATORS = frozenset(_PLAIN.split()), frozenset(_MAKE.split())
 # Fields of syntax that say nothing.
 _SILENT = frozenset({"ctx", "type_comment", "type_ignores", "kind"})
+
+
+# Syntax that may be written otherwise than by its fields.
+_SPECIAL = (
+    ast.Expr,
+    ast.Import,
+    ast.ImportFrom,
+    ast.If,
+    ast.FunctionDef,
+    ast.AsyncFunctionDef,
+    ast.ClassDef,
+    ast.AnnAssign,
+    ast.Raise,
+    ast.Name,
+    ast.Attribute,
+)
 
 
 class Target(NamedTuple):
@@ -83,13 +100,14 @@ def read_module(name: str, source: bytes, known: Known, package: str = "") -> Mo
     if not _is_ours(name):
         tree = _Absolute(package).visit(tree)
     grouped = _by_name(tree.body)
-    aliases = _aliases(tree, known, strict=_is_ours(name))
+    imports = {each: _imports(each) for each in tree.body}
+    aliases = _aliases(chain(*imports.values()), known, strict=_is_ours(name))
     module = Module(name, aliases=aliases, functions=_functions(tree))
     module.imports = frozenset(_imported(_at_import(tree.body), known))
     for own_name, statements in grouped.items():
         writer = _Writer(name, set(grouped) - {""}, aliases, known)
         text = writer.write(statements, named=not own_name)
-        within = (node for statement in statements for node in ast.walk(statement))
+        within = chain(*(imports.get(each, [each]) for each in statements))
         module.definitions[own_name] = Definition(
             name,
             own_name,
@@ -177,18 +195,22 @@ def _is_for_types(statement: ast.stmt) -> bool:
     return getattr(test, "id", getattr(test, "attr", "")) == "TYPE_CHECKING"
 
 
-def _aliases(tree: ast.Module, known: Known, *, strict: bool) -> dict[str, Target]:
+def _imports(statement: ast.stmt) -> list[ast.Import | ast.ImportFrom]:
+    return [node for node in ast.walk(statement) if isinstance(node, ast.Import | ast.ImportFrom)]
+
+
+def _aliases(
+    imports: Iterable[ast.Import | ast.ImportFrom], known: Known, *, strict: bool
+) -> dict[str, Target]:
     """What names mean that are imported anywhere in a module, of modules whose code counts.
 
     One that is imported as two things means none of them; if `strict` that is a SyntaxError.
     """
     found: dict[str, Target] = {}
     unclear = set()
-    for node in ast.walk(tree):
+    for node in imports:
         if strict and isinstance(node, ast.ImportFrom) and node.level:
             raise SyntaxError(f"line {node.lineno}: write `from {ROOT}... import ...`")
-        if not isinstance(node, ast.Import | ast.ImportFrom):
-            continue
         for alias in node.names:
             name, target = alias.asname or alias.name, _target(node, alias, known)
             if target is None or name == "*":
@@ -285,7 +307,7 @@ class _Writer:
     def _value(self, value: Any) -> str:
         match value:
             case ast.AST():
-                return self._node(value)
+                return self._node(value) if isinstance(value, _SPECIAL) else self._fields(value)
             case list():
                 return f"[{','.join(filter(None, map(self._value, value)))}]"
             case str():
@@ -308,7 +330,7 @@ class _Writer:
                 return self._function(node, node.name)
             case ast.ClassDef():
                 outer, self.in_function = self.in_function, False
-                text = self._fields(node, set())
+                text = self._fields(node)
                 self.in_function = outer
                 return text
             case ast.AnnAssign() if self.in_function:
@@ -328,7 +350,7 @@ class _Writer:
                 return self._mention(name)
             case ast.Attribute(value=ast.Name(id=name), attr=attr) if self._is_module(name):
                 return self._mention_target(Target(self.aliases[name].module, attr))
-        return self._fields(node, set())
+        return self._fields(node)
 
     def _import(self, node: ast.Import | ast.ImportFrom) -> str:
         """What an import does: nothing where a name that it makes is a mention of what is meant."""
@@ -336,7 +358,7 @@ class _Writer:
         for alias in node.names:
             name, target = alias.asname or alias.name, _target(node, alias, self.known)
             if target is None:
-                written.append(self._fields(alias, set()))
+                written.append(self._fields(alias))
             elif self.aliases.get(name) != target:
                 written.append(f"import({name},{self._mention_target(target)})")
         return "\n".join(written)
@@ -352,12 +374,12 @@ class _Writer:
             defaults = f"{self._value(args.defaults)}{self._value(args.kw_defaults)}"
             arguments = f"{names}{rest}{defaults}"
         else:
-            arguments, without = self._fields(node.args, set()), {"name", "args"}
+            arguments, without = self._fields(node.args), {"name", "args"}
         text = f"{name}{arguments}{self._fields(node, without)}"
         self.in_function = outer
         return text
 
-    def _fields(self, node: ast.AST, without: set[str]) -> str:
+    def _fields(self, node: ast.AST, without: Collection[str] = ()) -> str:
         """A node and its fields; empty ones are left out, so that all versions of Python agree."""
         written = []
         for name, value in ast.iter_fields(node):
@@ -421,17 +443,18 @@ class _Unquoted(ast.NodeTransformer):
 def _bound_within(statement: ast.stmt) -> frozenset[str]:
     """The names that a definition binds in its functions: those may hide a module's own."""
     found: set[str] = set()
-    for node in ast.walk(statement):
+    waiting: list[tuple[ast.AST, bool]] = [(statement, False)]
+    while waiting:
+        node, in_function = waiting.pop()
+        if isinstance(node, ast.Name):
+            if in_function and isinstance(node.ctx, ast.Store):
+                found.add(node.id)
+            continue
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
-            arguments = node.args
-            every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
-            every += [each for each in (arguments.vararg, arguments.kwarg) if each]
-            found.update(each.arg for each in every)
-            found.update(
-                inner.id
-                for inner in ast.walk(node)
-                if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store)
-            )
+            in_function = True
+        elif isinstance(node, ast.arg):
+            found.add(node.arg)
         elif isinstance(node, ast.comprehension):
             found.update(name.id for name in _names(node.target))
+        waiting.extend((child, in_function) for child in ast.iter_child_nodes(node))
     return frozenset(found)

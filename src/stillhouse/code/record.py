@@ -25,13 +25,14 @@ def sources() -> Sources:
 def write_fingerprints() -> None:
     """Write each stage's fingerprint, and what it is made of for `stillhouse why`."""
     require_pinned_version()
+    files = _files()  # before they are read
     found = {stage: of_stage(stage) for stage in sources().stages() if stage != STAGE}
     for stage, each in found.items():
         write_json(paths.code(stage), {"digest": each.digest})
     hashes = {place: own for each in found.values() for place, own in each.definitions.items()}
     reached = {stage: sorted(each.definitions) for stage, each in found.items()}
     write_json(paths.DEFINITIONS, {"hashes": hashes, "reached": reached})
-    write_json(_seen_file(), _times())
+    _remember(files, {stage: each.digest for stage, each in found.items()})
 
 
 def of_stage(stage: str) -> Fingerprint:
@@ -48,13 +49,13 @@ def check_unchanged(stage: str) -> None:
     """Raise StillhouseError if a stage's code is not what the stage `code` wrote down.
 
     So it is when a file was edited while `dvc repro` ran: what the stage makes would be filed under
-    code that did not make it. Costs a look at the files' times, as long as none has changed.
+    code that did not make it.
     """
     try:
         recorded = json.loads(paths.code(stage).read_text(encoding="utf-8"))["digest"]
     except (OSError, ValueError, KeyError):
         return  # a script that was run without DVC
-    if _seen() == _times() or of_stage(stage).digest == recorded:
+    if _digest(stage) == recorded:
         return
     require_pinned_version()
     if pinned() is not None:
@@ -69,21 +70,42 @@ def check_unchanged(stage: str) -> None:
     )
 
 
-def _times() -> dict[str, list[int]]:
-    """The size and the time in nanoseconds of every file of the code."""
-    scripts = sorted(paths.STAGES.glob("*.py"))
-    files = dict.fromkeys([*sources().files.values(), *scripts])
-    return {str(path): [path.stat().st_size, path.stat().st_mtime_ns] for path in files}
+def _digest(stage: str) -> str:
+    """A stage's fingerprint now: the remembered one, as long as no file's size or time changes."""
+    files = _files()
+    digests = _remembered(files)
+    if stage not in digests:
+        # Reading the code is most of the work, and the stages after this one will want theirs.
+        stages = {*sources().stages(), stage} - {STAGE}
+        digests = {each: of_stage(each).digest for each in stages}
+        _remember(files, digests)
+    return digests[stage]
 
 
-def _seen_file() -> Path:
+def _files() -> dict[str, list[int]]:
+    """Size and time in nanoseconds of the code's files, the project's by their places in it."""
+    here = Path.cwd()
+    found = {}
+    for path in {*sources().files.values(), *paths.STAGES.glob("*.py")}:
+        absolute, status = here / path, path.stat()
+        place = absolute.relative_to(here) if absolute.is_relative_to(here) else absolute
+        found[str(place)] = [status.st_size, status.st_mtime_ns]
+    return found
+
+
+def _memory() -> Path:
     return state_directory() / "code.json"
 
 
-def _seen() -> dict[str, list[int]] | None:
-    """What `_times` was when the fingerprints were written; None when that is not known."""
+def _remember(files: dict[str, list[int]], digests: dict[str, str]) -> None:
+    write_json(_memory(), {"files": files, "digests": digests})
+
+
+def _remembered(files: dict[str, list[int]]) -> dict[str, str]:
+    """The stages' fingerprints, if the files are those that they are of; else none."""
     try:
-        seen: dict[str, list[int]] = json.loads(_seen_file().read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return seen
+        memory = json.loads(_memory().read_text(encoding="utf-8"))
+        digests: dict[str, str] = memory["digests"] if memory["files"] == files else {}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    return digests

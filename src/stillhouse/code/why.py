@@ -55,7 +55,7 @@ def explain(stage: str, revision: str | None = None) -> list[Explanation]:
         raise StillhouseError(
             f"{paths.PIPELINE} does not exist here. Run this in the project's own folder."
         )
-    lock = _lock(revision)
+    lock = locked_stages(revision)
     stages = {found.name: found for found in indexed if hasattr(found, "name")}
     names = sorted({name.partition("@")[0] for name in stages})
     wanted = [name for name in stages if stage in (name, name.partition("@")[0])]
@@ -74,7 +74,7 @@ def changed_code() -> dict[str, list[str]]:
     """What each stage's code means otherwise than when it last ran; stages without are left out."""
     from dvc.repo import Repo
 
-    lock, repo = _lock(None), Repo()
+    lock, repo = locked_stages(), Repo()
     found: dict[str, list[str]] = {}
     for name, locked in lock.items():
         stage = name.partition("@")[0]
@@ -113,7 +113,7 @@ def lines(explanations: list[Explanation], revision: str | None = None) -> Itera
             yield f"  It may run again after {', '.join(each.before)}: `stillhouse why STAGE`."
 
 
-def _lock(revision: str | None) -> Mapping[str, Any]:
+def locked_stages(revision: str | None = None) -> Mapping[str, Any]:
     """The stages of dvc.lock, as they are on disk or in a revision."""
     if revision is not None:
         text = read_text(resolve(revision), LOCK)

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from stillhouse.experiments.revisions import read_revision, scored_in_both
+from stillhouse.experiments.revisions import Revision, read_revision, scored_in_both
 from stillhouse.kinds.measures import ACCURACY, Measure
 from stillhouse.statistics.intervals import Interval
 from stillhouse.statistics.method import LEAST_SEEDS
@@ -37,7 +37,11 @@ class Compared:
 
 def compare_revisions(one: str, other: str) -> Compared:
     """Read both revisions' predictions and compare them by row."""
-    before, after = read_revision(one), read_revision(other)
+    return compared(read_revision(one), read_revision(other))
+
+
+def compared(before: Revision, after: Revision) -> Compared:
+    """Compare two revisions that were read, by row."""
     measure = before.measure
     found = compare(*scored_in_both(before, after), before.groups, scale=measure.scale)
     return Compared(before.name, after.name, found, measure)
@@ -97,6 +101,23 @@ def print_comparison(compared: Compared) -> None:
     console.print(table)
     for line in (*of_students(found, measure), *of_method(found, measure)):
         console.print(Text(line))
+
+
+def in_a_word(found: Comparison) -> str:
+    """The second against the first in a word or two: better, worse, noise (no significant
+    difference), same (in no row any), or not tested, where no test says anything.
+
+    It is of the students where each side is a single one, else of the methods.
+    """
+    pair, method = found.pair, found.method
+    if pair and not pair.only_one and not pair.only_other:
+        return "same"
+    test = pair or method
+    if test is None:
+        return "not tested"
+    if not test.significant:
+        return "noise"
+    return "better" if found.difference.mean > 0 else "worse"
 
 
 def of_students(found: Comparison, measure: Measure = ACCURACY) -> Iterator[str]:

@@ -47,12 +47,13 @@ class Revision:
         return {id_: row["group"] for id_, row in self.test.items()}
 
 
-def read_revision(revision: str, models: Collection[str] = ()) -> Revision:
+def read_revision(revision: str, models: Collection[str] = (), *, fetch: bool = True) -> Revision:
     """Read the predictions of a revision: a commit, a branch, an experiment, or `workspace`.
 
     `models` are others whose scores are wanted: `untrained`, `gold`, or one of the knob `zero_shot`
     such as `teacher:vanilla`. Nothing is checked out; what is not in DVC's cache is read from its
-    remote. In a clone where nothing was built, HEAD stands for the workspace.
+    remote, unless `fetch` is false. In a clone where nothing was built, HEAD stands for the
+    workspace.
     """
     if revision == WORKSPACE:
         seeds = read_seeds()
@@ -60,14 +61,14 @@ def read_revision(revision: str, models: Collection[str] = ()) -> Revision:
         if any(table.path.exists() for table in _tables(seeds, metric)):
             return _read(revision, seeds, metric, Path(), models)
         announce("Nothing is built here, so HEAD stands for the workspace.")
-        return read_revision("HEAD", models)
+        return read_revision("HEAD", models, fetch=fetch)
     commit = resolve(revision)
     seeds = seeds_of_commit(revision, commit)
     with TemporaryDirectory(prefix="stillhouse-") as folder:
         metric = _metric(revision, lambda path: read_text(commit, path))
         tables = [*_tables(seeds, metric), *(_table_of(model, metric) for model in models)]
         wanted = dict.fromkeys(table.path for table in tables)
-        copy_files(revision, commit, wanted, Path(folder))
+        copy_files(revision, commit, wanted, Path(folder), fetch=fetch)
         return _read(revision, seeds, metric, Path(folder), models)
 
 
@@ -137,8 +138,13 @@ def _seeds(revision: str, params: str) -> list[int]:
     return seeds
 
 
-def copy_files(revision: str, commit: str, wanted: Iterable[Path], folder: Path) -> None:
-    """Copy files of a revision, whose commit it is, into a folder: Git's, and outputs of DVC."""
+def copy_files(
+    revision: str, commit: str, wanted: Iterable[Path], folder: Path, *, fetch: bool = True
+) -> None:
+    """Copy files of a revision, whose commit it is, into a folder: Git's, and outputs of DVC.
+
+    Those that are not in DVC's cache come from its remote, unless `fetch` is false.
+    """
     from dvc.api import DVCFileSystem
     from dvc.exceptions import DvcException
 
@@ -152,6 +158,8 @@ def copy_files(revision: str, commit: str, wanted: Iterable[Path], folder: Path)
                     f"{revision!r} has no {path}: its pipeline was not run to the end. Run `dvc "
                     "repro` there and commit dvc.lock, or `dvc exp run`."
                 )
+            if not fetch and "md5" in known and not files.repo.cache.local.exists(known["md5"]):
+                raise FileNotFoundError(f"{path} is not in DVC's cache")
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             files.get_file(path.as_posix(), str(folder / path))
     except (DvcException, OSError) as error:

@@ -35,7 +35,7 @@ def measure_facts(measured: Measure) -> dict[str, Any]:
 def summary(run: Run, rows: Sequence[Row]) -> dict[str, Any]:
     """The content of the summary, as JSON has it."""
     found, measured = run.found, run.measure
-    told = list(notes(found, run.seconds))
+    told = list(notes(found))
     if cost := paid_off(found, run.rates):
         told.append(cost)
     return {

@@ -24,6 +24,8 @@ NOTES = (
     "Exemplars that people wrote: `human_exemplars` of a dataset's entry names a file of these.\n"
 )
 
+OFFLINE_PLOTS = Path(".dvc/plots/offline.html")
+"""The page of `dvc plots`, which .dvc/config names: a megabyte, of which one copy is enough."""
 _ADAPTED = (
     ("PYTHONPATH=src python ", "python "),
     ("deps: [src/stillhouse, stages]", f"deps: [{REQUIREMENTS}, stages]"),
@@ -70,7 +72,7 @@ def pipeline_files(knobs: Mapping[str, Any]) -> dict[Path, str]:
     files |= {Path(name): _dotted(name) for name in (".gitignore", ".dvcignore")}
     for folder in ("stages", ".dvc/plots"):
         for path in sorted((root() / folder).glob("*")):
-            if path.is_file():
+            if path.is_file() and path.relative_to(root()) != OFFLINE_PLOTS:
                 files[path.relative_to(root())] = _text(path)
     for path in sorted(_OWN.glob("*")):
         files[Path(path.name)] = _text(path).replace(_NAME, str(knobs["dataset"]))
@@ -81,6 +83,7 @@ def first_files() -> dict[Path, str]:
     """The files that a project begins with and that are its own from then on."""
     return {
         Path(".dvc/config"): _text(root() / ".dvc/config"),
+        OFFLINE_PLOTS: _text(root() / OFFLINE_PLOTS),
         Path(".dvc/.gitignore"): _dotted(".dvc/.gitignore"),
         EXEMPLARS / "README.md": NOTES,
     }

@@ -1,14 +1,14 @@
 """What stands below the tables: what the figures are of, and how the run came to them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from stillhouse.kinds.measures import NAMED, Measure
 from stillhouse.report.ratings import unrated
 from stillhouse.report.summary import Metrics
 
 
-def notes(found: Metrics, seconds: Mapping[str, float]) -> Iterator[str]:
-    """A sentence each: the rows, the intervals, the teacher by split, its cost, the seconds."""
+def notes(found: Metrics) -> Iterator[str]:
+    """A sentence each: the rows, the intervals, the teacher by split, its cost."""
     yield from _rows(found)
     yield from unrated(found.get("ratings", {}))
     measured = NAMED[found["measure"]]
@@ -17,9 +17,6 @@ def notes(found: Metrics, seconds: Mapping[str, float]) -> Iterator[str]:
     yield from _detectable(found, measured)
     yield from _teacher(found["teacher"], measured)
     yield from _complexity(found.get("complexity", {}))
-    if seconds:
-        spent = ", ".join(f"{stage} {value:,.0f}" for stage, value in seconds.items())
-        yield f"Seconds of each stage's latest run: {spent}"
 
 
 def _rows(found: Metrics) -> Iterator[str]:

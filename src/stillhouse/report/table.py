@@ -16,6 +16,7 @@ from stillhouse.report.advice import advice
 from stillhouse.report.against import FREE, NAMES, TEACHER, worth, zero_shot_of
 from stillhouse.report.cost import Rates, cost_lines, gained, paid_off
 from stillhouse.report.label_lines import label_lines
+from stillhouse.report.latest_run import Run, run_lines, totals
 from stillhouse.report.layout import MOST_PROSE, Column, table, terminal_width, wrapped
 from stillhouse.report.notes import notes
 from stillhouse.report.plots import seeds
@@ -45,18 +46,29 @@ def latest_seconds(events: Iterable[Metrics]) -> dict[str, float]:
 
 
 def print_results(
-    found: Metrics, seconds: Seconds, console: Console | None = None, rates: Rates | None = None
+    found: Metrics,
+    seconds: Seconds,
+    console: Console | None = None,
+    rates: Rates | None = None,
+    latest: Run | None = None,
 ) -> None:
     """Print the report of `report.summary.everything`, as wide as the terminal."""
     console = console or Console(width=terminal_width(), highlight=False, markup=False)
-    for line, style in results(found, seconds, console.width, rates):
+    for line, style in results(found, seconds, console.width, rates, latest):
         console.print(Text(line, style=style), soft_wrap=True)
 
 
 def results(
-    found: Metrics, seconds: Seconds, width: int, rates: Rates | None = None
+    found: Metrics,
+    seconds: Seconds,
+    width: int,
+    rates: Rates | None = None,
+    latest: Run | None = None,
 ) -> Iterator[tuple[str, str]]:
-    """The report's lines, each with its style; what answers cost where `rates` are given."""
+    """The report's lines, each with its style.
+
+    Also what answers cost where `rates` are given, and what the stages of the `latest` run did.
+    """
     prose = min(width, MOST_PROSE)
     measured = NAMED[found["measure"]]
     for each in verdict(found, rates):
@@ -69,11 +81,17 @@ def results(
     for line in cost_lines(found, rates, width) if rates else ():
         yield line, ""
     yield "", ""
-    told = list(notes(found, seconds))
+    told = list(notes(found))
     if rates and (cost := paid_off(found, rates)):
         told.append(cost)
     for note in told:
         yield from ((line, "") for line in wrapped(note, prose, indent=2))
+    if latest and latest.stages:
+        yield "", ""
+        yield "Stages of the latest run", "bold"
+        for line in run_lines(latest, width):
+            yield line, ""
+        yield f"In all {totals(latest)}", ""
     yield "", ""
     yield "What to try next", "bold"
     for step in advice(found):

@@ -1,8 +1,9 @@
 """A `python` and a `dvc` that start in no time: forks of one process that has the libraries loaded.
 
 Importing torch and transformers takes ten seconds of CPU, and the pipeline's tests start dozens
-of stages. Each fork still runs the script that it is given, from its own checkout, with its own
-arguments, environment and working directory; nothing of stillhouse is there beforehand.
+of stages. Each fork still runs the script that it is given, or the program behind `-c`, from its
+own checkout, with its own arguments, environment and working directory; nothing of stillhouse is
+there beforehand.
 """
 
 import array
@@ -10,7 +11,6 @@ import json
 import os
 import runpy
 import shlex
-import signal
 import socket
 import subprocess
 import sys
@@ -21,7 +21,7 @@ from pathlib import Path
 
 PRELOAD = (
     "import torch, transformers, accelerate, peft, faiss, pyarrow.parquet, jinja2.sandbox; "
-    "import pydantic, numpy; "
+    "import pydantic, numpy, rapidfuzz.fuzz, ruamel.yaml, sklearn.linear_model; "
     "import dvc.repo, dvc.repo.experiments.run, dvc.commands.experiments.run, dvc.commands.repro; "
     "from pydantic import BaseModel, Field, TypeAdapter, model_validator; "
     "TypeAdapter(type('Any', (BaseModel,), {})); "
@@ -47,17 +47,22 @@ sys.exit(int(server.makefile().read() or 70))
 
 
 @contextmanager
-def fast_python(folder: Path, hash_seed: int = 0) -> Iterator[Path]:
-    """Serve forks while the block runs; yields a folder with both, to stand first on PATH."""
+def fast_python(
+    folder: Path, hash_seed: int = 0, executable: str = sys.executable
+) -> Iterator[Path]:
+    """Serve forks while the block runs; yields a folder with both, to stand first on PATH.
+
+    `executable` is the Python that is forked, and DVC the one beside it.
+    """
     folder.mkdir(parents=True)
-    for name, before in {"python": [], "dvc": [str(Path(sys.executable).parent / "dvc")]}.items():
+    for name, before in {"python": [], "dvc": [str(Path(executable).parent / "dvc")]}.items():
         client = folder / name
-        text = CLIENT.format(python=shlex.quote(sys.executable), folder=str(folder), before=before)
+        text = CLIENT.format(python=shlex.quote(executable), folder=str(folder), before=before)
         client.write_text(text, encoding="utf-8")
         client.chmod(0o755)
     environment = {"OMP_NUM_THREADS": "1"} | os.environ | {"PYTHONHASHSEED": str(hash_seed)}
     server = subprocess.Popen(
-        [sys.executable, __file__],
+        [executable, __file__],
         cwd=folder,
         env=environment,
         stdout=subprocess.PIPE,
@@ -102,13 +107,15 @@ def serve() -> None:
     parent = os.getppid()
     exec(PRELOAD, {})
     keep_locks_in_c()
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     listener = socket.socket(socket.AF_UNIX)
     listener.bind("socket")
     listener.listen()
     listener.settimeout(1)
     print("ready", flush=True)
     while os.getppid() == parent:
+        with suppress(ChildProcessError):  # waited for, so that their time is counted
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
         try:
             connection, _ = listener.accept()
         except TimeoutError:
@@ -116,7 +123,6 @@ def serve() -> None:
         connection.setblocking(True)
         if os.fork() == 0:
             listener.close()
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             _respond(connection)
             os._exit(0)
         connection.close()
@@ -144,12 +150,16 @@ def _run(request: dict, streams: list[int]) -> None:
     os.chdir(request["cwd"])
     sys.argv = request["argv"]
     sys.path[:0] = [
-        str(Path(sys.argv[0]).resolve().parent),
+        "" if sys.argv[0] == "-c" else str(Path(sys.argv[0]).resolve().parent),
         *filter(None, request["env"].get("PYTHONPATH", "").split(":")),
     ]
     status = 0
     try:
-        runpy.run_path(sys.argv[0], run_name="__main__")
+        if sys.argv[0] == "-c":
+            program = sys.argv.pop(1)
+            exec(compile(program, "<string>", "exec"), {"__name__": "__main__"})
+        else:
+            runpy.run_path(sys.argv[0], run_name="__main__")
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else int(end.code is not None)
         if isinstance(end.code, str):
@@ -163,4 +173,5 @@ def _run(request: dict, streams: list[int]) -> None:
 
 
 if __name__ == "__main__":
+    del sys.path[0]  # this folder, which has a `statistics` of its own
     serve()

@@ -1,0 +1,1 @@
+"""`stillhouse doctor`: whether this machine has what the configured run needs."""
