@@ -1,26 +1,40 @@
-"""Put every figure into one report, its summary and plots, and print it.
+"""Put every figure into one report, its summary and plots, print it, and make the page of it.
 
 Run it with `dvc repro report`.
 """
 
 from stillhouse.config.dataset import RATING, DatasetConf
+from stillhouse.config.embedder import EmbedderConf
+from stillhouse.config.knobs import Recipe
+from stillhouse.config.prompt import PromptConf
 from stillhouse.config.student import StudentConf
 from stillhouse.config.teacher import TeacherConf
 from stillhouse.core import paths
 from stillhouse.core.log import read_events
 from stillhouse.core.tables import (
+    COMPLETIONS,
     EXAMPLES,
+    EXEMPLARS,
+    FEEDBACK_PREDICTIONS,
     PARSED,
+    PROMPTS,
     RATINGS,
     REFERENCES,
+    TRAINING,
+    VERDICTS,
     ZERO_SHOT,
     predictions,
 )
 from stillhouse.evaluate.scoring import split_rows
 from stillhouse.kinds.measures import NAMED
+from stillhouse.page.document import document
+from stillhouse.page.html import html
+from stillhouse.page.run import Run, inputs, knob_values
+from stillhouse.parse.form import reply_form
 from stillhouse.report import plots, summary, table
 from stillhouse.report.against import TEACHER
 from stillhouse.report.cost import rates
+from stillhouse.report.joined import Tables, by_model
 from stillhouse.report.latest_run import latest_run
 from stillhouse.report.outcomes import outcomes_of
 from stillhouse.stage import Stage, StageConfig, run_stage
@@ -40,66 +54,92 @@ LATER = (
 
 
 class ReportConfig(StageConfig):
+    recipe: Recipe
+    complexity: bool
+    gold_student: bool
+    zero_shot: tuple[str, ...]
     seeds: tuple[int, ...]
-    lambda_: float
-    fraction: float
-    exemplars: str
-    rationale_filter: str
     dataset: DatasetConf
+    embedder: EmbedderConf
+    prompt: PromptConf
     teacher: TeacherConf
-    teacher_name: str
     student: StudentConf
-    student_name: str
-    search_name: str
 
 
 def main(stage: Stage[ReportConfig]) -> None:
     selected = stage.json(paths.SELECTED)
     config, seeds = with_selected(stage.config, selected), stage.config.seeds
-    training = config.student.training
+    recipe, training = config.recipe, config.student.training
+    references = stage.rows(REFERENCES)
     gold = [{"model": paths.GOLD, **row} for row in stage.rows(predictions(paths.GOLD))]
-    examples, parsed, ratings = map(stage.rows, (EXAMPLES, PARSED, RATINGS))
-    zero_shot, references = stage.rows(ZERO_SHOT), [*stage.rows(REFERENCES), *gold]
+    zero_shot = stage.rows(ZERO_SHOT)
     predicted = {model: stage.rows(predictions(model)) for model in summary.models(seeds)}
+    tables = Tables(
+        examples=stage.rows(EXAMPLES),
+        exemplars=stage.rows(EXEMPLARS),
+        prompts=stage.rows(PROMPTS),
+        completions=stage.rows(COMPLETIONS),
+        parsed=stage.rows(PARSED),
+        training=stage.rows(TRAINING),
+        feedback=stage.rows(FEEDBACK_PREDICTIONS),
+        verdicts=stage.rows(VERDICTS),
+        ratings=stage.rows(RATINGS),
+        predictions=predicted | by_model([*references, *gold, *zero_shot]),
+    )
+    curves = {seed: stage.text(paths.train_curve(seed)) for seed in seeds}
     found = summary.everything(
         {path.stem: stage.json(path) for path in (*DATA, *LATER)},
         {seed: stage.json(paths.eval_metrics(seed)) for seed in seeds},
-        examples,
+        tables.examples,
         predicted,
-        references=references,
+        references=[*references, *gold],
         zero_shot=zero_shot,
         confusions=[stage.text(paths.confusion_plot(seed)) for seed in seeds],
-        curves={seed: stage.text(paths.train_curve(seed)) for seed in seeds},
-        parsed=parsed,
+        curves=curves,
+        parsed=tables.parsed,
         answer=config.dataset.answer,
         price=config.teacher.price,
-        ratings=ratings,
+        ratings=tables.ratings,
         rated=stage.json(paths.RATINGS_METRICS),
         run={
             "seeds": seeds,
-            "lambda": config.lambda_,
-            "fraction": config.fraction,
-            "exemplars": config.exemplars,
-            "rationale_filter": config.rationale_filter,
-            "teacher": config.teacher_name,
+            "lambda": recipe.lambda_,
+            "fraction": recipe.fraction,
+            "exemplars": recipe.exemplars,
+            "rationale_filter": recipe.rationale_filter,
+            "teacher": recipe.teacher,
             "max_tokens": config.teacher.decoding.max_tokens,
-            "student": config.student_name,
+            "student": recipe.student,
             "training": training.model_dump() if training else None,
-            **({"search": config.search_name} if selected else {}),
+            **({"search": recipe.search} if selected else {}),
         },
     )
     stage.write_text(paths.ACCURACY_PLOT, plots.accuracy_csv(found))
     stage.write_text(paths.GRADED_PLOT, plots.graded_csv(found))
     stage.write_text(paths.STATUS_PLOT, plots.status_csv(found))
     stage.write_json(paths.REPORT, found)
-    scored = summary.scores_by_model(predicted, [*references, *zero_shot])
+    scored = summary.scores_by_model(predicted, [*references, *gold, *zero_shot])
     answer, measure = config.dataset.answer, NAMED[found["measure"]]
     if TEACHER in found["against"] and answer.metric != RATING:
-        test = split_rows(examples, "test", answer.metric)
-        scored[TEACHER] = summary.teacher_scores(test, parsed, answer)
-    outcomes = outcomes_of(examples, scored, ratings, answer.metric, measure)
+        test = split_rows(tables.examples, "test", answer.metric)
+        scored[TEACHER] = summary.teacher_scores(test, tables.parsed, answer)
+    outcomes = outcomes_of(tables.examples, scored, tables.ratings, answer.metric, measure)
     stage.write_json(paths.OUTCOMES, outcomes.written())
     stage.write_json(paths.SUMMARY, summary.summarised(found))
+    others = ("complexity", "gold_student", "zero_shot", "seeds")
+    knobs = knob_values(vars(recipe) | {name: getattr(config, name) for name in others})
+    run = Run(
+        found=found,
+        tables=tables,
+        curves=curves,
+        form=reply_form(config.prompt, config.dataset),
+        knobs=knobs,
+        inputs=inputs(knobs, config.dataset, config.teacher, config.student, config.embedder),
+        # Seconds differ between equal runs, so the page, an output, has none.
+        rates=rates(config.teacher, config.student, {"teacher": (), "student": ()}, {}),
+        seconds={},
+    )
+    stage.write_text(paths.PAGE, html(document(run)))
     events = {name: read_events(name) for name in ("stage", "teacher", "student")}
     seconds = table.latest_seconds(events["stage"])
     table.print_results(

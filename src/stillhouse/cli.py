@@ -315,6 +315,45 @@ def repro(context: typer.Context) -> None:
 
 
 @app.command()
+def report(
+    *,
+    base: Annotated[
+        str | None, typer.Option(metavar="REV", help="A revision or experiment to put beside it.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The file to write; by default .stillhouse/report.html.")
+    ] = None,
+    open_it: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+) -> None:
+    """Write the last run as a page for the browser, with this machine's seconds.
+
+    report.html, which `dvc repro` writes, has none, since they differ between equal runs. With
+    --base also what another revision has otherwise: rows that got better and worse, prompts and
+    completions as a word diff, changed knobs. Nothing is checked out.
+
+        stillhouse report --base main --open
+    """
+    from stillhouse.page.commands import write_page
+    from stillhouse.page.opening import open_page
+
+    path = write_page(base, out)
+    typer.echo(printable(str(path)))
+    if open_it:
+        open_page(path)
+
+
+@app.command("open")
+def open_report(
+    path: Annotated[Path, typer.Argument(help="The page.")] = paths.PAGE,
+) -> None:
+    """Open the run's page, report.html, in the browser; where there is none, print its path."""
+    from stillhouse.page.opening import open_page
+
+    open_page(path)
+    typer.echo(printable(str(path)))
+
+
+@app.command()
 def why(
     stage: Annotated[str, typer.Argument(help="A stage of dvc.yaml, such as parse.")],
     revision: Annotated[

@@ -27,6 +27,8 @@ def test_two_runs_from_nothing_agree(template, shared_folder, tmp_path):
     for table in TABLES:
         name = f"data/{table}.parquet"
         assert (again.path / name).read_bytes() == (template.path / name).read_bytes(), name
+    page = "report.html"
+    assert (again.path / page).read_bytes() == (template.path / page).read_bytes()
     metrics = sorted(p.relative_to(template.path) for p in template.path.glob("metrics/**/*.json"))
     assert len(metrics) >= 9
     for name in metrics:

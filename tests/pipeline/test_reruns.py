@@ -138,9 +138,9 @@ def test_equal_output_ends_the_wave(workspace):
     workspace.edit("params.yaml", exemplar_seed=1, tau=2.0)  # retrieve and feedback_split
     code = workspace.path / "src/stillhouse/parse/statements.py"
     code.write_text(code.read_text().replace("MOST = 20", "MOST = 21"))  # parse
-    # augment and zero_shot parse, too; the card names every knob
+    # augment and zero_shot parse, too; card and report name every knob
     reached = {"code", "ingest", "retrieve", "teacher_select", "parse", "feedback_split"}
-    reached |= {"augment", "zero_shot", "card@0"}
+    reached |= {"augment", "zero_shot", "card@0", "report"}
     assert workspace.ran("repro") == reached
 
 
@@ -172,8 +172,8 @@ def test_feedback_is_given_once_and_a_new_tau_asks_nobody(workspace):
     assert workspace.read("metrics/augment.json")["synthetic"] == 4
     before = asked()
     workspace.edit("params.yaml", tau=1.0)  # as many are hard
-    # The card names every knob, and what is hard between two rounds follows from tau.
-    assert workspace.ran("repro") - {"card@0"} == {"feedback_split", "augment"}
+    # Card and report name every knob, and what is hard between two rounds follows from tau.
+    assert workspace.ran("repro") - {"card@0", "report"} == {"feedback_split", "augment"}
     assert asked() == before
     workspace.edit("params.yaml", synthetic=6)
     assert workspace.ran("repro") == of_seed(AUGMENT)

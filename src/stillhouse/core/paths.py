@@ -47,6 +47,8 @@ REPORT = Path("metrics/report.json")
 SUMMARY = Path("metrics/summary.json")
 OUTCOMES = Path("metrics/outcomes.json")
 """Each model's score of each test row, packed."""
+PAGE = Path("report.html")
+"""The run as a page for a browser."""
 ACCURACY_PLOT = Path("metrics/plots/accuracy.csv")
 GRADED_PLOT = Path("metrics/plots/graded.csv")
 STATUS_PLOT = Path("metrics/plots/status.csv")

@@ -100,23 +100,51 @@ def gained(found: Metrics, rates: Rates) -> str | None:
     return f"{told}, at {' and '.join(shown)}." if shown else f"{told}."
 
 
-def cost_lines(found: Metrics, rates: Rates, width: int) -> Iterator[str]:
-    """The table, and a sentence on what distilling has cost; nothing without counted tokens."""
+@dataclass(frozen=True)
+class Cost:
+    """What 1,000 answers of a model take; None where nobody knows."""
+
+    name: str
+    prompt_tokens: float
+    completion_tokens: float
+    seconds: float | None
+    money: str | None
+
+
+def costs(found: Metrics, rates: Rates) -> list[Cost]:
+    """What 1,000 answers of each model cost, the student last; nothing without counted tokens."""
     tokens: Mapping[str, Mapping[str, float]] = found.get("tokens", {})
     names = [name for name in tokens if name != STUDENT] + [STUDENT]
     if names == [STUDENT] or STUDENT not in tokens:
-        return
+        return []
     each = {name: rates.money(name, tokens[name]) for name in names}
+    return [
+        Cost(
+            _named(name),
+            ANSWERS * tokens[name]["prompt"],
+            ANSWERS * tokens[name]["completion"],
+            None if (seconds := rates.seconds.get(name)) is None else ANSWERS * seconds,
+            None if (one := each[name]) is None else money(ANSWERS * one, rates.price(name)),
+        )
+        for name in names
+    ]
+
+
+def cost_lines(found: Metrics, rates: Rates, width: int) -> Iterator[str]:
+    """The table of what answers cost; nothing without counted tokens."""
+    listed = costs(found, rates)
+    if not listed:
+        return
     columns = [
-        Column("Tokens in", [f"{ANSWERS * tokens[name]['prompt']:,.0f}" for name in names]),
-        Column("Tokens out", [f"{ANSWERS * tokens[name]['completion']:,.0f}" for name in names]),
-        Column("Seconds", [_seconds(rates.seconds.get(name)) for name in names]),
-        Column("Money", [_money(each[name], rates.price(name)) for name in names]),
+        Column("Tokens in", [f"{cost.prompt_tokens:,.0f}" for cost in listed]),
+        Column("Tokens out", [f"{cost.completion_tokens:,.0f}" for cost in listed]),
+        Column("Seconds", ["-" if c.seconds is None else f"{c.seconds:,.1f}" for c in listed]),
+        Column("Money", [cost.money or "-" for cost in listed]),
     ]
     told = [column for column in columns if set(column.cells) != {"-"}]
     yield ""
     yield f"{ANSWERS:,} answers of each model"
-    yield from table(Column("", [_named(name) for name in names]), told, width)
+    yield from table(Column("", [cost.name for cost in listed]), told, width)
 
 
 def paid_off(found: Metrics, rates: Rates) -> str | None:
@@ -155,11 +183,3 @@ def _named(name: str) -> str:
     if name == TEACHER:
         return LABELS
     return zero_shot_of(name) or NAMES.get(name, "Student")
-
-
-def _seconds(value: float | None) -> str:
-    return "-" if value is None else f"{ANSWERS * value:,.1f}"
-
-
-def _money(value: float | None, price: Price) -> str:
-    return "-" if value is None else money(ANSWERS * value, price)

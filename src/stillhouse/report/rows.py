@@ -1,15 +1,15 @@
-"""Rows from end to end: what each table of the pipeline holds of them, joined by id."""
+"""`stillhouse rows`: rows from end to end in the terminal, as JSON and as CSV."""
 
 import csv
 import json
 import textwrap
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
-from stillhouse.config.dataset import RATING, Answer
+from stillhouse.config.dataset import Answer
 from stillhouse.core import paths
 from stillhouse.core.conversation import (
     ASSISTANT,
@@ -19,24 +19,23 @@ from stillhouse.core.conversation import (
     transcript,
 )
 from stillhouse.core.errors import StillhouseError, did_you_mean
-from stillhouse.core.joins import by_id, require_ids
 from stillhouse.core.messages import Message, as_text
 from stillhouse.core.tables import (
     COMPLETIONS,
     EXAMPLES,
-    EXEMPLAR,
     EXEMPLARS,
+    FEEDBACK_PREDICTIONS,
     PARSED,
     PROMPTS,
     RATINGS,
     TRAINING,
+    VERDICTS,
     Row,
     Table,
     predictions,
 )
-from stillhouse.kinds.measures import ACCURACY, RATED, Measure, measure_of
-from stillhouse.kinds.registry import kind_of
-from stillhouse.rate.rate import conversation_ratings
+from stillhouse.kinds.measures import ACCURACY, RATED, Measure
+from stillhouse.report.joined import Tables, joined
 from stillhouse.report.summary import models
 
 SHOWN = 300
@@ -71,61 +70,27 @@ class Filter:
 
 
 def joined_rows(answer: Answer, seeds: Sequence[int]) -> list[Row]:
-    """All rows in the order of their ids, exemplars written by people last, with what each stage
-    that has run made of them.
+    """All rows of the project, as `report.joined` joins them."""
+    return joined(read_tables(models(seeds)), answer)
 
-    A row has `id`, `split`, `query`, `choices`, `gold`, `exemplars` (`id`, `label`, `distance`,
-    the nearest first), `prompt` (messages or None), `completions` (`text`, `reasoning`,
-    `finish_reason`, and once they are parsed `status`, `label`, `rationale`), `agrees` (whether the
-    first one's label is the gold one; None where either is missing, or scores are graded),
-    `trained` (`label`, `rationale`, or None) and `predictions` (`prediction` and `score` by model).
+
+def read_tables(wanted: Iterable[str], root: Path = Path()) -> Tables:
+    """The tables of the project at `root`, with the predictions of the models that are wanted.
+
+    A table whose stage has not run is empty, but for the examples.
     """
-    examples = by_id(EXAMPLES.read_rows(), EXAMPLES.name)
-    exemplars = _grouped(EXEMPLARS, examples)
-    prompts = _by_id(PROMPTS, examples)
-    completions = _grouped(COMPLETIONS, examples)
-    parsed = {(row["id"], row["sample"]): row for row in _read(PARSED, examples)}
-    training = _by_id(TRAINING, examples, others=True)  # synthetic rows are no rows of the dataset
-    predicted = {name: _by_id(predictions(name), examples) for name in models(seeds)}
-    if answer.metric == RATING:
-        predicted = {name: _rated(name, rows, examples) for name, rows in predicted.items()}
-    found, graded = [], measure_of(answer.metric).graded
-    for id_, example in sorted(examples.items(), key=lambda item: item[1]["split"] == EXEMPLAR):
-        written = [
-            {name: row[name] for name in ("text", "reasoning", "finish_reason")}
-            | _of(parsed.get((id_, row["sample"])), "status", "label", "rationale")
-            for row in completions[id_]
-        ]
-        label = written[0].get("label") if written else None
-        kind = kind_of(answer.metric, example["choices"])
-        known = label is not None and example["label"] is not None and not graded
-        found.append(
-            {
-                "id": id_,
-                "split": example["split"],
-                "query": example["query"],
-                "choices": example["choices"],
-                "gold": example["label"],
-                "exemplars": [
-                    {
-                        "id": row["exemplar_id"],
-                        "label": examples[row["exemplar_id"]]["label"],
-                        "distance": row["distance"],
-                    }
-                    for row in exemplars[id_]
-                ],
-                "prompt": prompts[id_]["messages"] if id_ in prompts else None,
-                "completions": written,
-                "agrees": kind.score(str(label), example["label"]) == 1 if known else None,
-                "trained": _of(training.get(id_), "label", "rationale") or None,
-                "predictions": {
-                    name: _of(rows[id_], "prediction", "score")
-                    for name, rows in predicted.items()
-                    if id_ in rows
-                },
-            }
-        )
-    return found
+    return Tables(
+        examples=EXAMPLES.of(root).read_rows(),
+        exemplars=_read(EXEMPLARS, root),
+        prompts=_read(PROMPTS, root),
+        completions=_read(COMPLETIONS, root),
+        parsed=_read(PARSED, root),
+        training=_read(TRAINING, root),
+        feedback=_read(FEEDBACK_PREDICTIONS, root),
+        verdicts=_read(VERDICTS, root),
+        ratings=_read(RATINGS, root),
+        predictions={name: _read(predictions(name), root) for name in wanted},
+    )
 
 
 def filtered(rows: Sequence[Row], wanted: Filter, measure: Measure = ACCURACY) -> list[Row]:
@@ -229,16 +194,6 @@ def as_csv(rows: Sequence[Row]) -> str:
     return text.getvalue()
 
 
-def _rated(
-    model: str, rows: Mapping[str, Mapping[str, Any]], examples: Mapping[str, Any]
-) -> dict[str, Mapping[str, Any]]:
-    """Predictions with the judge's ratings of these conversations as their scores, None where it
-    gave none.
-    """
-    ratings = conversation_ratings(_read(RATINGS, examples)).get(model, {})
-    return {id_: {**row, "score": ratings.get(id_)} for id_, row in rows.items()}
-
-
 def _spoken(text: str) -> str:
     """A conversation's messages, or its replies, as people read them; another text as it is."""
     try:
@@ -252,29 +207,9 @@ def _trained(row: Row) -> list[dict[str, Any]]:
     return [found for name, found in row["predictions"].items() if name != paths.BASELINE]
 
 
-def _read(table: Table, examples: Mapping[str, Any], *, others: bool = False) -> list[Row]:
-    """The rows of a table, or none where its stage has not run."""
-    rows = table.read_rows() if table.path.exists() else []
-    if not others:
-        require_ids((row["id"] for row in rows), examples, table.name, EXAMPLES.name)
-    return rows
-
-
-def _by_id(
-    table: Table, examples: Mapping[str, Any], *, others: bool = False
-) -> dict[str, Mapping[str, Any]]:
-    return by_id(_read(table, examples, others=others), table.name)
-
-
-def _grouped(table: Table, examples: Mapping[str, Any]) -> dict[str, list[Row]]:
-    groups = defaultdict(list)
-    for row in _read(table, examples):  # in the order of their keys
-        groups[row["id"]].append(row)
-    return groups
-
-
-def _of(row: Mapping[str, Any] | None, *names: str) -> dict[str, Any]:
-    return {name: row[name] for name in names} if row else {}
+def _read(table: Table, root: Path) -> list[Row]:
+    here = table.of(root)
+    return here.read_rows() if here.path.exists() else []
 
 
 def _statuses(row: Row) -> set[str]:

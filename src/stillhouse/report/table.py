@@ -71,13 +71,7 @@ def results(
     """
     prose = min(width, MOST_PROSE)
     measured = NAMED[found["measure"]]
-    gold = found["references"].get(paths.GOLD, {}).get("trained_on", 0)
-    told = worth(found["against"], measured, gold)
-    if measured is AGREEING:
-        told = [WITHOUT_GOLD, *(f"In agreement with it: {each}" for each in told)]
-    if rates and (line := gained(found, rates)):
-        told.append(line)
-    for each in told:
+    for each in verdict(found, rates):
         yield from ((line, "bold") for line in wrapped(each, prose))
     yield "", ""
     yield f"{measured.title} on {found['student']['rows']:,} test rows", "bold"
@@ -105,8 +99,20 @@ def results(
         yield from ((f"      {line}", "") for line in wrapped(step.reason, prose - 6))
 
 
+def verdict(found: Metrics, rates: Rates | None = None) -> list[str]:
+    """What the student is worth, in a sentence or a few."""
+    measured = NAMED[found["measure"]]
+    gold = found["references"].get(paths.GOLD, {}).get("trained_on", 0)
+    told = worth(found["against"], measured, gold)
+    if measured is AGREEING:
+        told = [WITHOUT_GOLD, *(f"In agreement with it: {each}" for each in told)]
+    if rates and (line := gained(found, rates)):
+        told.append(line)
+    return told
+
+
 @dataclass(frozen=True)
-class _Line:
+class Scored:
     """A model's name, its scores, and the stages (by the start of their names) that made them."""
 
     key: str
@@ -118,7 +124,7 @@ class _Line:
 def score_lines(found: Metrics, seconds: Seconds, width: int) -> Iterator[tuple[str, str]]:
     """One line for each model, over the test rows; the last one is the student's."""
     measured = NAMED[found["measure"]]
-    lines = list(_models(found, measured))
+    lines = list(scored_models(found, measured))
     total = found["student"]["rows"]
     scores = [line.scores for line in lines]
     fewer = any(each.get("rows", total) != total for each in scores)
@@ -143,27 +149,28 @@ def score_lines(found: Metrics, seconds: Seconds, width: int) -> Iterator[tuple[
     yield from ((line, "bold") for line in made[own:])
 
 
-def _models(found: Metrics, measured: Measure) -> Iterator[_Line]:
+def scored_models(found: Metrics, measured: Measure) -> Iterator[Scored]:
+    """What is scored on the test rows, the student last."""
     for key in (*FREE, paths.GOLD):
         scores = found["references"].get(key, {})
         if measured.name in scores:
-            yield _Line(key, NAMES[key], scores, MADE_BY.get(key, ()))
+            yield Scored(key, NAMES[key], scores, MADE_BY.get(key, ()))
     asked = found["teacher"]["splits"].get("test", {})
     if measured.of_teacher in asked and measured is not AGREEING:
         scores = {name.removeprefix(OF_TEACHER): value for name, value in asked.items()}
         rows = found["against"].get(TEACHER, asked)["rows"]
-        yield _Line(TEACHER, NAMES[TEACHER], scores | {"rows": rows}, MADE_BY[TEACHER])
+        yield Scored(TEACHER, NAMES[TEACHER], scores | {"rows": rows}, MADE_BY[TEACHER])
     for key, scores in found["references"].items():
         if name := zero_shot_of(key):
-            yield _Line(key, name, scores)
+            yield Scored(key, name, scores)
     for seed, scores in seeds(found):
         made = (f"train_student@{seed}", f"evaluate@{seed}")
-        yield _Line("", f"Student, seed {seed}", scores, made)
+        yield Scored("", f"Student, seed {seed}", scores, made)
     student = found["student"]
     name = "Student"
     if student["seeds"] > 1:
         name += f", {student['seeds']} seeds (s.e. {measured.size(student['standard_error'])})"
-    yield _Line("", name, student, ("train_student@", "evaluate@"))
+    yield Scored("", name, student, ("train_student@", "evaluate@"))
 
 
 def _share(value: float | None) -> str:
@@ -179,12 +186,15 @@ def _interval(scores: Metrics, measured: Measure) -> str:
     return "-" if low is None or high is None else measured.ends(low, high)
 
 
-def _lead(found: Metrics, key: str, measured: Measure) -> str:
-    if key not in found["against"]:
-        return "-"
-    ends = (found["against"][key][f"difference{end}"] for end in ("", "_low", "_high"))
+def lead(figures: Metrics, measured: Measure) -> str:
+    """The student's lead over a model, of its figures in `against`: `+2.0 (-1.0 to +5.0)`."""
+    ends = (figures[f"difference{end}"] for end in ("", "_low", "_high"))
     mean, low, high = (measured.change(end) for end in ends)
     return f"{mean} ({low} to {high})"
+
+
+def _lead(found: Metrics, key: str, measured: Measure) -> str:
+    return lead(found["against"][key], measured) if key in found["against"] else "-"
 
 
 def _seconds(stages: Sequence[str], seconds: Seconds) -> str:

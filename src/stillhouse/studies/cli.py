@@ -83,17 +83,25 @@ def _load(name: str, small: bool) -> tuple[Study, list[Condition]]:
 
 
 def _write(name: str, study: Study, found: list[Found], small: bool) -> None:
+    from stillhouse.page.html import html
     from stillhouse.studies.complexity import complexity_svg
+    from stillhouse.studies.page import document
     from stillhouse.studies.plot import svg
     from stillhouse.studies.table import as_csv, markdown, points_of, print_results, results
 
     made = results(name, study, found, small=small)
     target = RESULTS / (f"{name}-small" if small else name)
-    for suffix, content in ((".md", markdown(made)), (".csv", as_csv(made)), (".svg", svg(made))):
+    written = {
+        ".md": markdown(made),
+        ".csv": as_csv(made),
+        ".svg": svg(made),
+        ".html": html(document(made)),
+    }
+    for suffix, content in written.items():
         write_text(target.with_name(target.name + suffix), content)
     if points := points_of(made):
         drawn = complexity_svg(made.title, points)
         write_text(target.with_name(f"{target.name}-complexity.svg"), drawn)
     typer.echo()
     print_results(made)
-    typer.echo(f"Written to {target}.md, .csv and .svg", file=sys.stderr)
+    typer.echo(f"Written to {target}.md, .csv, .svg and .html", file=sys.stderr)
