@@ -55,7 +55,8 @@ def compare(workspace, fast, origin, tmp_path):
 def test_a_change_that_was_run(workspace, compare):
     workspace.edit("params.yaml", **{"lambda": 0.5}, k=3)
     workspace.dvc("repro")
-    (workspace.path / "report.html").write_text("<p>the report</p>", encoding="utf-8")
+    workspace.dvc("remote", "add", "--default", "store", str(workspace.path.parent / "remote"))
+    workspace.dvc("push", "report.html")
     workspace.commit()
     ran = compare()
     assert ran.succeeded, ran.said

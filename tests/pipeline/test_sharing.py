@@ -29,7 +29,7 @@ def retrain(fresh, *command):
     """Change lambda in a clone that has no data, and check what it takes to get a student."""
     assert not (fresh.path / "data/examples.parquet").exists()
     assert fresh.ran(*command, "--pull", "--allow-missing") == of_seed(TRAIN)
-    for untouched in ("data/prompts.parquet", "data/completions.parquet", ".stillhouse/store"):
+    for untouched in ("data/embeddings.parquet", ".stillhouse/store"):
         assert not (fresh.path / untouched).exists(), untouched
     assert (fresh.path / "models/student/seed=0").is_dir()
 

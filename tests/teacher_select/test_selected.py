@@ -14,7 +14,7 @@ from tests.pipeline import scripts
 from tests.teacher_generate.helpers import teacher
 from tests.teacher_select.world import prompt
 
-READ = ("prompt", "teacher_generate", "parse", "augment", "card")
+READ = ("prompt", "teacher_generate", "parse", "augment", "card", "report")
 """The stages that read a prompt, or how the teacher decodes to ask it or to say so."""
 
 
