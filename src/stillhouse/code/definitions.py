@@ -107,6 +107,7 @@ def read_module(name: str, source: bytes, known: Known, package: str = "") -> Mo
     for own_name, statements in grouped.items():
         writer = _Writer(name, set(grouped) - {""}, aliases, known)
         text = writer.write(statements, named=not own_name)
+        # An import that was parted from others is no statement of the module; it is its own import.
         within = chain(*(imports.get(each, [each]) for each in statements))
         module.definitions[own_name] = Definition(
             name,

@@ -1,5 +1,6 @@
 """The fingerprints on file: written by the stage `code`, held to the code by every other stage."""
 
+import hashlib
 import json
 from functools import cache
 from pathlib import Path
@@ -10,7 +11,7 @@ from stillhouse.code.pin import pinned, require_pinned_version
 from stillhouse.config import pipeline
 from stillhouse.core import paths
 from stillhouse.core.errors import StillhouseError
-from stillhouse.core.files import write_json
+from stillhouse.core.files import json_bytes, write_json
 from stillhouse.core.log import state_directory
 
 STAGE = "code"
@@ -38,6 +39,12 @@ def write_fingerprints() -> None:
 def of_stage(stage: str) -> Fingerprint:
     """The fingerprint of a stage's code as it is now."""
     return fingerprint(stage, sources())
+
+
+def filed_hash(fingerprint: Fingerprint) -> str:
+    """What DVC has as the hash of the file that `write_fingerprints` makes of a fingerprint."""
+    content = json_bytes({"digest": fingerprint.digest})
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
 def module_digest(module: str) -> str:

@@ -1,6 +1,5 @@
 """Why a stage would run again: what it depends on, now and when it last ran, compared in words."""
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -8,10 +7,9 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-from stillhouse.code.record import STAGE, of_stage
+from stillhouse.code.record import STAGE, filed_hash, of_stage
 from stillhouse.core import paths
 from stillhouse.core.errors import StillhouseError, did_you_mean
-from stillhouse.core.files import json_bytes
 from stillhouse.experiments.lock import locked_stages
 
 MOST = 12
@@ -169,7 +167,7 @@ def _shown(text: str, start: int) -> str:
 def _code(stage: str, md5: str | None, lock: Mapping[str, Any], repo: Any) -> Iterator[Reason]:
     """The definitions that say something else, by their places."""
     now = of_stage(stage)
-    if hashlib.md5(json_bytes({"digest": now.digest}), usedforsecurity=False).hexdigest() == md5:
+    if filed_hash(now) == md5:
         return
     before = _definitions(stage, lock, repo)
     if before is None:

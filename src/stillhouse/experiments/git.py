@@ -110,6 +110,11 @@ def read_text(commit: str, path: str | Path) -> str | None:
     return None if done.returncode else done.stdout
 
 
+def read_here(path: Path) -> str | None:
+    """A file of the working tree as `read_text` reads it of a commit."""
+    return path.read_text(encoding="utf-8") if path.is_file() else None
+
+
 def objects(commit: str, paths: Iterable[str]) -> dict[str, str]:
     """The object ids of files and folders in a commit; paths that it does not have are left out."""
     lines = git("ls-tree", "-z", commit, "--", *paths).split("\0")

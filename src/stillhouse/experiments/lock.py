@@ -8,7 +8,7 @@ from typing import Any
 from stillhouse.core import paths
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.yaml import parse_yaml
-from stillhouse.experiments.git import read_text, resolve
+from stillhouse.experiments.git import read_here, read_text, resolve
 
 LOCK = Path("dvc.lock")
 REPORT = "report"
@@ -35,7 +35,7 @@ def locked_stages(revision: str | None = None) -> Lock:
     """The stages of dvc.lock, as they are on disk or in a revision."""
     if revision is not None:
         return parse_lock(read_text(resolve(revision), LOCK), f"{LOCK} of {revision!r}")
-    return parse_lock(LOCK.read_text(encoding="utf-8") if LOCK.exists() else None, str(LOCK))
+    return parse_lock(read_here(LOCK), str(LOCK))
 
 
 def _is_stage(stage: object) -> bool:

@@ -14,7 +14,7 @@ from stillhouse.core.progress import announce
 from stillhouse.core.tables import EXAMPLES, RATINGS, ZERO_SHOT, Table, predictions
 from stillhouse.core.yaml import parse_yaml
 from stillhouse.evaluate.scoring import split_rows
-from stillhouse.experiments.git import WORKSPACE, read_text, resolve
+from stillhouse.experiments.git import WORKSPACE, read_here, read_text, resolve
 from stillhouse.experiments.lock import LOCK, is_of_another_run, parse_lock
 from stillhouse.kinds.measures import ACCURACY, RATED, Measure, measure_of
 from stillhouse.report.outcomes import COMPARED, Outcomes, digest_of, parse_outcomes
@@ -60,7 +60,7 @@ def read_revision(revision: str, models: Collection[str] = (), *, fetch: bool = 
     """
     if revision == WORKSPACE:
         seeds = read_seeds()
-        metric = _metric(revision, _text)
+        metric = _metric(revision, read_here)
         if any(table.path.exists() for table in _tables(seeds, metric)):
             return _read(revision, seeds, metric, Path(), models)
         announce("Nothing is built here, so HEAD stands for the workspace.")
@@ -265,10 +265,6 @@ def _table_of(model: str, metric: Metric) -> Table:
     if metric == RATING:
         return RATINGS
     return ZERO_SHOT if ":" in model else predictions(model)
-
-
-def _text(path: Path) -> str | None:
-    return path.read_text(encoding="utf-8") if path.exists() else None
 
 
 def _metric(revision: str, read: Callable[[Path], str | None]) -> Metric:

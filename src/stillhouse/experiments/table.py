@@ -1,8 +1,9 @@
 """`stillhouse exps`: experiments and commits as a table, each held against one base.
 
-What Git holds is read from Git: reports, knobs, entries. DVC is asked for the queue alone, where
-there is one, and for predictions, which decide whether a difference is more than chance. Nothing is
-fetched from a remote: what is not here is not compared.
+What Git holds is read from Git: reports, knobs, entries, and the scores of each row, which decide
+whether a difference is more than chance. DVC is asked for its queue, where there is one, and for
+predictions where a commit has no scores. Nothing is fetched from a remote: what is not here is not
+compared.
 """
 
 import json

@@ -31,7 +31,7 @@ from stillhouse.experiments.revisions import copy_files, seeds_of_commit
 from stillhouse.page.document import Other
 from stillhouse.page.run import Run
 from stillhouse.report.joined import Tables, by_model
-from stillhouse.report.rows import read_tables
+from stillhouse.report.rows import read_if_any, read_tables
 from stillhouse.report.summary import models
 
 LACKED = (
@@ -44,13 +44,9 @@ LACKED = (
 def tables_with_references(seeds: Iterable[int], root: Path = Path()) -> Tables:
     """The tables of the project at `root`, with the predictions of the references, too."""
     tables = read_tables(models(seeds), root)
-    rows = []
-    for table in (REFERENCES, ZERO_SHOT):
-        here = table.of(root)
-        rows += here.read_rows() if here.path.exists() else []
-    gold = predictions(paths.GOLD).of(root)
-    if gold.path.exists():
-        rows += [{"model": paths.GOLD, **row} for row in gold.read_rows()]
+    gold = read_if_any(predictions(paths.GOLD), root)
+    rows = [*read_if_any(REFERENCES, root), *read_if_any(ZERO_SHOT, root)]
+    rows += [{"model": paths.GOLD, **row} for row in gold]
     return replace(tables, predictions={**(tables.predictions or {}), **by_model(rows)})
 
 

@@ -14,8 +14,7 @@ from stillhouse.core import paths
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.files import read_json, write_text
 from stillhouse.core.log import read_events, state_directory
-from stillhouse.core.yaml import read_yaml
-from stillhouse.experiments.lock import LOCK
+from stillhouse.experiments.lock import REPORT, locked_stages
 from stillhouse.page.beside import read_other, tables_with_references
 from stillhouse.page.document import document
 from stillhouse.page.html import html
@@ -70,9 +69,7 @@ def read_run() -> Run:
 
 def _require_reported(knobs: Mapping[str, Any]) -> None:
     """Fail where params.yaml says something else than when the report was made, as DVC keeps it."""
-    lock = read_yaml(LOCK) if LOCK.exists() else {}
-    stage = lock.get("stages", {}).get("report", {})
-    made = stage.get("params", {}).get(paths.PARAMS.as_posix(), {})
+    made = locked_stages().get(REPORT, {}).get("params", {}).get(paths.PARAMS.as_posix(), {})
     for name, value in made.items():
         if name in knobs and knobs[name] != value:
             raise StillhouseError(

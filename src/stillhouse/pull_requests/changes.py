@@ -35,10 +35,11 @@ def changes(before: Lock, after: Lock) -> Changes:
     seeds of a stage are one; the stage `code` has no result.
     """
     old, new = _params(before), _params(after)
+    in_both = _files(old) & _files(new)
     knobs = []
     for key in sorted({*old, *new}, key=lambda key: (key[0] != str(paths.PARAMS), key)):
         file, name = key
-        if old.get(key) == new.get(key) or file not in _files(old) & _files(new):
+        if old.get(key) == new.get(key) or file not in in_both:
             continue
         shown = name if file == str(paths.PARAMS) else f"{file}: {name}"
         knobs.append(Knob(shown, old.get(key), new.get(key)))

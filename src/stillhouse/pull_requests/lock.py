@@ -6,15 +6,13 @@ Here every stage is looked at by itself: what is here is hashed, and what is not
 stage that makes it has it in dvc.lock.
 """
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from stillhouse.code.record import STAGE, of_stage
+from stillhouse.code.record import STAGE, filed_hash, of_stage
 from stillhouse.core import paths
 from stillhouse.core.errors import StillhouseError
-from stillhouse.core.files import json_bytes
 from stillhouse.core.progress import announce
 from stillhouse.experiments.lock import LOCK
 
@@ -146,8 +144,8 @@ def _recoded(stage: Any) -> set[str]:
     found = set()
     for out in stage.outs:
         path = Path(str(out))
-        if path != paths.DEFINITIONS:  # for `stillhouse why`; no stage depends on it
-            content = json_bytes({"digest": of_stage(path.stem).digest})
-            if hashlib.md5(content, usedforsecurity=False).hexdigest() != out.hash_info.value:
-                found.add(path.stem)
+        if path == paths.DEFINITIONS:
+            continue  # for `stillhouse why`; no stage depends on it
+        if filed_hash(of_stage(path.stem)) != out.hash_info.value:
+            found.add(path.stem)
     return found

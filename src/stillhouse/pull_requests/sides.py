@@ -9,7 +9,15 @@ from stillhouse.core import paths
 from stillhouse.core.errors import StillhouseError
 from stillhouse.core.json_text import parse_json
 from stillhouse.core.yaml import parse_yaml
-from stillhouse.experiments.git import git, head, is_shallow, merge_base, read_text, resolve
+from stillhouse.experiments.git import (
+    git,
+    head,
+    is_shallow,
+    merge_base,
+    read_here,
+    read_text,
+    resolve,
+)
 from stillhouse.experiments.lock import LOCK, Lock, is_of_another_run, parse_lock
 from stillhouse.experiments.revisions import Revision, of_outcomes
 from stillhouse.report.outcomes import Outcomes, parse_outcomes
@@ -67,14 +75,10 @@ def read_sides(base: str) -> Sides:
     before = common or tip
     return Sides(
         _side(base, before, lambda path: read_text(before, path)),
-        _side("HEAD", here, _here),
+        _side("HEAD", here, read_here),
         related=common is not None,
         committed=not git("status", "--porcelain", "--", *map(str, READ)).strip(),
     )
-
-
-def _here(path: Path) -> str | None:
-    return path.read_text(encoding="utf-8") if path.is_file() else None
 
 
 def _side(name: str, commit: str, read: Callable[[Path], str | None]) -> Side:

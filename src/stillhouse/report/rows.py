@@ -81,15 +81,15 @@ def read_tables(wanted: Iterable[str], root: Path = Path()) -> Tables:
     """
     return Tables(
         examples=EXAMPLES.of(root).read_rows(),
-        exemplars=_read(EXEMPLARS, root),
-        prompts=_read(PROMPTS, root),
-        completions=_read(COMPLETIONS, root),
-        parsed=_read(PARSED, root),
-        training=_read(TRAINING, root),
-        feedback=_read(FEEDBACK_PREDICTIONS, root),
-        verdicts=_read(VERDICTS, root),
-        ratings=_read(RATINGS, root),
-        predictions={name: _read(predictions(name), root) for name in wanted},
+        exemplars=read_if_any(EXEMPLARS, root),
+        prompts=read_if_any(PROMPTS, root),
+        completions=read_if_any(COMPLETIONS, root),
+        parsed=read_if_any(PARSED, root),
+        training=read_if_any(TRAINING, root),
+        feedback=read_if_any(FEEDBACK_PREDICTIONS, root),
+        verdicts=read_if_any(VERDICTS, root),
+        ratings=read_if_any(RATINGS, root),
+        predictions={name: read_if_any(predictions(name), root) for name in wanted},
     )
 
 
@@ -207,7 +207,8 @@ def _trained(row: Row) -> list[dict[str, Any]]:
     return [found for name, found in row["predictions"].items() if name != paths.BASELINE]
 
 
-def _read(table: Table, root: Path) -> list[Row]:
+def read_if_any(table: Table, root: Path) -> list[Row]:
+    """A table's rows; none where its stage has not run."""
     here = table.of(root)
     return here.read_rows() if here.path.exists() else []
 
